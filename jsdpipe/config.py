@@ -1,0 +1,139 @@
+"""What a run is: strict models of `config.yaml`.
+
+Torch-free, because the workflow reads the configuration while it plans.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jsdpipe.recipes.models import NonNegative, Positive, Recipe, Strict
+
+
+class PromptSet(Strict):
+    """A file of prompts, one a line."""
+
+    file: str
+    limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description="only the first so many prompts")
+
+
+class Method(Strict):
+    """A method of the comparison: a recipe by name or path, and what this run overrides in it."""
+
+    recipe: str
+    override: dict[str, object] = Field(default_factory=dict)
+    label: str | None = None
+
+
+class Prior(Strict):
+    """The frozen text-to-image model: a folder in diffusers' format, a hub id, or `miniature`."""
+
+    model: str
+    revision: str | None = None
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+
+
+class Generation(Strict):
+    """How assets are grouped into jobs and batches, and what a job needs."""
+
+    shard_assets: Annotated[int, Field(ge=1)]
+    batch_assets: Annotated[int, Field(ge=1, description="assets optimised side by side")]
+    preview_views: Annotated[int, Field(ge=1)] = 8
+
+
+class Mesh(Strict):
+    """The isosurface."""
+
+    resolution: Annotated[int, Field(ge=8)]
+    threshold: Positive | Literal["auto"] = Field(description="density; auto = mean of the densities above 1e-5")
+    min_component: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="components with a smaller share of the largest one's area are dropped"
+    )
+
+
+class QualityRig(Strict):
+    """T3Bench's quality views: the vertices of an icosphere, at several fields of view."""
+
+    subdivision: Annotated[int, Field(ge=0, le=4)]
+    radius: Positive
+    fovy_deg: list[Positive]
+
+
+class AlignmentRig(Strict):
+    """T3Bench's alignment views."""
+
+    subdivision: Annotated[int, Field(ge=0, le=4)]
+    radius: Positive
+    fovy_deg: Positive
+
+
+class RingRig(Strict):
+    """DiverseDream's views: a ring around the asset."""
+
+    views: Annotated[int, Field(ge=1)]
+    elevation_deg: float
+    distance: Positive
+    fovy_deg: Positive
+
+
+class Render(Strict):
+    """The protocols' cameras, and the size of their images."""
+
+    size: Annotated[int, Field(ge=16)]
+    supersample: Annotated[int, Field(ge=1, le=8)] = 1
+    quality: QualityRig
+    alignment: AlignmentRig
+    diversity: RingRig
+    keep_views: bool = False
+
+
+class Quality(Strict):
+    reward: str
+
+
+class Alignment(Strict):
+    captioner: str
+    judge: str
+
+
+class Diversity(Strict):
+    classifier: str
+    features: str
+
+
+class Resources(Strict):
+    """What one job of a stage asks of the machine."""
+
+    threads: Annotated[int, Field(ge=1)] = 1
+    gpu: Annotated[int, Field(ge=0)] = 0
+    mem_mb: Annotated[int, Field(ge=1)] = 3000
+    runtime: Annotated[int, Field(ge=1, description="minutes")] = 60
+
+
+class Report(Strict):
+    title: str
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    bootstrap: Annotated[int, Field(ge=100)] = 2000
+    turntable_views: Annotated[int, Field(ge=4)] = 24
+
+
+Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity", "report"]
+
+
+class RunConfig(Strict):
+    """A complete run."""
+
+    run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="results/<run>/")]
+    seed: Annotated[int, Field(ge=0)] = 0
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    sets: dict[str, PromptSet]
+    methods: dict[str, Method]
+    prior: Prior
+    generation: Generation
+    mesh: Mesh
+    render: Render
+    quality: Quality
+    alignment: Alignment
+    diversity: Diversity
+    resources: dict[Stage, Resources] = Field(default_factory=dict)
+    report: Report
