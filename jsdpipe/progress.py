@@ -1,0 +1,68 @@
+"""Progress of long work: a bar with time left on a terminal, a log line now and then without one."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Advance(Protocol):
+    def __call__(self, steps: int = 1, note: str = "") -> None: ...
+
+
+LOG_EVERY_S = 20.0
+
+
+@contextmanager
+def progress(description: str, total: int, start: int = 0) -> Iterator[Advance]:
+    """Show progress on stderr; yields `advance(steps=1, note="")`.
+
+    `start` is what was done before (of a resumed work); it does not count towards the speed.
+    """
+    if sys.stderr.isatty():
+        yield from _bar(description, total, start)
+    else:
+        yield from _log(description, total, start)
+
+
+def _bar(description: str, total: int, start: int) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(description, total=total, completed=start, note="")
+        yield lambda steps=1, note="": bar.update(task, advance=steps, note=note)
+
+
+def _log(description: str, total: int, start: int) -> Iterator[Advance]:
+    began = last = time.monotonic()
+    done = start
+
+    def advance(steps: int = 1, note: str = "") -> None:
+        nonlocal done, last
+        done += steps
+        now = time.monotonic()
+        if now - last < LOG_EVERY_S and done < total:
+            return
+        last = now
+        left = (now - began) / max(done - start, 1) * (total - done)
+        line = f"{description}: {done}/{total}, {now - began:.0f} s, {left:.0f} s left {note}".rstrip()
+        print(line, file=sys.stderr, flush=True)
+
+    yield advance
