@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jsdpipe.recipes.models import NonNegative, Positive, Recipe, Strict
+from jsdpipe.recipes.models import Positive, Strict
 
 
 class PromptSet(Strict):

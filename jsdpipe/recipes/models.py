@@ -20,7 +20,7 @@ class Strict(BaseModel):
 
 
 class SDS(Strict):
-    """Score distillation sampling (arXiv 2209.14988, eq. 3): gradient `w(t) (e_s - eps)` with `w = 1 - alphas_cumprod`."""
+    """Score distillation sampling (arXiv 2209.14988, eq. 3): gradient `w (e_s - eps)`, `w = 1 - alphas_cumprod`."""
 
     kind: Literal["sds"]
     guidance_scale: float = Field(description="s in e_null + s (e_text - e_null)")
