@@ -1,0 +1,166 @@
+"""The pictures that the miniature's models learn from: rendered in chunks, resumable, composed anew at every use."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from jsdpipe.files import atomic
+from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing, caption
+from jsdpipe.miniature.scenes import background, compose, random_description
+from jsdpipe.miniature.tracing import Layers, shade, trace
+from jsdpipe.progress import progress
+from jsdpipe.seeding import generator, seed_of
+
+CHUNK = 2048
+BATCH = 16
+FORMS = {"single": 0.36, "surr": 0.28, "multi": 0.36}
+USUAL_ELEVATION = (-10.0, 65.0)  # degrees; what the diffusion model learns, and what distillation looks from
+EVERYWHERE = 0.15  # share of pictures from the whole sphere, for the CLIP, which scores views from everywhere
+HELD_OUT = 0.05  # share of the (kind, colour) pairs that no model is trained on
+
+
+def is_held_out(description: Description) -> bool:
+    """Whether a description holds a (kind, colour) pair that is kept from training."""
+    return any(
+        seed_of("held out", t.kind, t.colour) % 10_000 < HELD_OUT * 10_000 for t in description.things if t.colour
+    )
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """n pictures in layers (uint8), what they show, and from where (degrees)."""
+
+    albedo: Tensor  # (n, 64, 64, 3)
+    light: Tensor  # (n, 64, 64)
+    coverage: Tensor  # (n, 64, 64)
+    descriptions: list[Description]
+    azimuth: Tensor
+    elevation: Tensor
+
+    def __len__(self) -> int:
+        return len(self.descriptions)
+
+    def subset(self, keep: list[int]) -> "Pictures":
+        """The pictures of the given indices."""
+        return Pictures(
+            self.albedo[keep],
+            self.light[keep],
+            self.coverage[keep],
+            [self.descriptions[i] for i in keep],
+            self.azimuth[keep],
+            self.elevation[keep],
+        )
+
+    def compose(self, index: Tensor, generator: torch.Generator, unlit_on_black: float = 0.0) -> Tensor:
+        """Images (b, 64, 64, 3) in [0, 1] with new light and background each time.
+
+        A share `unlit_on_black` is drawn as the protocols draw meshes: flat colours on black.
+        """
+        layers = Layers(*(x[index].float() / 255 for x in (self.albedo, self.light, self.coverage)))
+        n = len(index)
+        flat = torch.rand(n, generator=generator) < unlit_on_black
+        ambient = 0.55 + 0.3 * torch.rand(n, generator=generator)
+        behind = background(n, generator)
+        return shade(layers, torch.where(flat[:, None], 0.0, behind), torch.where(flat, 1.0, ambient))
+
+
+def view_suffix(azimuth: float, elevation: float) -> str:
+    """The words for a view in degrees, with the limits that view-dependent prompts use."""
+    if elevation > 60:
+        return ", overhead view"
+    turned = abs((azimuth + 180) % 360 - 180)
+    return ", front view" if turned < 45 else ", back view" if turned > 135 else ", side view"
+
+
+def _like(description: Description, count: int, draw: torch.Generator) -> list[Description]:
+    """Descriptions of the same kinds, relation and surrounding, with other colours and patterns."""
+    form = "multi" if description.relation else "single"
+
+    def repaint(thing: Thing) -> Thing:
+        return replace(random_description(draw, form).things[0], kind=thing.kind)
+
+    return [replace(description, things=tuple(repaint(t) for t in description.things)) for _ in range(count)]
+
+
+def _render_chunk(seed: int, chunk: int) -> tuple[dict[str, Tensor], list[dict]]:
+    draw = generator(seed, "miniature", "pictures", chunk)
+    tensors: dict[str, list[Tensor]] = {k: [] for k in ("albedo", "light", "coverage", "azimuth", "elevation")}
+    described: list[dict] = []
+    forms, weights = list(FORMS), torch.tensor(list(FORMS.values()))
+    for _ in range(CHUNK // BATCH):
+        form = forms[int(torch.multinomial(weights, 1, generator=draw))]
+        descriptions = _like(random_description(draw, form), BATCH, draw)
+        azimuth = torch.rand(BATCH, generator=draw) * 360 - 180
+        low, high = USUAL_ELEVATION
+        usual = low + (high - low) * torch.rand(BATCH, generator=draw)
+        sphere = torch.rad2deg(torch.asin(2 * torch.rand(BATCH, generator=draw) - 1))
+        elevation = torch.where(torch.rand(BATCH, generator=draw) < EVERYWHERE, sphere, usual)
+        turn = torch.rand(BATCH, generator=draw) * 2 * math.pi
+        sun = torch.stack((0.5 * turn.cos(), 0.5 * turn.sin(), torch.ones(BATCH)), dim=-1)
+        sun = torch.nn.functional.normalize(sun, dim=-1)
+        layers = trace(compose(descriptions, draw), torch.deg2rad(azimuth), torch.deg2rad(elevation), sun)
+        for name in ("albedo", "light", "coverage"):
+            tensors[name].append((getattr(layers, name).clamp(0, 1) * 255).round().to(torch.uint8))
+        tensors["azimuth"].append(azimuth)
+        tensors["elevation"].append(elevation)
+        described += [asdict(d) for d in descriptions]
+    return {k: torch.cat(v) for k, v in tensors.items()}, described
+
+
+def render(folder: Path, count: int, seed: int = 0) -> None:
+    """Render at least `count` pictures into chunk files of `folder`; chunks that exist are kept."""
+    chunks = math.ceil(count / CHUNK)
+    missing = [i for i in range(chunks) if not _chunk_file(folder, i).exists()]
+    with progress("rendering the miniature world", chunks * CHUNK, start=(chunks - len(missing)) * CHUNK) as advance:
+        for i in missing:
+            tensors, described = _render_chunk(seed, i)
+            with atomic(_chunk_file(folder, i)) as temporary:
+                save_file(tensors, temporary, metadata={"descriptions": json.dumps(described)})
+            advance(CHUNK)
+
+
+def _chunk_file(folder: Path, chunk: int) -> Path:
+    return folder / f"chunk-{chunk:03d}.safetensors"
+
+
+def load(folder: Path, held_out: bool) -> Pictures:
+    """All rendered pictures of `folder` that are held out from training, or all that are not."""
+    parts: list[Pictures] = []
+    for path in sorted(folder.glob("chunk-*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            described = [
+                Description(tuple(Thing(**t) for t in d["things"]), d["relation"], d["surrounding"])
+                for d in json.loads(file.metadata()["descriptions"])
+            ]
+            whole = Pictures(
+                *(file.get_tensor(k) for k in ("albedo", "light", "coverage")),
+                described,
+                *(file.get_tensor(k) for k in ("azimuth", "elevation")),
+            )
+        parts.append(whole.subset([i for i, d in enumerate(described) if is_held_out(d) == held_out]))
+    return Pictures(
+        *(torch.cat([getattr(p, k) for p in parts]) for k in ("albedo", "light", "coverage")),
+        [d for p in parts for d in p.descriptions],
+        *(torch.cat([getattr(p, k) for p in parts]) for k in ("azimuth", "elevation")),
+    )
+
+
+def random_caption(description: Description, draw: torch.Generator, drop: float = 0.15) -> str:
+    """The description's caption with each colour and pattern left out with probability `drop`."""
+
+    def keep(attribute: str | None) -> str | None:
+        return None if float(torch.rand((), generator=draw)) < drop else attribute
+
+    things = tuple(Thing(t.kind, keep(t.colour), keep(t.pattern)) for t in description.things)
+    return caption(Description(things, description.relation, description.surrounding))
+
+
+def held_out_pairs() -> list[tuple[str, str]]:
+    """The (kind, colour) pairs that no model is trained on."""
+    return [(k, c) for k in KINDS for c in COLOURS if is_held_out(Description((Thing(k, c),)))]
