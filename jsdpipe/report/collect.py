@@ -1,0 +1,83 @@
+"""All manifests of a run as two tidy tables: one row an asset, and one row a prompt and method."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from jsdpipe.layout import Shard
+from jsdpipe.manifests import read_manifest
+from jsdpipe.run import Run
+
+ASSET_STAGES = ("generate", "mesh", "render", "quality", "alignment")
+ASSETS = {
+    **dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string"),
+    "seed": "int64",
+    **dict.fromkeys(("status", "failed_at", "reason"), "string"),
+    **dict.fromkeys(("quality", "alignment", "average", "recognition", "reward_mean"), "float64"),
+    **dict.fromkeys(("best_view", "grade"), "Int64"),
+    "caption": "string",
+    **dict.fromkeys(("vertices", "faces", "components"), "Int64"),
+    "watertight": "boolean",
+}
+PROMPTS = {
+    **dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string"),
+    **dict.fromkeys(("iq", "iv", "cosine"), "float64"),
+}
+
+
+@dataclass(frozen=True)
+class Results:
+    """`assets`: columns ASSETS, a row an asset; `prompts`: columns PROMPTS, a row a method and prompt.
+
+    Rows are in the order of the run's shards. Quality and alignment of a failed asset are the stages' floors, its
+    recognition is 0 (nothing of it can be recognised); recognition is NaN where the prompt names no one class.
+    """
+
+    assets: pd.DataFrame
+    prompts: pd.DataFrame
+
+
+def collect(run: Run) -> Results:
+    """Read every manifest of the run; `UserError` where one is missing or broken."""
+    assets: list[dict[str, Any]] = []
+    prompts: list[dict[str, Any]] = []
+    for shard in run.shards():
+        diversity = {record["prompt_id"]: record for record in read_manifest(run, "diversity", shard)}
+        assets += _assets(run, shard, diversity)
+        prompts += [{**record, "method": shard.method, "set": shard.set} for record in diversity.values()]
+    return Results(_frame(assets, ASSETS), _frame(prompts, PROMPTS))
+
+
+def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    stages = {
+        stage: {(record["prompt_id"], record["seed"]): record for record in read_manifest(run, stage, shard)}
+        for stage in ASSET_STAGES
+    }
+    rows = []
+    for prompt, seed in shard.assets():
+        row: dict[str, Any] = {"failed_at": None, "reason": None}
+        for stage, records in stages.items():
+            record = records[prompt.id, seed]
+            row |= {name: value for name, value in record.items() if name not in ("status", "reason")}
+            if record["status"] == "failed" and row["failed_at"] is None:
+                row |= {"failed_at": stage, "reason": record["reason"]}
+        row |= {
+            "method": shard.method,
+            "set": shard.set,
+            "status": "failed" if row["failed_at"] else "ok",
+            "average": (row["quality"] + row["alignment"]) / 2,
+            "recognition": _recognition(diversity[prompt.id], seed),
+        }
+        rows.append(row)
+    return rows
+
+
+def _recognition(record: dict[str, Any], seed: int) -> float | None:
+    if record["recognition"] is None:
+        return None
+    return 0.0 if seed in record["failed_seeds"] else record["recognition"][str(seed)]
+
+
+def _frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows).reindex(columns=list(columns)).astype(columns)

@@ -1,0 +1,88 @@
+"""The figures stage: `results/<run>/figures/`: contact sheets, and means with intervals as PNG and SVG."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from jsdpipe.files import atomic_folder
+from jsdpipe.report import metrics, style
+from jsdpipe.report.contact import write_sheets
+from jsdpipe.report.metrics import Metric
+from jsdpipe.report.presentation import label
+from jsdpipe.report.summary import ALL_SETS
+from jsdpipe.report.tables import Tables, build
+from jsdpipe.run import Run
+
+CHARTS: dict[str, tuple[tuple[Metric, ...], bool]] = {  # metrics, and whether bars from zero show them fairly
+    "scores": (metrics.SCORES, True),
+    "diversity": (metrics.DIVERSITY, False),
+    "recognition": ((metrics.RECOGNITION,), True),
+}
+
+
+def write(run: Run) -> None:
+    """Write the figures of a run whose shards are all done, in place of older ones."""
+    tables = build(run)
+    with atomic_folder(run.layout.figures) as folder, rc_context(style.MATPLOTLIB):
+        write_sheets(run, tables.results.assets, folder)
+        for name, (shown, bars) in CHARTS.items():
+            figure = _chart(run, tables, shown, bars)
+            figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+
+
+def _chart(run: Run, tables: Tables, shown: Sequence[Metric], bars: bool) -> Figure:
+    """A panel a metric: groups of sets, a bar or mark a method with its interval, a dot a prompt."""
+    methods = list(run.config.methods)
+    groups = max(tables.summary["set"].nunique(), 1)
+    panel = max(2.6, 0.6 + groups * (0.35 + 0.3 * len(methods)))
+    figure = Figure(figsize=(panel * len(shown), 3.6), layout="constrained")
+    for axes, metric in zip(figure.subplots(1, len(shown), sharey=bars, squeeze=False)[0], shown, strict=True):
+        _panel(axes, run, tables, metric, bars)
+    handles, _ = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles=handles, loc="outside upper left", ncols=len(methods), borderaxespad=0.2)
+    return figure
+
+
+def _panel(axes: Axes, run: Run, tables: Tables, metric: Metric, bars: bool) -> None:
+    axes.set_title(metric.heading)
+    rows = tables.summary[tables.summary.metric == metric.name]
+    parts = list(rows["set"].unique())
+    if not parts:
+        axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center", color="#888888")
+        axes.set(xticks=[], yticks=[])
+        return
+    methods = list(run.config.methods)
+    width = 0.8 / len(methods)
+    for place, method in enumerate(methods):
+        of_method = rows[rows.method == method].set_index("set").reindex(parts)
+        x = np.arange(len(parts)) + (place - (len(methods) - 1) / 2) * width
+        colour, mean = style.colour(run, method), of_method["mean"].to_numpy()
+        if bars:
+            axes.bar(x, mean, width * 0.9, color=colour, alpha=0.85, label=label(run, method))
+        else:
+            axes.plot(x, mean, "o", color=colour, markersize=7, label=label(run, method), zorder=4)
+        _prompt_dots(axes, tables.values, metric, method, parts, x, width)
+        errors = [mean - of_method["low"], of_method["high"] - mean]
+        axes.errorbar(x, mean, errors, fmt="none", ecolor="#222222" if bars else colour, elinewidth=1.6, zorder=5)
+    axes.set_xticks(np.arange(len(parts)), parts)
+    axes.set_xlim(-0.6, len(parts) - 0.4)
+    if metric.spec.endswith("%"):
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def _prompt_dots(
+    axes: Axes, values: pd.DataFrame, metric: Metric, method: str, parts: list[str], x: np.ndarray, width: float
+) -> None:
+    """A dot a prompt, spread over the bar in the order of the prompts."""
+    for centre, part in zip(x, parts, strict=True):
+        frame = values.xs(method, level="method")
+        column = (frame if part == ALL_SETS else frame.xs(part, level="set"))[metric.name].dropna().to_numpy()
+        spread = (np.arange(len(column)) + 0.5) / max(len(column), 1) - 0.5
+        axes.plot(centre + spread * width * 0.7, column, ".", color="#222222", alpha=0.35, markersize=5, zorder=3)

@@ -1,0 +1,139 @@
+"""The report stage: `results/<run>/report/`, pages that open from disk without a network.
+
+`index.html` holds what a reader looks at first; its numbers link to `assets.html` (every asset's numbers), and those to
+a page a prompt with pictures, meshes and details. Only `timing.html` differs between runs of the same inputs.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from jsdpipe.errors import UserError
+from jsdpipe.files import atomic_folder, read_json
+from jsdpipe.layout import STAGES
+from jsdpipe.report import metrics, style
+from jsdpipe.report.figures import CHARTS
+from jsdpipe.report.images import front
+from jsdpipe.report.presentation import asset_link, group_link, label
+from jsdpipe.report.tables import Tables, build
+from jsdpipe.report.timing import duration, timings
+from jsdpipe.run import Run
+
+PICTURES = ("turntable.webp", "preview.png")
+
+
+def write(run: Run) -> None:
+    """Write the report of a run whose tables and figures are made, in place of an older one."""
+    for folder in (run.layout.tables, run.layout.figures):
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; write it with `jsdpipe {folder.name} --run {run.folder}`")
+    tables = build(run)
+    assets = _assets(run, tables)
+    environment = _environment(run, tables)
+    with atomic_folder(run.layout.report) as folder:
+        for source in (run.layout.run_json, *run.layout.tables.iterdir(), *run.layout.figures.iterdir()):
+            _place(source, folder / source.relative_to(run.folder))
+        for asset in assets:
+            _place_asset(run, asset, folder)
+
+        def page(template: str, path: str, **values: Any) -> None:
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            text = environment.get_template(template).render(root="../" * path.count("/"), **values)
+            target.write_text(text, encoding="utf-8", newline="\n")
+
+        of_prompt = _group(assets, "set", "prompt_id")
+        page("index.html.j2", "index.html", assets=assets, of_prompt=of_prompt, provenance=_provenance(run))
+        page("assets.html.j2", "assets.html", of_group=_group(assets, "set", "method"), of_prompt=of_prompt)
+        page("timing.html.j2", "timing.html", timings=timings(run), duration=duration)
+        for part, prompts in run.prompts.items():
+            for number, prompt in enumerate(prompts):
+                neighbours = (prompts[number - 1] if number else None, next(iter(prompts[number + 1 :]), None))
+                values = {"set": part, "prompt": prompt, "neighbours": neighbours, "of_prompt": of_prompt}
+                page("prompt.html.j2", f"prompts/{part}/{prompt.id}.html", **values)
+
+
+def _environment(run: Run, tables: Tables) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,  # prompts, captions and names are data
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        run=run,
+        config=run.config,
+        methods={name: (label(run, name), style.colour(run, name)) for name in run.config.methods},
+        tables=tables.laid_out,
+        metrics=metrics,
+        values=_values(tables),
+        charts=list(CHARTS),
+        group_link=group_link,
+    )
+    environment.tests["known"] = pd.notna
+    return environment
+
+
+def _assets(run: Run, tables: Tables) -> list[dict[str, Any]]:
+    """The assets' rows, with the places of their pictures and of themselves in the report."""
+    return [
+        row
+        | {
+            "failed": row["status"] == "failed",
+            "link": asset_link(row["set"], row["prompt_id"], row["method"], row["seed"]),
+            "folder": run.layout.asset(row["method"], row["set"], row["prompt_id"], row["seed"])
+            .relative_to(run.folder)
+            .as_posix(),
+        }
+        for row in tables.results.assets.to_dict("records")
+    ]
+
+
+def _values(tables: Tables) -> dict[tuple[str, str, str], dict[str, float]]:
+    """Every metric's value by (method, set, prompt_id), seeds averaged."""
+    return tables.values.to_dict("index")
+
+
+def _group(assets: list[dict[str, Any]], *names: str) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for asset in assets:
+        groups.setdefault(tuple(asset[name] for name in names), []).append(asset)
+    return groups
+
+
+def _place_asset(run: Run, asset: dict[str, Any], report: Path) -> None:
+    source, target = run.folder / asset["folder"], report / asset["folder"]
+    asset["details"] = sorted(path.name for path in source.glob("*.json"))
+    names = asset["details"] if asset["failed"] else [*asset["details"], *PICTURES, "mesh.glb"]
+    for name in names:
+        if not (source / name).is_file():
+            raise UserError(f"{source / name}: no such file; rerun the stages of this asset")
+        _place(source / name, target / name)
+    if not asset["failed"]:
+        front(source).save(target / "front.png")
+
+
+def _place(source: Path, target: Path) -> None:
+    """A hard link (meshes are large, and every file of a run is replaced whole), or a copy where there can be none."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _provenance(run: Run) -> list[dict[str, Any]]:
+    """What the manifests say of their making: each distinct statement, and the stages that make it."""
+    stages: dict[str, set[str]] = {}
+    for stage in STAGES:
+        for shard in run.shards():
+            statement = read_json(run.layout.manifest(stage, shard))["provenance"]
+            stages.setdefault(json.dumps(statement, sort_keys=True), set()).add(stage)
+    order = STAGES.index
+    return [{**json.loads(text), "stages": sorted(of, key=order)} for text, of in stages.items()]

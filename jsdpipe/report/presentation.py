@@ -1,0 +1,173 @@
+"""A run's numbers laid out for people: captions, rounding, the best in bold, links to what is behind a number."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import pandas as pd
+
+from jsdpipe.report import metrics, style
+from jsdpipe.report.markup import Cell, Table
+from jsdpipe.report.metrics import Metric
+from jsdpipe.report.summary import ALL_SETS
+from jsdpipe.run import Run
+
+NOTHING = "\N{EN DASH}"
+
+
+def label(run: Run, method: str) -> str:
+    """A method's name for people."""
+    return run.config.methods[method].label or method
+
+
+def group_link(part: str, method: str) -> str:
+    """Where the report lists the assets behind a number of a set and method."""
+    return "assets.html" if part == ALL_SETS else f"assets.html#{part}.{method}"
+
+
+def asset_link(part: str, prompt_id: str, method: str, seed: int) -> str:
+    """Where the report shows an asset."""
+    return f"prompts/{part}/{prompt_id}.html#{method}.{seed}"
+
+
+def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
+    """Quality, alignment and average, with the numbers of prompts, assets and failures behind them."""
+
+    def counts(part: str, method: str) -> tuple[Cell, ...]:
+        frame = assets[(assets["method"] == method) & ((assets["set"] == part) | (part == ALL_SETS))]
+        failed = int((frame["status"] == "failed").sum())
+        prompts = len(frame[["set", "prompt_id"]].drop_duplicates())
+        return Cell(str(prompts)), Cell(str(len(frame))), Cell(str(failed), link="#failures" if failed else "")
+
+    caption = (
+        f"Scores: {_means(run, summary, metrics.SCORES)} A failed asset counts with the floors: the quality of black "
+        "images, alignment 0."
+    )
+    rows = _rows(run, summary, metrics.SCORES, counts)
+    return Table("scores", caption, _header(metrics.SCORES, "Prompts", "Assets", "Failed"), 2, rows)
+
+
+def diversity(run: Run, summary: pd.DataFrame) -> Table:
+    """IQ, IV and cosine over the seeds of a prompt."""
+    caption = (
+        f"Diversity over the {len(run.config.seeds)} seeds of a prompt: {_means(run, summary, metrics.DIVERSITY)} Only "
+        "prompts with two assets or more count. Cosine falls for broken assets too: read it beside quality."
+    )
+    rows = _rows(run, summary, metrics.DIVERSITY, _prompts(summary, metrics.DIVERSITY))
+    empty = "No prompt has two assets, so there is no diversity to measure."
+    return Table("diversity", caption, _header(metrics.DIVERSITY, "Prompts"), 2, rows, empty)
+
+
+def recognition(run: Run, summary: pd.DataFrame) -> Table:
+    """How often the classifier finds what the prompt names."""
+    shown = (metrics.RECOGNITION,)
+    caption = (
+        "Recognition: the share of an asset's ring views whose most likely class is the one that the prompt names; "
+        f"{_means(run, summary, shown)} Only prompts that name exactly one class count; a failed asset counts as 0."
+    )
+    rows = _rows(run, summary, shown, _prompts(summary, shown))
+    empty = "No prompt names exactly one class of the classifier."
+    return Table("recognition", caption, _header(shown, "Prompts"), 2, rows, empty)
+
+
+def paired(run: Run, comparison: pd.DataFrame) -> Table:
+    """Every two methods' difference over the same prompts, for every metric."""
+    by_name = {metric.name: metric for metric in metrics.ALL}
+    level = 1 - run.config.report.confidence
+    rows = []
+    for row in comparison.to_dict("records"):
+        metric, p = by_name[row["metric"]], row["p_value"]
+        interval = _interval(metric.difference, row["low"], row["high"])
+        rows.append(
+            (
+                Cell(row["set"]),
+                Cell(metric.heading),
+                Cell(f"{label(run, row['a'])} \N{MINUS SIGN} {label(run, row['b'])}"),
+                Cell(metric.difference(row["difference"]), interval, best=p <= level),
+                Cell(NOTHING if pd.isna(p) else f"{p:.3f}", best=p <= level),
+                Cell(str(row["prompts"])),
+            )
+        )
+    caption = (
+        "Paired comparison: mean difference over the same prompts (seeds averaged within a prompt first) with its "
+        f"{run.config.report.confidence:.0%} bootstrap interval over prompts, and the p-value of a two-sided sign-flip "
+        f"test, not corrected for the number of comparisons; bold where p ≤ {level:.2g}. With n prompts p cannot fall "
+        "below 2/2ⁿ; one prompt allows neither interval nor p."
+    )
+    header = ("Set", "Metric", "Methods", "Difference", "p", "Prompts")
+    return Table("paired", caption, header, 3, tuple(rows), "One method: there is nothing to compare.")
+
+
+def failures(run: Run, assets: pd.DataFrame) -> Table:
+    """Every failed asset with the first stage that failed, and why."""
+    failed = assets[assets["status"] == "failed"]
+    rows = tuple(
+        (
+            Cell(row["set"]),
+            Cell(label(run, row["method"]), colour=style.colour(run, row["method"])),
+            Cell(row["prompt"], link=asset_link(row["set"], row["prompt_id"], row["method"], row["seed"])),
+            Cell(row["failed_at"]),
+            Cell(row["reason"]),
+            Cell(str(row["seed"])),
+        )
+        for part in run.config.sets
+        for row in failed[failed["set"] == part].to_dict("records")
+    )
+    header = ("Set", "Method", "Prompt", "Stage", "Reason", "Seed")
+    return Table("failures", "Failures: the first stage that failed, and why.", header, 5, rows, "No asset failed.")
+
+
+def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:
+    return ("Set", "Method", *(metric.heading for metric in shown), *counts)
+
+
+def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
+    alone = ((summary["prompts"] == 1) & summary["metric"].isin([metric.name for metric in shown])).any()
+    return (
+        "mean over prompts (seeds averaged within a prompt first) with its "
+        f"{run.config.report.confidence:.0%} bootstrap interval over prompts, best of each set in bold."
+        + (" One prompt allows no interval." if alone else "")
+    )
+
+
+def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, str], tuple[Cell, ...]]:
+    """The number of prompts behind a row."""
+    of_shown = summary[summary["metric"].isin([metric.name for metric in shown])]
+    found = of_shown.groupby(["set", "method"])["prompts"].min()
+    return lambda part, method: (Cell(str(found[part, method])),)
+
+
+def _rows(
+    run: Run, summary: pd.DataFrame, shown: Sequence[Metric], counts: Callable[[str, str], tuple[Cell, ...]]
+) -> tuple[tuple[Cell, ...], ...]:
+    """A row a set and method that have the metrics; `counts(set, method)` makes its last cells."""
+    found = {(row["set"], row["method"], row["metric"]): row for row in summary.to_dict("records")}
+    rows = []
+    for part in dict.fromkeys(summary["set"]):
+        present = [m for m in run.config.methods if any((part, m, metric.name) in found for metric in shown)]
+        best = {
+            metric.name: _best(
+                metric, [found[key]["mean"] for m in present if (key := (part, m, metric.name)) in found]
+            )
+            for metric in shown
+        }
+        for method in present:
+            cells = [Cell(part), Cell(label(run, method), colour=style.colour(run, method))]
+            for metric in shown:
+                if (value := found.get((part, method, metric.name))) is None:
+                    cells.append(Cell(NOTHING))
+                    continue
+                text = metric.text(value["mean"])
+                interval = _interval(metric.text, value["low"], value["high"])
+                cells.append(Cell(text, interval, text == best[metric.name], group_link(part, method)))
+            rows.append((*cells, *counts(part, method)))
+    return tuple(rows)
+
+
+def _best(metric: Metric, means: Sequence[float]) -> str | None:
+    """The best mean as it is shown, so that what looks equal is equally bold; None where all look equal."""
+    if len({metric.text(mean) for mean in means}) < 2:
+        return None
+    return metric.text(max(means) if metric.higher_is_better else min(means))
+
+
+def _interval(text: Callable[[float], str], low: float, high: float) -> str:
+    return "" if pd.isna(low) else f"[{text(low)}, {text(high)}]"

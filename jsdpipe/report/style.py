@@ -1,0 +1,52 @@
+"""How figures look: one colour a method, safe for the colour-blind, and matplotlib's settings."""
+
+from typing import Any
+
+from jsdpipe.run import Run
+
+# Okabe and Ito's palette without its yellow and black, then three of Paul Tol's "muted".
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+    "#56B4E9",
+    "#332288",
+    "#999933",
+    "#882255",
+)
+
+MATPLOTLIB: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.edgecolor": "#888888",
+    "axes.labelcolor": "#333333",
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.color": "#333333",
+    "ytick.color": "#666666",
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "savefig.dpi": 200,
+    "text.parse_math": False,  # a method's label may hold dollars
+    "svg.hashsalt": "jsdpipe",
+    "svg.fonttype": "path",
+}
+
+
+def colour(run: Run, method: str) -> str:
+    """The colour of a method, by its place in the configuration."""
+    return PALETTE[list(run.config.methods).index(method) % len(PALETTE)]

@@ -1,0 +1,70 @@
+"""Means with intervals for every method and set, and paired comparisons of the methods."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from jsdpipe.report import metrics
+from jsdpipe.report.collect import Results
+from jsdpipe.report.statistics import mean_interval, paired_comparison
+from jsdpipe.run import Run
+
+ALL_SETS = "all sets"  # no set can be named so: a set's name has no space
+SUMMARY = ["set", "method", "metric", "mean", "low", "high", "prompts"]
+COMPARISON = ["set", "metric", "a", "b", "difference", "low", "high", "p_value", "prompts"]
+NUMBERS = ("mean", "difference", "low", "high", "p_value")
+
+
+def per_prompt(results: Results) -> pd.DataFrame:
+    """One row a (method, set, prompt_id), indexed so: every metric's value, seeds averaged."""
+    key = ["method", "set", "prompt_id"]
+    assets = results.assets.groupby(key, sort=False)[[metric.name for metric in metrics.OF_ASSETS]].mean()
+    return assets.join(results.prompts.set_index(key)[[metric.name for metric in metrics.OF_PROMPTS]])
+
+
+def summarise(run: Run, values: pd.DataFrame) -> pd.DataFrame:
+    """Columns SUMMARY: the mean of each metric over the prompts that have it; `values` from `per_prompt`."""
+    report = run.config.report
+    rows: list[tuple[Any, ...]] = []
+    for part, name, frame in _parts(run, values):
+        for method in run.config.methods:
+            column = frame.xs(method, level="method")[name].dropna().to_numpy()
+            if len(column):
+                key = (run.config.seed, part, method, name)
+                estimate = mean_interval(column, report.confidence, report.bootstrap, *key)
+                rows.append((part, method, name, estimate.mean, estimate.low, estimate.high, estimate.n))
+    return _frame(rows, SUMMARY)
+
+
+def compare(run: Run, values: pd.DataFrame) -> pd.DataFrame:
+    """Columns COMPARISON: method a minus method b over the prompts that have the metric for both."""
+    report = run.config.report
+    rows: list[tuple[Any, ...]] = []
+    for part, name, frame in _parts(run, values):
+        wide = frame[name].unstack("method")
+        for a, b in combinations(run.config.methods, 2):
+            pairs = wide[[a, b]].dropna()
+            if len(pairs):
+                key = (run.config.seed, part, a, b, name)
+                x, y = pairs[a].to_numpy(), pairs[b].to_numpy()
+                test = paired_comparison(x, y, report.confidence, report.bootstrap, *key)
+                difference = test.difference
+                interval = (difference.mean, difference.low, difference.high)
+                rows.append((part, name, a, b, *interval, test.p_value, difference.n))
+    return _frame(rows, COMPARISON)
+
+
+def _parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Each set's rows, and all of them where there are several sets, for each metric."""
+    names = list(run.config.sets)
+    for part in [*names, ALL_SETS] if len(names) > 1 else names:
+        frame = values if part == ALL_SETS else values.xs(part, level="set", drop_level=False)
+        for metric in metrics.ALL:
+            yield part, metric.name, frame
+
+
+def _frame(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
+    numbers: dict[str, str] = {name: "float64" for name in NUMBERS if name in columns}
+    return pd.DataFrame(rows, columns=columns).astype({**numbers, "prompts": "int64"})

@@ -1,0 +1,72 @@
+"""The tables stage: `results/<run>/tables/`, each table as CSV (every digit), Markdown and LaTeX."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from jsdpipe.files import atomic_folder
+from jsdpipe.report import metrics, presentation
+from jsdpipe.report.collect import Results, collect
+from jsdpipe.report.markup import Table, latex, markdown
+from jsdpipe.report.metrics import Metric
+from jsdpipe.report.summary import compare, per_prompt, summarise
+from jsdpipe.run import Run
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A run's numbers: tidy, a row a prompt, summarised, compared; and laid out for people, by name."""
+
+    results: Results
+    values: pd.DataFrame
+    summary: pd.DataFrame
+    comparison: pd.DataFrame
+    laid_out: dict[str, Table]
+
+
+def build(run: Run) -> Tables:
+    """Collect a run's manifests and make all its tables; `UserError` where a manifest is missing."""
+    results = collect(run)
+    values = per_prompt(results)
+    summary, comparison = summarise(run, values), compare(run, values)
+    laid_out = (
+        presentation.scores(run, results.assets, summary),
+        presentation.diversity(run, summary),
+        presentation.recognition(run, summary),
+        presentation.paired(run, comparison),
+        presentation.failures(run, results.assets),
+    )
+    return Tables(results, values, summary, comparison, {table.name: table for table in laid_out})
+
+
+def write(run: Run) -> None:
+    """Write the tables of a run whose shards are all done, in place of older ones."""
+    tables = build(run)
+    assets = tables.results.assets
+    failed = assets[assets["status"] == "failed"]
+
+    def of(shown: Sequence[Metric]) -> pd.DataFrame:
+        return tables.summary[tables.summary["metric"].isin([metric.name for metric in shown])]
+
+    frames = {
+        "assets": assets,
+        "prompts": tables.results.prompts,
+        "scores": of(metrics.SCORES),
+        "diversity": of(metrics.DIVERSITY),
+        "recognition": of([metrics.RECOGNITION]),
+        "paired": tables.comparison,
+        "failures": failed[["method", "set", "prompt_id", "prompt", "seed", "failed_at", "reason"]],
+    }
+    with atomic_folder(run.layout.tables) as folder:
+        assets.to_parquet(folder / "assets.parquet", index=False)
+        for name, frame in frames.items():
+            frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        for name, table in tables.laid_out.items():
+            _write(folder / f"{name}.md", markdown(table))
+            _write(folder / f"{name}.tex", latex(table))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
