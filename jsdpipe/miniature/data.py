@@ -22,7 +22,7 @@ BATCH = 16
 FORMS = {"single": 0.36, "surr": 0.28, "multi": 0.36}
 USUAL_ELEVATION = (-10.0, 65.0)  # degrees; what the diffusion model learns, and what distillation looks from
 EVERYWHERE = 0.15  # share of pictures from the whole sphere, for the CLIP, which scores views from everywhere
-HELD_OUT = 0.05  # share of the (kind, colour) pairs that no model is trained on
+HELD_OUT = 0.08  # about the share of (kind, colour) pairs that no model is trained on
 
 
 def is_held_out(description: Description) -> bool:
@@ -129,10 +129,10 @@ def _chunk_file(folder: Path, chunk: int) -> Path:
     return folder / f"chunk-{chunk:03d}.safetensors"
 
 
-def load(folder: Path, held_out: bool) -> Pictures:
-    """All rendered pictures of `folder` that are held out from training, or all that are not."""
+def load(folder: Path, held_out: bool, chunks: int | None = None) -> Pictures:
+    """The pictures of `folder` (of its first `chunks`) that are held out from training, or those that are not."""
     parts: list[Pictures] = []
-    for path in sorted(folder.glob("chunk-*.safetensors")):
+    for path in sorted(folder.glob("chunk-*.safetensors"))[:chunks]:
         with safe_open(path, framework="pt") as file:
             described = [
                 Description(tuple(Thing(**t) for t in d["things"]), d["relation"], d["surrounding"])

@@ -74,8 +74,8 @@ class Part:
 
     `centre` (B, 3), `size` (B, k), `colour` (B, 3); `yaw` (B,) turns it about z; `axis` ("x", "y", "z") is where its
     own z points; `rounding` (B,) grows and rounds it; `keep` (B,) says in which scenes it is there; a `carve`d part is
-    taken out of those before it. `pattern` (B,) is 0 for plain, 1 for rings along z, 2 for spots, 3 for planks along x, 4 for
-    checks in xy; its marks have the colour `second` (B, 3) and `frequency` (B,) periods a unit.
+    taken out of those before it. `pattern` (B,) is 0 for plain, 1 for rings along z, 2 for spots, 3 for planks along x,
+    4 for checks in xy; its marks have the colour `second` (B, 3) and `frequency` (B,) periods a unit.
     """
 
     shape: str
