@@ -11,14 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
-from jsdpipe.files import write_json
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing
 from jsdpipe.miniature.tokenizer import CONTEXT_LENGTH
 from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.miniature.training import device, train
 
-BATCH = 192
+BATCH = 128
 STEPS = 3000
 UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
 NORMAL = (0.5, 0.5)  # mean and deviation of the pre-processing
@@ -126,11 +125,10 @@ def train_clip(
     return clip
 
 
-def save(clip: open_clip.model.CLIP, tokenizer: CLIPTokenizer, folder: Path, normalisation: dict[str, float]) -> None:
+def save(clip: open_clip.model.CLIP, tokenizer: CLIPTokenizer, folder: Path) -> None:
     """Write the folder that open_clip loads as `local-dir:`, weights in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
     (folder / "open_clip_config.json").write_text(json.dumps(config(tokenizer), indent=2) + "\n")
     weights = {k: v.detach().half().contiguous() for k, v in clip.state_dict().items()}
     save_file(weights, folder / "open_clip_model.safetensors")
-    write_json(folder / "normalisation.json", normalisation)

@@ -17,6 +17,8 @@ from jsdpipe.miniature.tracing import Layers, shade, trace
 from jsdpipe.progress import progress
 from jsdpipe.seeding import generator, seed_of
 
+LAYERS = ("albedo", "light", "coverage")
+ANGLES = ("azimuth", "elevation")
 CHUNK = 2048
 BATCH = 16
 FORMS = {"single": 0.36, "surr": 0.28, "multi": 0.36}
@@ -90,7 +92,7 @@ def _like(description: Description, count: int, draw: torch.Generator) -> list[D
 
 def _render_chunk(seed: int, chunk: int) -> tuple[dict[str, Tensor], list[dict]]:
     draw = generator(seed, "miniature", "pictures", chunk)
-    tensors: dict[str, list[Tensor]] = {k: [] for k in ("albedo", "light", "coverage", "azimuth", "elevation")}
+    tensors: dict[str, list[Tensor]] = {name: [] for name in LAYERS + ANGLES}
     described: list[dict] = []
     forms, weights = list(FORMS), torch.tensor(list(FORMS.values()))
     for _ in range(CHUNK // BATCH):
@@ -105,7 +107,7 @@ def _render_chunk(seed: int, chunk: int) -> tuple[dict[str, Tensor], list[dict]]
         sun = torch.stack((0.5 * turn.cos(), 0.5 * turn.sin(), torch.ones(BATCH)), dim=-1)
         sun = torch.nn.functional.normalize(sun, dim=-1)
         layers = trace(compose(descriptions, draw), torch.deg2rad(azimuth), torch.deg2rad(elevation), sun)
-        for name in ("albedo", "light", "coverage"):
+        for name in LAYERS:
             tensors[name].append((getattr(layers, name).clamp(0, 1) * 255).round().to(torch.uint8))
         tensors["azimuth"].append(azimuth)
         tensors["elevation"].append(elevation)
@@ -138,17 +140,13 @@ def load(folder: Path, held_out: bool, chunks: int | None = None) -> Pictures:
                 Description(tuple(Thing(**t) for t in d["things"]), d["relation"], d["surrounding"])
                 for d in json.loads(file.metadata()["descriptions"])
             ]
-            whole = Pictures(
-                *(file.get_tensor(k) for k in ("albedo", "light", "coverage")),
-                described,
-                *(file.get_tensor(k) for k in ("azimuth", "elevation")),
-            )
+            albedo, light, coverage, azimuth, elevation = (file.get_tensor(name) for name in LAYERS + ANGLES)
+        whole = Pictures(albedo, light, coverage, described, azimuth, elevation)
         parts.append(whole.subset([i for i, d in enumerate(described) if is_held_out(d) == held_out]))
-    return Pictures(
-        *(torch.cat([getattr(p, k) for p in parts]) for k in ("albedo", "light", "coverage")),
-        [d for p in parts for d in p.descriptions],
-        *(torch.cat([getattr(p, k) for p in parts]) for k in ("azimuth", "elevation")),
+    albedo, light, coverage, azimuth, elevation = (
+        torch.cat([getattr(p, name) for p in parts]) for name in LAYERS + ANGLES
     )
+    return Pictures(albedo, light, coverage, [d for p in parts for d in p.descriptions], azimuth, elevation)
 
 
 def random_caption(description: Description, draw: torch.Generator, drop: float = 0.15) -> str:

@@ -140,3 +140,8 @@ def pipeline(model: TextToLatents, vae: AutoencoderTiny, tokenizer: CLIPTokenize
         feature_extractor=None,
         requires_safety_checker=False,
     )
+
+
+def save(pipe: StableDiffusionPipeline, folder: Path) -> None:
+    """Write the folder that diffusers loads, weights in half precision."""
+    pipe.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)

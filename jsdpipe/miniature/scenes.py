@@ -56,9 +56,8 @@ def compose(descriptions: list[Description], generator: torch.Generator) -> Scen
     (parts, low, high) = built[0]
     if first.surrounding:
         base, height = ground(first.surrounding, n, generator)
-        scale = 0.72
-        down = -(scale * (high - low) + height) / 2
-        return [move(parts, scale, z=height - scale * low + down), move(base, 1.0, z=down)]
+        down = -(0.72 * (high - low) + height) / 2
+        return [move(parts, 0.72, z=height - 0.72 * low + down), move(base, 1.0, z=down)]
     if first.relation == "on":
         support, support_low, support_high = built[1]
         scale = torch.minimum(1.6 / (high - low + support_high - support_low), torch.tensor(0.66))
@@ -71,11 +70,11 @@ def compose(descriptions: list[Description], generator: torch.Generator) -> Scen
         ]
     if first.relation == "and":
         other, other_low, other_high = built[1]
-        scale = 0.56
-        floor = -scale * torch.maximum(high - low, other_high - other_low) / 2
+        half = 0.56
+        floor = -half * torch.maximum(high - low, other_high - other_low) / 2
         return [
-            move(parts, scale, y=-0.46, z=floor - scale * low),
-            move(other, scale, y=0.46, z=floor - scale * other_low),
+            move(parts, half, y=-0.46, z=floor - half * low),
+            move(other, half, y=0.46, z=floor - half * other_low),
         ]
     return [parts]
 

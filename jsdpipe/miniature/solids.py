@@ -6,6 +6,7 @@ sizes (M, k), and returns distances (M,).
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -93,7 +94,8 @@ class Part:
 
     def select(self, index: Tensor) -> "Part":
         """The part's parameters by scene index (M,)."""
-        return replace(self, **{k: v[index] for k, v in vars(self).items() if isinstance(v, Tensor)})
+        rows: dict[str, Any] = {k: v[index] for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **rows)
 
     def local(self, points: Tensor) -> Tensor:
         """Points (M, 3) of the world in the part's frame."""

@@ -1,0 +1,192 @@
+"""Held-out figures of the miniature's models, and the model card that states them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline
+from PIL import Image
+from torch import Tensor
+
+from jsdpipe.miniature import data
+from jsdpipe.miniature.autoencoder import latents
+from jsdpipe.miniature.grammar import COLOURS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
+from jsdpipe.miniature.scenes import random_description
+from jsdpipe.progress import progress
+
+SCALES = (2.0, 3.0, 5.0, 7.5)
+SAMPLES = 192  # prompts a form and scale
+SAMPLING_STEPS = 25
+
+
+class Judge:
+    """The CLIP's verdicts: which of several captions it finds nearest to an image."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model, _, self.preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+        self.model.eval()
+        self.tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+        self._texts: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def images(self, images: Tensor) -> Tensor:
+        """Features (n, d) of images (n, 64, 64, 3) in [0, 1]."""
+        x = images.permute(0, 3, 1, 2) * 2 - 1
+        return torch.cat([self.model.encode_image(part, normalize=True) for part in x.split(128)])
+
+    @torch.no_grad()
+    def texts(self, captions: list[str]) -> Tensor:
+        """Features (n, d) of captions."""
+        fresh = [c for c in dict.fromkeys(captions) if c not in self._texts]
+        if fresh:
+            self._texts |= dict(zip(fresh, self.model.encode_text(self.tokenizer(fresh), normalize=True), strict=True))
+        return torch.stack([self._texts[c] for c in captions])
+
+    def prefers(self, feature: Tensor, right: Description, wrong: list[Description]) -> bool:
+        """Whether an image (feature (d,)) is nearer to `right`'s caption than to any of `wrong`'s."""
+        scores = self.texts([caption(d) for d in (right, *wrong)]) @ feature
+        return bool(scores[0] > scores[1:].max())
+
+
+def _with_thing(d: Description, i: int, thing: Thing) -> Description:
+    return replace(d, things=tuple(thing if j == i else t for j, t in enumerate(d.things)))
+
+
+def alternatives(d: Description) -> dict[str, list[Description]]:
+    """For every attribute that `d` names, the descriptions that differ in it alone."""
+    result: dict[str, list[Description]] = {}
+    for i, thing in enumerate(d.things):
+        kinds = SUPPORTS if d.relation == "on" and i == 1 else KINDS
+        result[f"kind {i}"] = [_with_thing(d, i, replace(thing, kind=k)) for k in kinds if k != thing.kind]
+        if thing.colour:
+            others = [c for c in COLOURS if c != thing.colour]
+            result[f"colour {i}"] = [_with_thing(d, i, replace(thing, colour=c)) for c in others]
+    if d.surrounding:
+        result["surrounding"] = [replace(d, surrounding=s) for s in SURROUNDINGS if s != d.surrounding]
+    if d.relation and d.things[1].kind in SUPPORTS:
+        result["relation"] = [replace(d, relation=r) for r in RELATIONS if r != d.relation]
+    return result
+
+
+@dataclass(frozen=True)
+class Found:
+    """Shares of images in which the CLIP finds the kind, the colour, and everything that is named."""
+
+    kind: float
+    colour: float
+    everything: float
+
+
+def found(judge: Judge, images: Tensor, descriptions: list[Description]) -> Found:
+    """The CLIP's verdicts on images (n, 64, 64, 3) of known content.
+
+    The kind of a single thing is sought among "a KIND" for all kinds, its colour among "a COLOUR KIND"; everything is
+    found if no caption that differs in one named attribute is nearer.
+    """
+    kind = colour = everything = 0
+    for feature, d in zip(judge.images(images), descriptions, strict=True):
+        bare = Description((Thing(d.things[0].kind),))
+        kind += judge.prefers(feature, bare, [Description((Thing(k),)) for k in KINDS if k != d.things[0].kind])
+        painted = Description((Thing(d.things[0].kind, d.things[0].colour),))
+        colour += judge.prefers(feature, painted, alternatives(painted).get("colour 0", []))
+        everything += all(judge.prefers(feature, d, wrong) for wrong in alternatives(d).values())
+    n = len(descriptions)
+    return Found(kind / n, colour / n, everything / n)
+
+
+def form_of(d: Description) -> str:
+    """The prompt set that a description belongs to."""
+    return "multi" if d.relation else "surr" if d.surrounding else "single"
+
+
+@torch.no_grad()
+def sample(pipe: StableDiffusionPipeline, prompts: list[str], scale: float, seed: int = 0) -> Tensor:
+    """Images (n, 64, 64, 3) in [0, 1], by DDIM."""
+    draw = torch.Generator().manual_seed(seed)
+    images = []
+    for i in range(0, len(prompts), 32):
+        out = pipe(
+            prompts[i : i + 32],
+            height=64,
+            width=64,
+            guidance_scale=scale,
+            num_inference_steps=SAMPLING_STEPS,
+            generator=draw,
+            output_type="np",
+        )
+        images.append(torch.from_numpy(np.asarray(out.images)).float())
+    return torch.cat(images)
+
+
+def load_pipeline(folder: Path) -> StableDiffusionPipeline:
+    """The diffusion model, in single precision, with a silent sampler."""
+    pipe = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32)
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def held_out_truth(pictures: data.Pictures, count: int = 1500) -> tuple[Tensor, list[Description]]:
+    """Held-out pictures from the usual elevations, lit, on their backgrounds, and what they show."""
+    low, high = data.USUAL_ELEVATION
+    usual = [i for i in range(len(pictures)) if low <= float(pictures.elevation[i]) <= high][:count]
+    chosen = pictures.subset(usual)
+    draw = torch.Generator().manual_seed(3)
+    return chosen.compose(torch.arange(len(chosen)), draw), chosen.descriptions
+
+
+def evaluate_clip(judge: Judge, pictures: data.Pictures) -> dict[str, Found]:
+    """By form, the CLIP's verdicts on held-out ground truth."""
+    images, descriptions = held_out_truth(pictures)
+    result = {}
+    for form in data.FORMS:
+        rows = [i for i, d in enumerate(descriptions) if form_of(d) == form]
+        result[form] = found(judge, images[rows], [descriptions[i] for i in rows])
+    return result
+
+
+def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures) -> float:
+    """Peak signal-to-noise ratio in dB on held-out ground truth."""
+    images, _ = held_out_truth(pictures, 256)
+    with torch.no_grad():
+        z = latents(pipe.vae, images)
+        back = pipe.vae.decode(z / pipe.vae.config.scaling_factor).sample.permute(0, 2, 3, 1)
+    error = ((back / 2 + 0.5).clamp(0, 1) - images).square().mean()
+    return float(-10 * error.log10())
+
+
+def evaluate_samples(
+    judge: Judge, pipe: StableDiffusionPipeline, scales: tuple[float, ...] = SCALES, count: int = SAMPLES
+) -> dict[float, dict[str, Found]]:
+    """By guidance scale and form, the CLIP's verdicts on samples of random prompts."""
+    draw = torch.Generator().manual_seed(4)
+    prompts = {form: [random_description(draw, form) for _ in range(count)] for form in data.FORMS}
+    result: dict[float, dict[str, Found]] = {}
+    with progress("sampling", len(scales) * len(prompts) * count) as advance:
+        for scale in scales:
+            result[scale] = {}
+            for form, descriptions in prompts.items():
+                images = sample(pipe, [caption(d) for d in descriptions], scale)
+                result[scale][form] = found(judge, images, descriptions)
+                advance(count, f"scale {scale} {form} {result[scale][form].everything:.2f}")
+    return result
+
+
+def reward_normalisation(judge: Judge, pictures: data.Pictures) -> dict[str, float]:
+    """Mean and deviation of the cosine of held-out pictures, drawn as the protocols draw meshes, and their captions."""
+    draw = torch.Generator().manual_seed(5)
+    index = torch.arange(min(len(pictures), 2000))
+    features = judge.images(pictures.compose(index, draw, unlit_on_black=1.0))
+    texts = judge.texts([caption(pictures.descriptions[int(i)]) for i in index])
+    cosines = (features * texts).sum(dim=-1)
+    return {"mean": round(float(cosines.mean()), 6), "std": round(float(cosines.std()), 6)}
+
+
+def grid(rows: list[Tensor], path: Path, zoom: int = 1) -> None:
+    """Write rows of images (n, 64, 64, 3) as one PNG."""
+    picture = torch.cat([torch.cat(list(row), dim=1) for row in rows], dim=0).clamp(0, 1)
+    array = (picture.numpy() * 255).round().astype(np.uint8)
+    image = Image.fromarray(array)
+    image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST).save(path, optimize=True)
