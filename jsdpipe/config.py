@@ -3,11 +3,14 @@
 Torch-free, because the workflow reads the configuration while it plans.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from jsdpipe.recipes.models import Positive, Strict
+from jsdpipe.validation import read_yaml, validate
 
 
 class PromptSet(Strict):
@@ -137,3 +140,14 @@ class RunConfig(Strict):
     diversity: Diversity
     resources: dict[Stage, Resources] = Field(default_factory=dict)
     report: Report
+
+
+def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
+    """Read and check a configuration, from a YAML file or from a mapping that errors call `name`.
+
+    Raises `UserError`: one line with the file, the key, what is wrong and the mend.
+    """
+    if isinstance(source, Path):
+        name = str(source)
+    raw = read_yaml(source) if isinstance(source, Path) else source
+    return validate(RunConfig, raw, name)

@@ -1,0 +1,65 @@
+"""Manifests: what a stage says of every asset of a shard, failures included."""
+
+from typing import Any
+
+from jsdpipe.errors import UserError
+from jsdpipe.files import read_json, write_json
+from jsdpipe.layout import Shard
+from jsdpipe.prompts import Prompt
+from jsdpipe.run import Run
+
+Record = dict[str, Any]
+
+
+def asset_record(prompt: Prompt, seed: int, reason: str | None = None, **numbers: Any) -> Record:
+    """The record of one asset; a `reason` marks it as failed."""
+    return {
+        "prompt_id": prompt.id,
+        "prompt": prompt.text,
+        "seed": seed,
+        "status": "ok" if reason is None else "failed",
+        "reason": reason,
+        **numbers,
+    }
+
+
+def write_manifest(run: Run, stage: str, shard: Shard, records: list[Record], provenance: dict[str, Any]) -> None:
+    """Write a shard's manifest; its records must be exactly the shard's assets (diversity: prompts), in order."""
+    if (found := _keys(records)) != (expected := _expected(stage, shard)):
+        raise ValueError(f"{stage} {shard.name}: records {found}, expected {expected}")
+    write_json(
+        run.layout.manifest(stage, shard),
+        {
+            "stage": stage,
+            "method": shard.method,
+            "set": shard.set,
+            "shard": shard.index,
+            "records": records,
+            "provenance": provenance,
+        },
+    )
+
+
+def read_manifest(run: Run, stage: str, shard: Shard) -> list[Record]:
+    """A shard's records, in the order of `shard.assets()` (diversity: of its prompts).
+
+    `UserError` if the stage has not been run, or was run for other prompts or seeds.
+    """
+    path = run.layout.manifest(stage, shard)
+    command = f"`jsdpipe {stage} --run {run.folder} --shard {shard.name}`"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; write it with {command}")
+    records: list[Record] = read_json(path)["records"]
+    if _keys(records) != _expected(stage, shard):
+        raise UserError(f"{path}: is of other prompts or seeds than {run.layout.run_json}; rerun {command}")
+    return records
+
+
+def _keys(records: list[Record]) -> list[tuple[str, int | None]]:
+    return [(record["prompt_id"], record.get("seed")) for record in records]
+
+
+def _expected(stage: str, shard: Shard) -> list[tuple[str, int | None]]:
+    if stage == "diversity":
+        return [(prompt.id, None) for prompt in shard.prompts]
+    return [(prompt.id, seed) for prompt, seed in shard.assets()]

@@ -1,0 +1,60 @@
+"""Prompts: plain data with stable ids, read from files of one prompt a line."""
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from jsdpipe.errors import UserError
+
+SLUG_LENGTH = 40
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt and its id, which alone appears in paths."""
+
+    id: str
+    text: str
+
+
+def prompt_id(text: str) -> str:
+    """A slug of the text's ASCII letters and digits, and 8 hex digits of the SHA-256 of the whole text."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_text)[:SLUG_LENGTH].strip("-") or "prompt"
+    return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def read_prompts(path: Path, limit: int | None = None) -> tuple[Prompt, ...]:
+    """The prompts of a UTF-8 file, one a line, at most `limit` of them; space around a prompt is dropped.
+
+    Raises `UserError` with the line's number for an empty or duplicate prompt or a control character, anywhere in the
+    file, and for a file that is missing, empty, unreadable or not UTF-8.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        hint = "; fetch it with `jsdpipe prompts fetch t3bench`" if "t3bench" in path.parts else ""
+        raise UserError(f"{path}: no such prompt file{hint or '; write one prompt a line into it'}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: prompt file cannot be read ({error.strerror})") from None
+    lines = text.removesuffix("\n").split("\n") if text.strip() else []
+    if not lines:
+        raise UserError(f"{path}: holds no prompt; write one prompt a line into it")
+    line_of: dict[str, int] = {}
+    for number, line in enumerate(lines, start=1):
+        prompt = line.strip()
+        if not prompt:
+            raise UserError(f"{path}: line {number}: empty prompt; remove the line")
+        for character in prompt:
+            if unicodedata.category(character) in ("Cc", "Zl", "Zp") and character != "\t":
+                raise UserError(
+                    f"{path}: line {number}: control character U+{ord(character):04X} in the prompt; remove it"
+                )
+        if prompt in line_of:
+            raise UserError(f"{path}: line {number}: same prompt as line {line_of[prompt]}; remove one")
+        line_of[prompt] = number
+    return tuple(Prompt(prompt_id(prompt), prompt) for prompt in list(line_of)[:limit])

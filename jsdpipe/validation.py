@@ -1,0 +1,118 @@
+"""YAML files checked against strict models, every mistake one line: file, key, what is wrong, the mend. Torch-free."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from jsdpipe.errors import UserError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML keeps the last of two equal keys without a word; this one refuses them."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} twice; remove one", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; `UserError` if it is missing, unreadable, no YAML, or anything but a mapping."""
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); correct the path") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{path}: {where}not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: must be a mapping of keys to values, as in config.yaml")
+    return raw
+
+
+def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
+    """`raw` as `model`, by JSON's rules of type; `UserError` names `name`, the first wrong key and the mend."""
+    try:
+        text = json.dumps(raw)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{name}: {error}; use only text, numbers, true, false, null, lists and mappings") from None
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        # A misspelt key is both unknown and missing: the former line says more.
+        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        raise UserError(f"{name}: {_line(faults[0], model)}") from None
+
+
+def nearest(word: str, known: list[str], what: str) -> str:
+    """ "did you mean 'x'?" or what there is to choose from."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"{what}: {', '.join(known)}"
+
+
+def _line(fault: Any, model: type[BaseModel]) -> str:
+    nodes: list[dict[str, Any]] = [model.model_json_schema()]
+    definitions = nodes[0].get("$defs", {})
+    kind = fault["type"]
+    key: list[str] = []
+    parents = nodes
+    for part in fault["loc"]:
+        below = [under for node in nodes for under in _below(_resolved(node, definitions), part)]
+        # pydantic adds the tag of a union, and "[key]", which are no keys of the file.
+        if below or kind == "extra_forbidden" and part == fault["loc"][-1]:
+            key.append(str(part))
+            parents, nodes = nodes, below
+    where = ".".join(key) or "the whole"
+    if kind == "extra_forbidden":
+        known = sorted({name for node in parents for of in _resolved(node, definitions) for name in _properties(of)})
+        return f"{where}: unknown key; {nearest(key[-1], known, 'known here')}"
+    if kind == "missing":
+        return f"{where}: missing; add it"
+    if kind == "literal_error" and fault["loc"][-1] == "[key]":
+        return f"{where}: unknown key; must be {fault['ctx']['expected']}"
+    message = fault["msg"].removeprefix("Value error, ")
+    found = "" if isinstance(fault["input"], dict) else f", found {_shown(fault['input'])}"
+    return f"{where}: {message[0].lower()}{message[1:]}{found}"
+
+
+def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """The plain schemas that a schema stands for: references followed, the options of unions side by side."""
+    if "$ref" in node:
+        return _resolved(definitions[node["$ref"].rsplit("/", 1)[1]], definitions)
+    options = [option for union in ("anyOf", "oneOf", "allOf") for option in node.get(union, [])]
+    return [plain for option in options for plain in _resolved(option, definitions)] if options else [node]
+
+
+def _below(nodes: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]:
+    """The schemas of a key or index, in those of what holds it."""
+    if isinstance(part, int):
+        return [items for node in nodes for items in [node.get("items"), *node.get("prefixItems", [])] if items]
+    named = [node["properties"][part] for node in nodes if part in _properties(node)]
+    free = [node["additionalProperties"] for node in nodes if isinstance(node.get("additionalProperties"), dict)]
+    return named or [schema for schema in free if part != "[key]"]
+
+
+def _properties(node: dict[str, Any]) -> dict[str, Any]:
+    properties: dict[str, Any] = node.get("properties", {})
+    return properties
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
