@@ -75,7 +75,7 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     for part in fault["loc"]:
         below = [under for node in nodes for under in _below(_resolved(node, definitions), part)]
         # pydantic adds the tag of a union, and "[key]", which are no keys of the file.
-        if below or kind == "extra_forbidden" and part == fault["loc"][-1]:
+        if below or (kind == "extra_forbidden" and part == fault["loc"][-1]):
             key.append(str(part))
             parents, nodes = nodes, below
     where = ".".join(key) or "the whole"
