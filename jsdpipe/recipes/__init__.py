@@ -1,0 +1,62 @@
+"""Recipes: one YAML file a method, found by name in this folder or by path. Torch-free."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jsdpipe.errors import UserError
+from jsdpipe.recipes.models import Recipe
+from jsdpipe.validation import nearest, read_yaml, validate
+
+FOLDER = Path(__file__).parent
+
+
+def load_recipe(name_or_path: str, override: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe of a name in this folder (`jsd`) or of a file's path (`./mine.yaml`), with `override` merged in.
+
+    A file may name another recipe as its `base` (a name, or a path relative to the file) and state only what differs.
+    Mappings merge key by key, except where their `kind` differs: then the later one stands alone. `UserError` names
+    the file, the key and the mend.
+    """
+    path = _find(name_or_path, Path())
+    data = _read(path, ())
+    if override:
+        return validate(Recipe, merge(data, override), f"{path} with its override")
+    return validate(Recipe, data, str(path))
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the entries of `over`, mapping by mapping; a mapping of another `kind` replaces the base's."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            same = value.get("kind", old.get("kind")) == old.get("kind")
+            merged[key] = merge(old, value) if same else value
+        else:
+            merged[key] = value
+    return merged
+
+
+def _find(name: str, folder: Path) -> Path:
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path, mend = folder / name, "correct the path"
+    else:
+        known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+        path, mend = FOLDER / f"{name}.yaml", f"{nearest(name, known, 'there are')} (or a path that ends in .yaml)"
+    if not path.is_file():
+        raise UserError(f"recipe {name!r}: no file {path}; {mend}")
+    return path
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """A recipe's keys, with its bases' below them."""
+    if path.resolve() in seen:
+        raise UserError(f"{path}: base: leads back to this file; take it out")
+    data = read_yaml(path)
+    base = data.pop("base", None)
+    if base is None:
+        return data
+    if not isinstance(base, str):
+        raise UserError(f"{path}: base: must be a recipe's name or path")
+    return merge(_read(_find(base, path.parent), (*seen, path.resolve())), data)

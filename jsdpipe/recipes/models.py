@@ -14,9 +14,9 @@ Range = tuple[float, float]
 
 
 class Strict(BaseModel):
-    """Refuses unknown keys and silent conversions of type."""
+    """Refuses unknown keys, silent conversions of type, and numbers that are not finite."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class SDS(Strict):
@@ -77,10 +77,19 @@ class Regularisers(Strict):
     total_variation: NonNegative = Field(default=0.0, description="squared differences of neighbouring voxels")
 
 
+class Suffixes(Strict):
+    """What is put after the prompt for a view's direction."""
+
+    front: str
+    side: str
+    back: str
+    overhead: str
+
+
 class Views(Strict):
     """View-dependent prompts; the directions' limits are those of the public code."""
 
-    suffixes: dict[Literal["front", "side", "back", "overhead"], str]
+    suffixes: Suffixes
     front_deg: Positive = Field(default=45.0, description="|azimuth| below this is the front")
     back_deg: Positive = Field(default=135.0, description="|azimuth| above this is the back")
     overhead_deg: Positive = Field(default=60.0, description="elevation above this is overhead")
