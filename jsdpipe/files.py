@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +80,24 @@ def sha256_folder(folder: Path) -> str:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\0".encode())
     return digest.hexdigest()
+
+
+def fingerprint(*parts: Any) -> str:
+    """Hex SHA-256 of what a result depends on: values that JSON can hold, and the package's code."""
+    return hashlib.sha256(json.dumps((_code(), *parts), sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    root = Path(__file__).parent
+    sources = ((path.relative_to(root).as_posix(), sha256(path)) for path in sorted(root.rglob("*.py")))
+    return hashlib.sha256(json.dumps(list(sources)).encode()).hexdigest()
+
+
+def read_fitting(path: Path, expected: str) -> dict[str, Any] | None:
+    """The mapping in a JSON file if its "fingerprint" is the expected one, else None."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) and value.get("fingerprint") == expected else None

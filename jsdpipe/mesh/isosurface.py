@@ -1,0 +1,89 @@
+"""The surface of a density field as a closed triangle mesh with vertex colours."""
+
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+import trimesh
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from skimage.measure import marching_cubes
+from torch import Tensor
+
+from jsdpipe.mesh.coloured import coloured
+
+CHUNK = 1 << 18
+EMPTY = 1e-5
+
+
+class Field(Protocol):
+    """What is meshed: density (N,) and albedo (N, 3) in [0, 1] at points (N, 3) of the cube [-bound, bound]^3."""
+
+    @property
+    def bound(self) -> float: ...
+    def density(self, points: Tensor) -> Tensor: ...
+    def albedo(self, points: Tensor) -> Tensor: ...
+
+
+class EmptyField(Exception):
+    """The field has no surface; the text says why."""
+
+
+def extract(
+    field: Field, resolution: int, threshold: float | Literal["auto"], min_component: float = 0.0
+) -> tuple[trimesh.Trimesh, float]:
+    """Mesh where the density on resolution^3 points crosses the threshold; return the mesh and the threshold.
+
+    "auto" is the mean of the densities above 1e-5 (threestudio's rule). Outside the cube the density counts as zero,
+    so the mesh is closed, and it is oriented outwards. Components with less than `min_component` of the largest one's
+    area are dropped. Raises `EmptyField`.
+    """
+    density = _sample(field, resolution)
+    if not np.isfinite(density).all():
+        raise EmptyField("empty field: its density is not finite")
+    highest = float(density.max())
+    if threshold == "auto":
+        if highest <= EMPTY:
+            raise EmptyField(f"empty field: the highest density is {highest:.3g}, none is above {EMPTY:g}")
+        threshold = float(density[density > EMPTY].mean(dtype=np.float64))
+    if highest <= threshold:
+        raise EmptyField(f"empty field: the highest density is {highest:.3g}, the threshold {threshold:.3g}")
+    # Lorensen's cubes share one triangulation of each face and so always close; scikit-image's Lewiner leaves holes
+    # where densities equal the level.
+    vertices, faces, _, _ = marching_cubes(
+        np.pad(density, 1), threshold, method="lorensen", gradient_direction="ascent"
+    )
+    vertices = (vertices - 1) * (2 * field.bound / (resolution - 1)) - field.bound
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    mesh = _without_small_components(mesh, min_component)
+    return coloured(mesh.vertices, mesh.faces, _colours(field, mesh.vertices)), threshold
+
+
+def component_labels(mesh: trimesh.Trimesh) -> NDArray[np.int32]:
+    """The number (F,) of the connected component that each face belongs to, from 0."""
+    edges, n = mesh.edges, len(mesh.vertices)
+    graph = coo_array((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(n, n))
+    labels = connected_components(graph, directed=False)[1][mesh.faces[:, 0]]
+    # Numbered anew, because vertices without faces would count.
+    return np.unique(labels, return_inverse=True)[1].astype(np.int32)
+
+
+def _sample(field: Field, resolution: int) -> NDArray[np.float32]:
+    steps = torch.linspace(-field.bound, field.bound, resolution)
+    slabs = (field.density(torch.cartesian_prod(x[None], steps, steps)) for x in steps)
+    return torch.stack([slab.reshape(resolution, resolution) for slab in slabs]).numpy()
+
+
+def _without_small_components(mesh: trimesh.Trimesh, min_share: float) -> trimesh.Trimesh:
+    labels = component_labels(mesh)
+    areas = np.bincount(labels, weights=mesh.area_faces)
+    keep = (areas >= min_share * areas.max())[labels]
+    used, faces = np.unique(mesh.faces[keep], return_inverse=True)
+    return trimesh.Trimesh(mesh.vertices[used], faces.reshape(-1, 3), process=False)
+
+
+def _colours(field: Field, vertices: NDArray[np.float64]) -> NDArray[np.uint8]:
+    points = torch.from_numpy(np.clip(vertices, -field.bound, field.bound)).float()
+    albedo = torch.cat([field.albedo(chunk) for chunk in points.split(CHUNK)])
+    return (albedo.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

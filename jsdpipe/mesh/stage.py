@@ -1,0 +1,133 @@
+"""The stages `mesh` and `render`: an asset's surface, and its views by the protocols' cameras."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+from PIL import Image
+
+from jsdpipe import scene
+from jsdpipe.config import Mesh, Render, RingRig
+from jsdpipe.files import atomic, fingerprint, read_fitting, sha256, write_json
+from jsdpipe.layout import Shard
+from jsdpipe.manifests import asset_record, read_manifest, write_manifest
+from jsdpipe.mesh import glb, rigs
+from jsdpipe.mesh.isosurface import EmptyField, component_labels
+from jsdpipe.mesh.isosurface import extract as extract_surface
+from jsdpipe.mesh.rendering import render as render_all
+from jsdpipe.mesh.rendering import render_each
+from jsdpipe.mesh.views import views_comment, write_views
+from jsdpipe.progress import progress
+from jsdpipe.provenance import provenance
+from jsdpipe.run import Run
+
+TURNTABLE_SIZE = 160
+TURNTABLE_SUPERSAMPLE = 3
+TURNTABLE_S = 3.0
+
+
+def extract(run: Run, shard: Shard) -> None:
+    """Write `mesh.glb` and `mesh.json` of every asset of a shard that has a surface, and the shard's manifest.
+
+    An empty field is a failed record with its reason; an asset that failed before keeps its reason.
+    """
+    assets = list(shard.assets())
+    records = []
+    with progress(f"mesh {shard.name}", len(assets)) as advance:
+        for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
+            folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
+            reason, numbers = _extract(folder, before["reason"], run.config.mesh)
+            records.append(asset_record(prompt, seed, reason, **numbers))
+            advance()
+    write_manifest(run, "mesh", shard, records, provenance())
+
+
+def _extract(folder: Path, failed: str | None, config: Mesh) -> tuple[str | None, dict[str, Any]]:
+    """Why an asset has no mesh, or its numbers."""
+    source, target, report = (folder / name for name in ("scene.safetensors", "mesh.glb", "mesh.json"))
+    if failed:
+        target.unlink(missing_ok=True)
+        report.unlink(missing_ok=True)
+        return failed, {}
+    expected = fingerprint(sha256(source), config.model_dump())
+    done = read_fitting(report, expected)
+    if done is None or (done["reason"] is None and not target.exists()):
+        done = {"fingerprint": expected, "reason": None, "threshold": None, "numbers": {}}
+        try:
+            mesh, threshold = extract_surface(
+                scene.load(source), config.resolution, config.threshold, config.min_component
+            )
+        except EmptyField as error:
+            target.unlink(missing_ok=True)
+            done["reason"] = str(error)
+        else:
+            glb.save(mesh, target)
+            done |= {"threshold": threshold, "numbers": _numbers(mesh)}
+        write_json(report, done)
+    return done["reason"], done["numbers"]
+
+
+def _numbers(mesh: trimesh.Trimesh) -> dict[str, Any]:
+    return {
+        "vertices": len(mesh.vertices),
+        "faces": len(mesh.faces),
+        "watertight": bool(mesh.is_watertight),
+        "components": int(component_labels(mesh).max()) + 1,
+    }
+
+
+def render(run: Run, shard: Shard) -> None:
+    """Write the views of every asset of a shard that has a mesh, its `turntable.webp`, and the shard's manifest.
+
+    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/` in one zip.
+    """
+    assets = list(shard.assets())
+    records = []
+    with progress(f"render {shard.name}", len(assets)) as advance:
+        for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
+            folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
+            views, turntable = run.layout.views(shard, prompt.id, seed), folder / "turntable.webp"
+            if before["reason"]:
+                views.unlink(missing_ok=True)
+                turntable.unlink(missing_ok=True)
+            else:
+                _render(folder / "mesh.glb", views, turntable, run.config.render, run.config.report.turntable_views)
+            records.append(asset_record(prompt, seed, before["reason"]))
+            advance()
+    write_manifest(run, "render", shard, records, provenance())
+
+
+def _render(source: Path, views: Path, turntable: Path, config: Render, frames: int) -> None:
+    expected = fingerprint(sha256(source), config.model_dump(exclude={"keep_views"}), frames)
+    if views_comment(views) == expected and turntable.exists():
+        return
+    mesh = glb.load(source)
+    t3bench, ring = rigs.place_for_t3bench(mesh), rigs.place_for_ring(mesh, config.diversity)
+
+    def pictures(placed: trimesh.Trimesh, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:
+        shown = render_each(placed, cameras.camera_to_world, cameras.fovy, config.size, config.supersample)
+        return (picture for picture, _ in shown)
+
+    _write_turntable(ring, config.diversity, frames, turntable)
+    write_views(
+        views,
+        {
+            "quality": pictures(t3bench, rigs.quality_cameras(config.quality)),
+            "alignment": pictures(t3bench, rigs.alignment_cameras(config.alignment)),
+            "diversity": pictures(ring, rigs.ring_cameras(config.diversity)),
+        },
+        comment=expected,
+    )
+
+
+def _write_turntable(mesh: trimesh.Trimesh, rig: RingRig, frames: int, path: Path) -> None:
+    """An endless picture of a mesh placed for the ring, turning once, from azimuth 0 on."""
+    cameras = rigs.ring_cameras(rig.model_copy(update={"views": frames}))
+    pictures, _ = render_all(mesh, cameras.camera_to_world, cameras.fovy, TURNTABLE_SIZE, TURNTABLE_SUPERSAMPLE)
+    first, *rest = map(Image.fromarray, pictures)
+    with atomic(path) as temporary:
+        duration = round(1000 * TURNTABLE_S / frames)
+        first.save(temporary, save_all=True, append_images=rest, duration=duration, loop=0, quality=90, method=4)

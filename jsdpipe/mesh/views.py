@@ -1,0 +1,48 @@
+"""The rendered views of an asset: one zip of PNG files, the same bytes for the same pictures."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from jsdpipe.errors import UserError
+from jsdpipe.files import atomic
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can state
+
+
+def write_views(path: Path, rigs: dict[str, Iterable[NDArray[np.uint8]]], comment: str = "") -> None:
+    """Write pictures (H, W, 3) as `<rig>/0000.png` and so on; they are taken one by one. `comment` is the zip's own."""
+    with atomic(path) as temporary, ZipFile(temporary, "w", ZIP_STORED) as archive:
+        archive.comment = comment.encode()
+        for rig, pictures in rigs.items():
+            for index, picture in enumerate(pictures):
+                png = io.BytesIO()
+                Image.fromarray(picture).save(png, "PNG")
+                archive.writestr(ZipInfo(f"{rig}/{index:04d}.png", EPOCH), png.getvalue())
+
+
+def read_views(path: Path, rig: str) -> NDArray[np.uint8]:
+    """The pictures (N, H, W, 3) of a rig, in order; `UserError` if the zip is missing, broken or lacks them."""
+    try:
+        with ZipFile(path) as archive:
+            names = sorted(name for name in archive.namelist() if name.startswith(f"{rig}/"))
+            pictures = [np.asarray(Image.open(io.BytesIO(archive.read(name)))) for name in names]
+    except (OSError, BadZipFile) as error:
+        raise UserError(f"{path}: cannot be read ({error}); rerun the render stage") from None
+    if not pictures:
+        raise UserError(f"{path}: holds no {rig} views; rerun the render stage")
+    return np.stack(pictures)
+
+
+def views_comment(path: Path) -> str | None:
+    """The comment that a zip of views was written with; None if there is no such zip."""
+    try:
+        with ZipFile(path) as archive:
+            return archive.comment.decode()
+    except (OSError, BadZipFile, UnicodeDecodeError):
+        return None

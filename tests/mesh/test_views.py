@@ -1,0 +1,52 @@
+"""Zips of views: what is written is read back, byte for byte the same each time."""
+
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from jsdpipe.errors import UserError
+from jsdpipe.mesh.views import read_views, views_comment, write_views
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
+
+
+def test_round_trip_in_order(tmp_path):
+    write_views(tmp_path / "views.zip", {"quality": iter(PICTURES), "diversity": PICTURES[:2]}, comment="abc")
+    np.testing.assert_array_equal(read_views(tmp_path / "views.zip", "quality"), PICTURES)
+    np.testing.assert_array_equal(read_views(tmp_path / "views.zip", "diversity"), PICTURES[:2])
+    assert views_comment(tmp_path / "views.zip") == "abc"
+    with zipfile.ZipFile(tmp_path / "views.zip") as archive:
+        assert archive.namelist()[:2] == ["quality/0000.png", "quality/0001.png"]
+        assert archive.testzip() is None
+
+
+def test_same_pictures_same_bytes_at_another_time(tmp_path):
+    write_views(tmp_path / "a.zip", {"quality": PICTURES})
+    time.sleep(2.1)  # the resolution of a zip's times is two seconds
+    write_views(tmp_path / "b.zip", {"quality": PICTURES})
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_missing_broken_and_lacking_zips_are_named(tmp_path):
+    with pytest.raises(UserError, match="absent"):
+        read_views(tmp_path / "absent.zip", "quality")
+    assert views_comment(tmp_path / "absent.zip") is None
+    (tmp_path / "broken.zip").write_bytes(b"PK nothing")
+    with pytest.raises(UserError, match="broken"):
+        read_views(tmp_path / "broken.zip", "quality")
+    assert views_comment(tmp_path / "broken.zip") is None
+    write_views(tmp_path / "views.zip", {"quality": PICTURES})
+    with pytest.raises(UserError, match="no diversity views"):
+        read_views(tmp_path / "views.zip", "diversity")
+
+
+def test_failed_writing_leaves_nothing(tmp_path):
+    def failing():
+        yield PICTURES[0]
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_views(tmp_path / "views.zip", {"quality": failing()})
+    assert list(tmp_path.iterdir()) == []
