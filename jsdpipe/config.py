@@ -3,14 +3,22 @@
 Torch-free, because the workflow reads the configuration while it plans.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from jsdpipe import prior_files
+from jsdpipe.errors import UserError
+from jsdpipe.prompts import read_prompts
+from jsdpipe.recipes import load_recipe
 from jsdpipe.recipes.models import Positive, Strict
-from jsdpipe.validation import read_yaml, validate
+from jsdpipe.scoring import models
+from jsdpipe.validation import NAME, at, read_yaml, validate
+
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class PromptSet(Strict):
@@ -126,11 +134,11 @@ Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity
 class RunConfig(Strict):
     """A complete run."""
 
-    run: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="results/<run>/")]
+    run: Annotated[Name, Field(description="results/<run>/")]
     seed: Annotated[int, Field(ge=0)] = 0
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
-    sets: dict[str, PromptSet]
-    methods: dict[str, Method]
+    sets: Annotated[dict[Name, PromptSet], Field(min_length=1)]
+    methods: Annotated[dict[Name, Method], Field(min_length=1)]
     prior: Prior
     generation: Generation
     mesh: Mesh
@@ -145,9 +153,23 @@ class RunConfig(Strict):
 def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
     """Read and check a configuration, from a YAML file or from a mapping that errors call `name`.
 
-    Raises `UserError`: one line with the file, the key, what is wrong and the mend.
+    Everything it names is looked at: prompt files, recipes, models. Paths are relative to the working directory. Raises
+    `UserError`: one line with the file, the key, what is wrong and the mend.
     """
     if isinstance(source, Path):
-        name = str(source)
-    raw = read_yaml(source) if isinstance(source, Path) else source
-    return validate(RunConfig, raw, name)
+        name, source = str(source), read_yaml(source)
+    config = validate(RunConfig, source, name)
+    if repeated := [seed for seed, count in Counter(config.seeds).items() if count > 1]:
+        raise UserError(f"{name}: seeds: {repeated[0]} is there twice; remove one")
+    for key, of in config.sets.items():
+        with at(f"{name}: sets.{key}.file"):
+            read_prompts(Path(of.file), of.limit)
+    for key, method in config.methods.items():
+        with at(f"{name}: methods.{key}.recipe"):
+            load_recipe(method.recipe, method.override)
+    with at(f"{name}: prior.model"):
+        if folder := prior_files.local_folder(config.prior.model):
+            prior_files.files(folder)
+    with at(name):
+        models.check(config)
+    return config

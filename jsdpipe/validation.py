@@ -2,7 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from jsdpipe.errors import UserError
+
+# what names files: no separator, no space, no leading dot
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -60,6 +64,15 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
         raise UserError(f"{name}: {_line(faults[0], model)}") from None
 
 
+@contextmanager
+def at(place: str) -> Iterator[None]:
+    """Put `place` before the line of any `UserError` from within."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+
+
 def nearest(word: str, known: list[str], what: str) -> str:
     """ "did you mean 'x'?" or what there is to choose from."""
     close = difflib.get_close_matches(word, known, n=1)
@@ -86,6 +99,8 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
         return f"{where}: missing; add it"
     if kind == "literal_error" and fault["loc"][-1] == "[key]":
         return f"{where}: unknown key; must be {fault['ctx']['expected']}"
+    if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME:
+        return f"{where}: it names files; take at most 64 of letters, digits, '.', '_', '-', a letter or digit first"
     message = fault["msg"].removeprefix("Value error, ")
     found = "" if isinstance(fault["input"], dict) else f", found {_shown(fault['input'])}"
     return f"{where}: {message[0].lower()}{message[1:]}{found}"

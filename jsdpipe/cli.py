@@ -1,0 +1,128 @@
+"""The command line: thin, and quick to start, because stages are imported when they are run."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jsdpipe.config import RunConfig, load_config
+from jsdpipe.errors import UserError
+from jsdpipe.miniature.commands import app as miniature
+from jsdpipe.prompt_sources import fetch
+from jsdpipe.run import Run
+
+STAGES = {
+    "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets."),
+    "mesh": ("jsdpipe.mesh.stage:extract", "Extract the surfaces of a shard's assets."),
+    "render": ("jsdpipe.mesh.stage:render", "Render a shard's meshes by the protocols' cameras."),
+    "quality": ("jsdpipe.scoring.quality:score", "Score the quality of a shard's assets."),
+    "alignment": ("jsdpipe.scoring.alignment:score", "Score how well a shard's assets show their prompts."),
+    "diversity": ("jsdpipe.scoring.diversity:score", "Score the diversity over the seeds of a shard's prompts."),
+}
+SUMMARIES = {
+    "tables": ("jsdpipe.report.tables:write", "Write a run's tables."),
+    "figures": ("jsdpipe.report.figures:write", "Draw a run's figures."),
+    "report": ("jsdpipe.report.html:write", "Write a run's report."),
+}
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="A benchmark of text-to-3D generation by score distillation.",
+)
+prompts = typer.Typer(no_args_is_help=True, help="Prompt sets.")
+app.add_typer(prompts, name="prompts")
+app.add_typer(miniature, name="miniature")
+
+Config = Annotated[str, typer.Argument(help="a YAML file, or - for JSON on standard input", metavar="CONFIG")]
+Folder = Annotated[Path, typer.Option("--run", help="the run's folder", metavar="FOLDER")]
+
+
+@app.command()
+def configure(config: Config, folder: Folder) -> None:
+    """Check a configuration and write it, with its recipes and prompts, to a run's folder."""
+    _resolve(config, folder).save()
+
+
+@app.command()
+def check(config: Config) -> None:
+    """Check a configuration, and say what it would make."""
+    run = _resolve(config, Path())
+    shards = run.shards()
+    typer.echo(f"{config}: good, {sum(len(list(s.assets())) for s in shards)} assets in {len(shards)} shards")
+
+
+def _resolve(config: str, folder: Path) -> Run:
+    return Run.resolve(_load(config), folder)
+
+
+def _load(config: str) -> RunConfig:
+    if config != "-":
+        return load_config(Path(config))
+    try:
+        return load_config(json.load(sys.stdin), "standard input")
+    except ValueError as error:
+        raise UserError(f"standard input: not JSON ({error})") from None
+
+
+def _place(place: str) -> Callable[..., None]:
+    module, function = place.split(":")
+    found: Callable[..., None] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _add_stage(name: str, place: str, about: str) -> None:
+    @app.command(name, help=about)
+    def stage(
+        folder: Folder, shard: Annotated[str, typer.Option(help="e.g. jsd/single/000", metavar="METHOD/SET/INDEX")]
+    ) -> None:
+        run = Run.load(folder)
+        _place(place)(run, run.shard(shard))
+
+
+def _add_summary(name: str, place: str, about: str) -> None:
+    @app.command(name, help=about)
+    def summary(folder: Folder) -> None:
+        _place(place)(Run.load(folder))
+
+
+for _name, (_at, _about) in STAGES.items():
+    _add_stage(_name, _at, _about)
+for _name, (_at, _about) in SUMMARIES.items():
+    _add_summary(_name, _at, _about)
+
+
+@prompts.command("fetch")
+def fetch_prompts(
+    name: Annotated[str, typer.Argument(help="e.g. t3bench", metavar="SOURCE")],
+    origin: Annotated[
+        Path | None, typer.Option("--from", help="take the files from this folder, not from the network")
+    ] = None,
+    sources: Annotated[Path, typer.Option(help="what there is to fetch, and its hashes")] = Path(
+        "prompts/sources.yaml"
+    ),
+) -> None:
+    """Fetch a prompt set, check it, and put it beside the file of sources."""
+    written = fetch(name, sources, origin)
+    for path in written:
+        typer.echo(path)
+    if not written:
+        typer.echo(f"{sources.parent / name}: nothing to be done, every file is there and right")
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one line on standard error and exit status 2."""
+    try:
+        app(prog_name="jsdpipe")
+    except UserError as error:
+        print(f"jsdpipe: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""The files of a prior's folder in diffusers' format. Torch-free, because the workflow checks them while it plans."""
+
+import re
+from pathlib import Path
+
+from jsdpipe.errors import UserError
+from jsdpipe.miniature import WEIGHTS
+
+# of each file, the names it may have
+REQUIRED = (
+    ("unet/config.json",),
+    ("unet/diffusion_pytorch_model.safetensors",),
+    ("vae/config.json",),
+    ("vae/diffusion_pytorch_model.safetensors",),
+    ("text_encoder/config.json",),
+    ("text_encoder/model.safetensors",),
+    ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
+    ("scheduler/scheduler_config.json",),
+)
+OPTIONAL = ("tokenizer/merges.txt", "tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json")
+
+
+def local_folder(model: str) -> Path | None:
+    """The folder that a prior's name stands for, `None` for a hub id; `UserError` if it can be neither."""
+    folder = WEIGHTS / "diffusion" if model == "miniature" else Path(model)
+    if folder.is_dir():
+        return folder
+    if model != "miniature" and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", model):
+        return None
+    raise UserError(
+        f"{str(folder)!r} is no folder; name a folder in diffusers' format, a hub id (owner/name), or `miniature`"
+    )
+
+
+def files(folder: Path) -> list[Path]:
+    """The files that a prior is made of; `UserError` names the first that is missing."""
+    found = []
+    for choice in REQUIRED:
+        present = [folder / name for name in choice if (folder / name).is_file()]
+        if not present:
+            raise UserError(f"{folder}: {' or '.join(choice)} is missing; give a complete folder in diffusers' format")
+        found += present
+    return found + [folder / name for name in OPTIONAL if (folder / name).is_file()]
