@@ -18,6 +18,7 @@ from jsdpipe.report.summary import ALL_SETS
 from jsdpipe.report.tables import Tables, build
 from jsdpipe.run import Run
 
+WIDEST = 13  # inches
 CHARTS: dict[str, tuple[tuple[Metric, ...], bool]] = {  # metrics, and whether bars from zero show them fairly
     "scores": (metrics.SCORES, True),
     "diversity": (metrics.DIVERSITY, False),
@@ -40,9 +41,10 @@ def _chart(run: Run, tables: Tables, shown: Sequence[Metric], bars: bool) -> Fig
     """A panel a metric: groups of sets, a bar or mark a method with its interval, a dot a prompt."""
     methods = list(run.config.methods)
     groups = max(tables.summary["set"].nunique(), 1)
-    panel = max(2.6, 0.6 + groups * (0.35 + 0.3 * len(methods)))
-    figure = Figure(figsize=(panel * len(shown), 3.6), layout="constrained")
-    for axes, metric in zip(figure.subplots(1, len(shown), sharey=bars, squeeze=False)[0], shown, strict=True):
+    panel = max(2.6, 0.6 + groups * (0.35 + 0.22 * len(methods)))
+    rows, columns = (1, len(shown)) if panel * len(shown) < WIDEST else (len(shown), 1)
+    figure = Figure(figsize=(panel * columns, 0.7 + 2.9 * rows), layout="constrained")
+    for axes, metric in zip(figure.subplots(rows, columns, sharey=bars, squeeze=False).flat, shown, strict=True):
         _panel(axes, run, tables, metric, bars)
     handles, _ = figure.axes[0].get_legend_handles_labels()
     if handles:

@@ -17,14 +17,13 @@ from jsdpipe.errors import UserError
 from jsdpipe.files import atomic_folder, read_json
 from jsdpipe.layout import STAGES
 from jsdpipe.report import metrics, style
-from jsdpipe.report.figures import CHARTS
 from jsdpipe.report.images import front
-from jsdpipe.report.presentation import asset_link, group_link, label
+from jsdpipe.report.presentation import asset_link, label
 from jsdpipe.report.tables import Tables, build
 from jsdpipe.report.timing import duration, timings
 from jsdpipe.run import Run
 
-PICTURES = ("turntable.webp", "preview.png")
+FILES = ("mesh.glb", "turntable.webp", "preview.png")
 
 
 def write(run: Run) -> None:
@@ -47,9 +46,13 @@ def write(run: Run) -> None:
             text = environment.get_template(template).render(root="../" * path.count("/"), **values)
             target.write_text(text, encoding="utf-8", newline="\n")
 
-        of_prompt = _group(assets, "set", "prompt_id")
-        page("index.html.j2", "index.html", assets=assets, of_prompt=of_prompt, provenance=_provenance(run))
-        page("assets.html.j2", "assets.html", of_group=_group(assets, "set", "method"), of_prompt=of_prompt)
+        of_prompt: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for asset in assets:
+            of_prompt.setdefault((asset["set"], asset["prompt_id"]), []).append(asset)
+        sheets = sorted(path.name for path in run.layout.figures.glob("contact-*.png"))
+        index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run)}
+        page("index.html.j2", "index.html", of_prompt=of_prompt, **index)
+        page("assets.html.j2", "assets.html", of_prompt=of_prompt)
         page("timing.html.j2", "timing.html", timings=timings(run), duration=duration)
         for part, prompts in run.prompts.items():
             for number, prompt in enumerate(prompts):
@@ -73,8 +76,6 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         tables=tables.laid_out,
         metrics=metrics,
         values=_values(tables),
-        charts=list(CHARTS),
-        group_link=group_link,
     )
     environment.tests["known"] = pd.notna
     return environment
@@ -100,18 +101,10 @@ def _values(tables: Tables) -> dict[tuple[str, str, str], dict[str, float]]:
     return tables.values.to_dict("index")
 
 
-def _group(assets: list[dict[str, Any]], *names: str) -> dict[tuple[str, ...], list[dict[str, Any]]]:
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for asset in assets:
-        groups.setdefault(tuple(asset[name] for name in names), []).append(asset)
-    return groups
-
-
 def _place_asset(run: Run, asset: dict[str, Any], report: Path) -> None:
     source, target = run.folder / asset["folder"], report / asset["folder"]
-    asset["details"] = sorted(path.name for path in source.glob("*.json"))
-    names = asset["details"] if asset["failed"] else [*asset["details"], *PICTURES, "mesh.glb"]
-    for name in names:
+    asset["files"] = [*([] if asset["failed"] else FILES), *sorted(path.name for path in source.glob("*.json"))]
+    for name in asset["files"]:
         if not (source / name).is_file():
             raise UserError(f"{source / name}: no such file; rerun the stages of this asset")
         _place(source / name, target / name)

@@ -49,6 +49,10 @@ def font(points: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 
 def wrap(text: str, of: ImageFont.FreeTypeFont, width: float, lines: int) -> str:
-    """Text broken into at most `lines` lines of about `width` pixels, an ellipsis where it is cut."""
-    characters = max(int(width / of.getlength("n") * 1.05), 4)
-    return "\n".join(textwrap.wrap(text, characters, max_lines=lines, placeholder=" …"))
+    """Text broken into at most `lines` lines of `width` pixels, an ellipsis where it is cut."""
+    characters = int(width / of.getlength("i"))
+    while True:
+        broken = textwrap.wrap(text, characters, max_lines=lines, placeholder=" …")
+        if characters <= 4 or all(of.getlength(line) <= width for line in broken):
+            return "\n".join(broken)
+        characters -= 1

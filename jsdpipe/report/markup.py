@@ -55,6 +55,10 @@ class Table:
             groups[-1].append(row)
         return groups
 
+    def with_aside(self) -> set[int]:
+        """The columns in which any cell has an aside."""
+        return {column for row in self.rows for column, cell in enumerate(row) if cell.aside}
+
 
 def one_line(text: str) -> str:
     """Text with every run of white space, line breaks included, as one space."""

@@ -23,21 +23,23 @@ class Metric:
         return format(value, "z" + self.spec)
 
     def difference(self, value: float) -> str:
-        """A difference of two values, with its sign."""
-        return format(value, "+z" + self.spec)
+        """A difference of two values, with its sign; of shares in percentage points."""
+        return format(value, "+z" + self.spec).replace("%", " pp")
 
 
 SCORES = (
-    Metric("quality", "Quality", True, ".1f", "20 x (best smoothed reward of the views) + 50"),
-    Metric("alignment", "Alignment", True, ".1f", "the judge's grade of the found caption, 1-5 as 0-100"),
+    Metric("quality", "Quality", True, ".1f", "20 times the best smoothed reward of the views, plus 50 (T3Bench)"),
+    Metric("alignment", "Alignment", True, ".1f", "grade of the caption found in the views, 1-5 as 0-100 (T3Bench)"),
     Metric("average", "Average", True, ".1f", "mean of quality and alignment"),
 )
 DIVERSITY = (
-    Metric("iq", "IQ", False, ".3f", "mean entropy of the classifier over the views: low where each view is clear"),
-    Metric("iv", "IV", True, ".3f", "entropy of the mean class distribution: high where the seeds differ"),
-    Metric("cosine", "Cosine", False, ".3f", "mean similarity of features between seeds at the same view"),
+    Metric("iq", "IQ", False, ".3f", "mean entropy (nats) of the classes of a view, low where each view is clear"),
+    Metric("iv", "IV", True, ".3f", "entropy (nats) of the views' mean classes, high where the seeds differ"),
+    Metric("cosine", "Cosine", False, ".3f", "mean cosine similarity of features between seeds at the same view"),
 )
-RECOGNITION = Metric("recognition", "Recognition", True, ".0%", "share of the ring views named as the prompt's kind")
+RECOGNITION = Metric(
+    "recognition", "Recognition", True, ".0%", "share of the ring views whose most likely class is the prompt's"
+)
 
 OF_ASSETS = (*SCORES, RECOGNITION)
 OF_PROMPTS = DIVERSITY

@@ -60,7 +60,7 @@ def recognition(run: Run, summary: pd.DataFrame) -> Table:
     """How often the classifier finds what the prompt names."""
     shown = (metrics.RECOGNITION,)
     caption = (
-        "Recognition: the share of an asset's ring views whose most likely class is the one that the prompt names; "
+        f"Recognition: {metrics.RECOGNITION.meaning}; "
         f"{_means(run, summary, shown)} Only prompts that name exactly one class count; a failed asset counts as 0."
     )
     rows = _rows(run, summary, shown, _prompts(summary, shown))

@@ -1,0 +1,138 @@
+"""A small run folder written with the package's own models and manifests, with values chosen by the test."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from jsdpipe.config import RunConfig
+from jsdpipe.files import write_json
+from jsdpipe.manifests import asset_record, write_manifest
+from jsdpipe.prompts import Prompt
+from jsdpipe.run import Run
+
+PROVENANCE = {
+    "jsdpipe": "0.1",
+    "commit": "f" * 40,
+    "python": "3.11",
+    "libraries": {"torch": "2.14.1"},
+    "device": "cpu",
+    "models": {"reward": "miniature-clip"},
+}
+Numbers = Callable[[str, str, str, int], dict[str, Any]]
+
+
+def make_run(
+    folder: Path,
+    sets: dict[str, list[str]],
+    methods: Iterable[str] = ("jsd", "sds"),
+    seeds: Iterable[int] = (0, 1),
+    numbers: Numbers = lambda method, part, prompt, seed: {},
+    labels: dict[str, str] | None = None,
+    **report: Any,
+) -> Run:
+    """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
+    quality, alignment, caption, recognition, reason (marks it as failed, at the stage `failed_at`) and,
+    with the first seed, the prompt's iq, iv, cosine.
+    """
+    seeds = list(seeds)
+    config = RunConfig.model_validate(
+        {
+            "run": "synthetic",
+            "seeds": seeds,
+            "sets": {name: {"file": str(folder / f"{name}.txt")} for name in sets},
+            "methods": {name: {"recipe": "sds-miniature", "label": (labels or {}).get(name)} for name in methods},
+            "prior": {"model": "miniature"},
+            "generation": {"shard_assets": 4, "batch_assets": 2, "preview_views": 4},
+            "mesh": {"resolution": 32, "threshold": "auto"},
+            "render": {
+                "size": 64,
+                "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [45.0]},
+                "alignment": {"subdivision": 0, "radius": 4.84, "fovy_deg": 60.0},
+                "diversity": {"views": 8, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
+            },
+            "quality": {"reward": "miniature-clip"},
+            "alignment": {"captioner": "miniature", "judge": "attributes"},
+            "diversity": {"classifier": "miniature-clip", "features": "miniature-clip"},
+            "report": {"title": "A synthetic run", "bootstrap": 500, "turntable_views": 4, **report},
+        }
+    )
+    folder.mkdir(parents=True)
+    for name, prompts in sets.items():
+        (folder / f"{name}.txt").write_text("\n".join(prompts), encoding="utf-8")
+    run = Run.resolve(config, folder)
+    run.save()
+    for shard in run.shards():
+        stages: dict[str, list[dict[str, Any]]] = {}
+        for prompt, seed in shard.assets():
+            values = {
+                "quality": 50.0,
+                "alignment": 75.0,
+                "caption": "a thing",
+                "recognition": 0.5,
+                "reason": None,
+                "failed_at": "generate",
+            } | numbers(shard.method, shard.set, prompt.text, seed)
+            _asset(run, stages, shard.method, shard.set, prompt, seed, values)
+        for stage, records in stages.items():
+            write_manifest(run, stage, shard, records, PROVENANCE)
+        of_prompts = [_prompt(shard.method, shard.set, prompt, shard.seeds, numbers) for prompt in shard.prompts]
+        write_manifest(run, "diversity", shard, of_prompts, PROVENANCE)
+    return run
+
+
+def _asset(
+    run: Run, stages: dict[str, Any], method: str, part: str, prompt: Prompt, seed: int, values: dict[str, Any]
+) -> None:
+    reason, order = values["reason"], ("generate", "mesh", "render", "quality", "alignment")
+    of_stage: dict[str, dict[str, Any]] = {
+        "generate": {},
+        "mesh": {"vertices": 120, "faces": 236, "watertight": True, "components": 1},
+        "render": {},
+        "quality": {"quality": values["quality"], "best_view": 3, "reward_mean": 0.25},
+        "alignment": {
+            "alignment": values["alignment"],
+            "grade": int(values["alignment"] / 25 + 1),
+            "caption": values["caption"],
+        },
+    }
+    if reason:
+        of_stage["mesh"] = {}
+        of_stage["alignment"] |= {"caption": ""}
+    for stage in order:
+        since = reason if reason and order.index(stage) >= order.index(values["failed_at"]) else None
+        stages.setdefault(stage, []).append(asset_record(prompt, seed, since, **of_stage[stage]))
+    folder = run.layout.asset(method, part, prompt.id, seed)
+    write_json(folder / "asset.json", {"status": "failed" if reason else "ok"})
+    if not reason:
+        draw(folder, seed)
+
+
+def draw(folder: Path, seed: int) -> None:
+    """A turntable of four frames, whose first is a red square on black, a preview, and a mesh of four bytes."""
+    frames = []
+    for turn in range(4):
+        frame = Image.new("RGB", (64, 64))
+        ImageDraw.Draw(frame).rectangle((16 + turn, 16, 47, 47), fill=(255, 40 * turn, 20 * (seed % 10)))
+        frames.append(frame)
+    frames[0].save(folder / "turntable.webp", save_all=True, append_images=frames[1:], lossless=True, duration=80)
+    Image.new("RGB", (256, 64), "teal").save(folder / "preview.png")
+    (folder / "mesh.glb").write_bytes(b"glTF")
+
+
+def _prompt(method: str, part: str, prompt: Prompt, seeds: tuple[int, ...], numbers: Numbers) -> dict[str, Any]:
+    values = {seed: {"recognition": 0.5, "reason": None} | numbers(method, part, prompt.text, seed) for seed in seeds}
+    ok = [seed for seed in seeds if not values[seed]["reason"]]
+    known = {"iq": 0.5, "iv": 0.7, "cosine": 0.9}
+    diversity = {name: values[seeds[0]].get(name, value) if len(ok) > 1 else None for name, value in known.items()}
+    return {
+        "prompt_id": prompt.id,
+        "prompt": prompt.text,
+        "seeds": list(seeds),
+        "failed_seeds": [seed for seed in seeds if seed not in ok],
+        "recognition": (
+            None if values[seeds[0]]["recognition"] is None else {str(seed): values[seed]["recognition"] for seed in ok}
+        ),
+        **diversity,
+    }

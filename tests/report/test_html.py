@@ -1,0 +1,209 @@
+"""The report: every link leads somewhere inside the folder, data stays data, bytes repeat."""
+
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+from synthetic_run import PROVENANCE, make_run
+
+from jsdpipe.errors import UserError
+from jsdpipe.files import read_json, write_json
+from jsdpipe.report import figures, html, tables
+from jsdpipe.run import Run
+
+x = "\N{MULTIPLICATION SIGN}"
+NASTY = "\"><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} & 'quoted' 🍄"
+FAILED = {"reason": "<i>no</i> density", "failed_at": "mesh", "quality": 5.0, "alignment": 0.0}
+
+
+class Page(HTMLParser):
+    """What a browser would see: ids, links, scripts, images, text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "src", "srcset", "data-still", "data-turntable") and value != "data:,":
+                self.links.append(value)
+            if name.startswith("on"):
+                self.handlers.append(value)
+
+    def handle_data(self, data):
+        self.text = f"{self.text} {' '.join(data.split())}".strip()
+
+
+def numbers(method, part, prompt, seed):
+    return FAILED if (method, part, seed) == ("sds", "single", 1) else {"caption": "<b>a caption</b>"}
+
+
+def make(folder: Path, **options) -> Run:
+    sets = {"single": [NASTY, "a red cone"], "multi": ["a ball and a cube"]}
+    run = make_run(folder, sets, numbers=numbers, labels={"jsd": "J<S>D"}, **options)
+    tables.write(run)
+    figures.write(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    run = make(tmp_path_factory.mktemp("report") / "run")
+    html.write(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def pages(run) -> dict[Path, Page]:
+    return {path: Page(path) for path in run.layout.report.rglob("*.html")}
+
+
+def test_pages(run, pages):
+    names = {path.relative_to(run.layout.report).as_posix() for path in pages}
+    prompts = {f"prompts/{name}/{prompt.id}.html" for name, of in run.prompts.items() for prompt in of}
+    assert names == {"index.html", "assets.html", "timing.html", *prompts}
+
+
+def test_every_link_leads_to_a_file_and_an_anchor_of_the_folder(run, pages):
+    count = 0
+    for path, page in pages.items():
+        for link in page.links:
+            file, anchor = urldefrag(link)
+            assert "://" not in link and not link.startswith("/")
+            target = (path.parent / unquote(file)).resolve() if file else path
+            assert target.is_relative_to(run.layout.report.resolve()), link
+            assert target.is_file(), f"{path}: {link}"
+            if anchor:
+                assert unquote(anchor) in pages[next(p for p in pages if p.resolve() == target.resolve())].ids
+            count += 1
+    assert count > 100
+
+
+def test_ids_are_unique(pages):
+    for page in pages.values():
+        assert len(page.ids) == len(set(page.ids))
+
+
+def test_data_stays_data(run, pages):
+    for path, page in pages.items():
+        assert page.tags.count("script") == (path.name == "index.html")
+        assert page.handlers == []
+        assert "i" not in page.tags
+        assert "<script>alert" not in path.read_text()
+    index = pages[run.layout.report / "index.html"]
+    assert NASTY in index.text and "{{ 7*7 }}" in index.text and "J<S>D" in index.text
+    prompt = pages[run.layout.report / "prompts" / "single" / f"{run.prompts['single'][0].id}.html"]
+    assert "<b>a caption</b>" in prompt.text and "<i>no</i> density" in prompt.text
+
+
+def test_an_assets_card(run, pages):
+    prompt = run.prompts["single"][1]
+    page = pages[run.layout.report / "prompts" / "single" / f"{prompt.id}.html"]
+    assert {"jsd.0", "jsd.1", "sds.0", "sds.1"} <= set(page.ids)
+    text = page.text
+    assert "Quality 50.0 best at view 3, mean reward 0.25 Alignment 75.0 grade 4 of 5 Average 62.5" in text
+    assert "120 vertices, 236 faces, 1 component, watertight" in text
+    assert "failed at mesh" in text and "Quality 5.0 Alignment 0.0 grade 1 of 5 Average 2.5 Recognition 0%" in text
+    assert f"../../assets/jsd/single/{prompt.id}/seed0/mesh.glb" in page.links
+    assert f"../../assets/sds/single/{prompt.id}/seed1/asset.json" in page.links
+
+
+def test_what_was_run(run, pages):
+    text = pages[run.layout.report / "index.html"].text
+    assert f"2 methods {x} 3 prompts {x} 2 seeds = 12 3-D assets, 2 failed" in text
+    assert f"commit {PROVENANCE['commit']}" in text and "Reward miniature-clip" in text
+    assert "Not all of this run was made by the same code" not in text
+
+
+def test_the_folder_can_be_moved(run, tmp_path):
+    moved = shutil.move(shutil.copytree(run.layout.report, tmp_path / "a"), tmp_path / "b")
+    links = Page(moved / "index.html").links
+    assert all((moved / urldefrag(link)[0]).exists() for link in links)
+
+
+def test_same_inputs_same_bytes_but_for_the_timing(tmp_path):
+    contents = []
+    for name in ("a", "b"):
+        run = make(tmp_path / "same" / "run")
+        benchmark(run, seconds=1.0 if name == "a" else 2.0)
+        html.write(run)
+        report = run.layout.report
+        files = sorted(path for path in report.rglob("*") if path.is_file())
+        contents.append({path.relative_to(report).as_posix(): path.read_bytes() for path in files})
+        shutil.rmtree(tmp_path / "same")
+    assert contents[0].keys() == contents[1].keys()
+    assert [name for name in contents[0] if contents[0][name] != contents[1][name]] == ["timing.html"]
+
+
+def benchmark(run: Run, seconds: float) -> None:
+    for stage in ("generate", "mesh"):
+        for shard in run.shards():
+            path = run.layout.benchmark(stage, shard)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            memory = "512.5" if stage == "generate" else "-"
+            path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t{memory}\n")
+
+
+def test_where_the_time_goes(tmp_path):
+    run = make(tmp_path / "run")
+    benchmark(run, seconds=30.0)
+    html.write(run)
+    text = Page(run.layout.report / "timing.html").text
+    # Two shards a method (two prompts of two seeds; one), 30 s each, twelve assets in all.
+    assert "generate 1 min 0 s 1 min 0 s 2 min 0 s 10.0 s 0.5 GB 50%" in text
+    assert "mesh 1 min 0 s 1 min 0 s 2 min 0 s 10.0 s \N{EN DASH} 50%" in text
+    assert "all 2 min 0 s 2 min 0 s 4 min 0 s" in text
+
+
+def test_code_that_differs_is_said(tmp_path):
+    run = make(tmp_path / "run")
+    path = run.layout.manifest("mesh", run.shards()[0])
+    manifest = read_json(path)
+    manifest["provenance"]["commit"] = "e" * 40
+    write_json(path, manifest)
+    html.write(run)
+    assert "Not all of this run was made by the same code" in Page(run.layout.report / "index.html").text
+
+
+def test_an_old_report_stays_until_the_new_one_is_whole(tmp_path):
+    run = make(tmp_path / "run")
+    html.write(run)
+    (run.layout.report / "stale.html").touch()
+    mesh = next((run.folder / "assets").rglob("mesh.glb"))
+    content = mesh.read_bytes()
+    mesh.unlink()
+    with pytest.raises(UserError, match=r"mesh\.glb"):
+        html.write(run)
+    assert (run.layout.report / "stale.html").exists()
+    mesh.write_bytes(content)
+    html.write(run)
+    assert not (run.layout.report / "stale.html").exists()
+    assert [path.name for path in run.folder.glob(".report*")] == []
+
+
+def test_needs_tables_and_figures(tmp_path):
+    run = make_run(tmp_path / "run", {"single": ["a"]}, methods=["jsd"])
+    with pytest.raises(UserError, match="jsdpipe tables"):
+        html.write(run)
+
+
+def test_one_method_one_prompt_one_seed(tmp_path):
+    run = make_run(
+        tmp_path / "run", {"multi": ["a"]}, methods=["jsd"], seeds=[0], numbers=lambda *_: {"recognition": None}
+    )
+    tables.write(run)
+    figures.write(run)
+    html.write(run)
+    text = Page(run.layout.report / "index.html").text
+    assert f"1 method {x} 1 prompt {x} 1 seed = 1 3-D asset, none failed" in text
+    assert "No prompt has two assets" in text and "One method: there is nothing to compare." in text

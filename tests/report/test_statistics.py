@@ -1,0 +1,74 @@
+"""Intervals and p-values against enumerations of every resample and every sign flip."""
+
+from itertools import product
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jsdpipe.report.statistics import mean_interval, paired_comparison
+
+
+def test_two_prompts_by_hand():
+    # The resamples of [0, 10] have the means 0 (1/4), 5 (1/2), 10 (1/4).
+    values = np.array([0.0, 10.0])
+    wide = mean_interval(values, 0.95, 2000, 7)
+    assert (wide.mean, wide.low, wide.high, wide.n) == (5, 0, 10, 2)
+    narrow = mean_interval(values, 0.40, 2000, 7)
+    assert (narrow.low, narrow.high) == (5, 5)
+
+
+def test_interval_is_near_that_of_all_resamples():
+    values = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    means = [np.mean(resample) for resample in product(values, repeat=5)]
+    estimate = mean_interval(values, 0.9, 20_000, "x")
+    assert [estimate.low, estimate.high] == pytest.approx(np.quantile(means, [0.05, 0.95]), abs=0.21)
+
+
+def test_one_prompt_has_no_interval():
+    estimate = mean_interval(np.array([3.0]), 0.95, 2000, "x")
+    assert (estimate.mean, estimate.low, estimate.high, estimate.n) == (3, None, None, 1)
+    assert paired_comparison(np.array([3.0]), np.array([1.0]), 0.95, 2000, "x").p_value is None
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan]])
+def test_refuses_what_has_no_mean(values):
+    with pytest.raises(ValueError, match="quality/jsd"):
+        mean_interval(np.array(values), 0.95, 2000, "quality", "jsd")
+
+
+def test_key_decides_the_draws():
+    values = np.random.default_rng(0).normal(size=40)
+    assert mean_interval(values, 0.95, 500, "a", 1) == mean_interval(values, 0.95, 500, "a", 1)
+    assert mean_interval(values, 0.95, 500, "a", 1) != mean_interval(values, 0.95, 500, "a", 2)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=2, max_size=8))
+def test_p_value_is_the_share_of_sign_flips(pairs):
+    a, b = np.array(pairs, dtype=float).T
+    flips = [abs(np.dot(signs, a - b)) for signs in product((-1, 1), repeat=len(a))]
+    share = np.mean([flip >= abs(np.sum(a - b)) for flip in flips])
+    comparison = paired_comparison(a, b, 0.95, 100, "x")
+    assert comparison.p_value == pytest.approx(share)
+    assert comparison.difference.mean == pytest.approx(a.mean() - b.mean())
+
+
+def test_three_prompts_by_hand():
+    # Differences 1, 2, 3: of the eight sign patterns only +++ and --- reach |6|.
+    comparison = paired_comparison(np.array([2.0, 4.0, 6.0]), np.array([1.0, 2.0, 3.0]), 0.95, 2000, "x")
+    assert comparison.p_value == pytest.approx(2 / 8)
+    assert (comparison.difference.mean, comparison.difference.low, comparison.difference.high) == (2, 1, 3)
+
+
+def test_many_prompts_without_a_difference():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(size=(2, 200))
+    comparison = paired_comparison(a, b, 0.95, 2000, "x")
+    error = (a - b).std() / 200**0.5
+    normal = 2 * NormalDist().cdf(-abs((a - b).mean()) / error)
+    assert comparison.p_value == pytest.approx(normal, abs=0.03)
+    width = comparison.difference.high - comparison.difference.low
+    assert width == pytest.approx(2 * 1.96 * error, rel=0.1)

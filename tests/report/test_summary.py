@@ -1,0 +1,82 @@
+"""Means and differences worked out by hand."""
+
+import pytest
+from synthetic_run import make_run
+
+from jsdpipe.report.collect import collect
+from jsdpipe.report.summary import compare, per_prompt, summarise
+
+QUALITY = {  # method, prompt: one value a seed
+    ("jsd", "a"): (60.0, 70.0),  # 65
+    ("jsd", "b"): (50.0, 60.0),  # 55
+    ("jsd", "c"): (30.0, 40.0),  # 35
+    ("sds", "a"): (40.0, 50.0),  # 45
+    ("sds", "b"): (5.0, 45.0),  # 25: the first failed
+    ("sds", "c"): (30.0, 40.0),  # 35
+}
+
+
+def numbers(method: str, part: str, prompt: str, seed: int) -> dict:
+    failed = (method, prompt, seed) == ("sds", "b", 0)
+    values = {"quality": QUALITY[method, prompt][seed], "alignment": 0.0 if failed else 100.0}
+    return values | ({"reason": "empty", "failed_at": "mesh"} if failed else {})
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path / "run", {"x": ["a", "b"], "y": ["c"]}, numbers=numbers)
+
+
+def rows(frame, **wanted):
+    for name, value in wanted.items():
+        frame = frame[frame[name] == value]
+    return frame
+
+
+def test_means_are_over_prompts_with_seeds_averaged_first(run):
+    summary = summarise(run, per_prompt(collect(run)))
+    expected = {
+        ("x", "jsd"): (60, 2),
+        ("x", "sds"): (35, 2),
+        ("y", "jsd"): (35, 1),
+        ("y", "sds"): (35, 1),
+        ("all sets", "jsd"): (155 / 3, 3),
+        ("all sets", "sds"): (35, 3),
+    }
+    for (part, method), (mean, prompts) in expected.items():
+        row = rows(summary, set=part, method=method, metric="quality").iloc[0]
+        assert (row["mean"], row["prompts"]) == (pytest.approx(mean), prompts)
+    # Two prompts: half of the resamples repeat one of them, so the interval is theirs.
+    row = rows(summary, set="x", method="jsd", metric="quality").iloc[0]
+    assert (row["low"], row["high"]) == (55, 65)
+    assert rows(summary, set="y")[["low", "high"]].isna().all(axis=None)
+
+
+def test_average_counts_the_failed_asset(run):
+    summary = summarise(run, per_prompt(collect(run)))
+    # Prompt a: (45 + 100) / 2; prompt b: ((5 + 0) / 2 + (45 + 100) / 2) / 2.
+    assert rows(summary, set="x", method="sds", metric="average")["mean"].item() == pytest.approx((72.5 + 37.5) / 2)
+
+
+def test_diversity_leaves_out_prompts_without_it(run):
+    summary = summarise(run, per_prompt(collect(run)))
+    assert rows(summary, set="x", metric="iq")["prompts"].tolist() == [2, 1]
+
+
+def test_one_set_has_no_second_row_for_all(tmp_path):
+    run = make_run(tmp_path / "run", {"x": ["a", "b"]})
+    assert set(summarise(run, per_prompt(collect(run)))["set"]) == {"x"}
+
+
+def test_comparison_is_over_the_same_prompts(run):
+    comparison = compare(run, per_prompt(collect(run)))
+    row = rows(comparison, set="all sets", metric="quality").iloc[0]
+    # Differences 20, 30, 0 : mean 50 / 3; |sum| 50 is reached by ++0, --0 with either sign of 0: 4 of 8.
+    assert (row["a"], row["b"], row["prompts"]) == ("jsd", "sds", 3)
+    assert (row["difference"], row["p_value"]) == (pytest.approx(50 / 3), pytest.approx(0.5))
+    assert rows(comparison, set="x", metric="iq")["prompts"].item() == 1  # of b, sds has no diversity
+
+
+def test_one_method_compares_with_none(tmp_path):
+    run = make_run(tmp_path / "run", {"x": ["a", "b"]}, methods=["jsd"])
+    assert len(compare(run, per_prompt(collect(run)))) == 0

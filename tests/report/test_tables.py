@@ -1,0 +1,119 @@
+"""The tables stage: files, bold, escapes, and the cases with too little to say."""
+
+import csv
+
+import pandas as pd
+import pytest
+from synthetic_run import make_run
+
+from jsdpipe.report import tables
+
+NASTY = '<script>alert("x")</script> & 100% $(rm -rf) #1 \\_{}~^|* 🍄'
+
+
+def cells(path):
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in path.read_text().splitlines()[4:]]
+
+
+def test_scores(tmp_path):
+    def numbers(method, part, prompt, seed):
+        if method == "jsd":
+            return {"quality": 62.04 if seed else 62.0, "alignment": 75.0}
+        return {"quality": 40.0, "alignment": 75.0}
+
+    run = make_run(tmp_path / "run", {"single": ["a", "b"]}, numbers=numbers, labels={"jsd": "JSD_x"})
+    tables.write(run)
+    assert cells(run.layout.tables / "scores.md") == [
+        [
+            "single",
+            r"JSD\_x",
+            r"**62.0** \[62.0, 62.0\]",
+            r"75.0 \[75.0, 75.0\]",
+            r"**68.5** \[68.5, 68.5\]",
+            "2",
+            "4",
+            "0",
+        ],
+        ["single", "sds", r"40.0 \[40.0, 40.0\]", r"75.0 \[75.0, 75.0\]", r"57.5 \[57.5, 57.5\]", "2", "4", "0"],
+    ]
+    with (run.layout.tables / "scores.csv").open() as stream:
+        first = next(csv.DictReader(stream))
+    assert first["method"] == "jsd" and float(first["mean"]) == pytest.approx(62.02)  # every digit, and the key's name
+
+
+def test_lower_is_better_for_iq_and_cosine(tmp_path):
+    def numbers(method, part, prompt, seed):
+        return {"iq": 0.1, "iv": 0.2, "cosine": 0.3} if method == "jsd" else {"iq": 0.2, "iv": 0.4, "cosine": 0.9}
+
+    run = make_run(tmp_path / "run", {"single": ["a"]}, numbers=numbers)
+    tables.write(run)
+    text = (run.layout.tables / "diversity.md").read_text()
+    assert "One prompt allows no interval." in text
+    assert cells(run.layout.tables / "diversity.md") == [
+        ["single", "jsd", "**0.100**", "0.200", "**0.300**", "1"],
+        ["single", "sds", "0.200", "**0.400**", "0.900", "1"],
+    ]
+
+
+def test_raw_table_survives_any_prompt(tmp_path):
+    run = make_run(tmp_path / "run", {"single": [NASTY, "plain"]})
+    tables.write(run)
+    for frame in (
+        pd.read_parquet(run.layout.tables / "assets.parquet"),
+        pd.read_csv(run.layout.tables / "assets.csv"),
+    ):
+        assert frame.prompt.tolist() == [NASTY, NASTY, "plain", "plain"] * 2
+        assert frame.average.tolist() == [62.5] * 8
+
+
+def test_failures_name_prompt_and_reason_in_every_form(tmp_path):
+    def numbers(method, part, prompt, seed):
+        return {"reason": "no density above 25_000", "failed_at": "mesh", "quality": 5.0} if seed == 1 else {}
+
+    run = make_run(tmp_path / "run", {"single": [NASTY]}, methods=["jsd"], numbers=numbers)
+    tables.write(run)
+    frame = pd.read_csv(run.layout.tables / "failures.csv")
+    assert frame.to_dict("records")[0] | {"prompt_id": 0} == {
+        "method": "jsd",
+        "set": "single",
+        "prompt_id": 0,
+        "prompt": NASTY,
+        "seed": 1,
+        "failed_at": "mesh",
+        "reason": "no density above 25_000",
+    }
+    latex = (run.layout.tables / "failures.tex").read_text()
+    assert r"\textless{}script\textgreater{}alert(\textquotedbl{}x\textquotedbl{})" in latex
+    assert r"\& 100\% \$(rm -rf) \#1 \textbackslash{}\_\{\}\textasciitilde{}\textasciicircum{}\textbar{}* 🍄" in latex
+    assert r"no density above 25\_000" in latex
+    assert "<script>" not in (run.layout.tables / "failures.md").read_text().replace(r"\<", "")
+
+
+def test_too_little_to_say(tmp_path):
+    run = make_run(
+        tmp_path / "run",
+        {"multi": ["two things"]},
+        methods=["jsd"],
+        seeds=[3],
+        numbers=lambda *_: {"recognition": None},
+    )
+    tables.write(run)
+    folder = run.layout.tables
+    assert cells(folder / "scores.md") == [["multi", "jsd", "50.0", "75.0", "62.5", "1", "1", "0"]]
+    assert "No prompt has two assets" in (folder / "diversity.md").read_text()
+    assert "No prompt names exactly one class" in (folder / "recognition.md").read_text()
+    assert "One method" in (folder / "paired.md").read_text()
+    assert "No asset failed." in (folder / "failures.md").read_text()
+    assert len(pd.read_csv(folder / "paired.csv")) == 0
+
+
+def test_same_inputs_same_bytes_and_stale_files_go(tmp_path):
+    run = make_run(
+        tmp_path / "run", {"single": ["a", "b", "c"]}, numbers=lambda m, s, p, k: {"quality": 50.0 + ord(p) * k}
+    )
+    tables.write(run)
+    first = {path.name: path.read_bytes() for path in run.layout.tables.iterdir()}
+    (run.layout.tables / "stale.csv").touch()
+    tables.write(run)
+    assert {path.name: path.read_bytes() for path in run.layout.tables.iterdir()} == first
+    assert {"assets.parquet", "assets.csv", "prompts.csv", "scores.tex", "recognition.csv", "paired.md"} <= set(first)

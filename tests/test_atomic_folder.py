@@ -1,0 +1,25 @@
+"""A folder that is whole or as it was."""
+
+import pytest
+
+from jsdpipe.files import atomic_folder
+
+
+def test_replaces_the_whole_folder(tmp_path):
+    path = tmp_path / "deep" / "folder"
+    for name in ("a", "b"):
+        with atomic_folder(path) as folder:
+            (folder / name).write_text(name)
+    assert [p.name for p in path.iterdir()] == ["b"]
+    assert [p.name for p in path.parent.iterdir()] == ["folder"]
+
+
+def test_an_error_leaves_the_old_folder(tmp_path):
+    path = tmp_path / "folder"
+    with atomic_folder(path) as folder:
+        (folder / "old").touch()
+    with pytest.raises(RuntimeError), atomic_folder(path) as folder:
+        (folder / "new").touch()
+        raise RuntimeError
+    assert [p.name for p in path.iterdir()] == ["old"]
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
