@@ -1,11 +1,9 @@
 """The miniature's tokenizer: CLIP's byte-level BPE, in which every word of the grammar is one token."""
 
-import json
+from collections import Counter
+from itertools import pairwise
 
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.trainers import BpeTrainer
 from transformers import CLIPTokenizer
 
 from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS
@@ -23,16 +21,28 @@ def words() -> list[str]:
 
 def build() -> CLIPTokenizer:
     """The tokenizer; what is outside the grammar falls into bytes, so that no prompt is unknown."""
-    trained = Tokenizer(BPE(end_of_word_suffix=END_OF_WORD))
-    trainer = BpeTrainer(vocab_size=10_000, min_frequency=0, end_of_word_suffix=END_OF_WORD, show_progress=False)
-    trained.train_from_iterator(words(), trainer)
     alphabet = sorted(ByteLevel.alphabet())
-    merges = [tuple(pair) for pair in _merges(trained)]
+    merges = _merges(words())
     tokens = [*alphabet, *(c + END_OF_WORD for c in alphabet), *(a + b for a, b in merges)]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
     vocabulary = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=CONTEXT_LENGTH)
 
 
-def _merges(tokenizer: Tokenizer) -> list[list[str]]:
-    return json.loads(tokenizer.to_str())["model"]["merges"]
+def _merges(words: list[str]) -> list[tuple[str, str]]:
+    """The merges that make each word one token: the most frequent pair first, the first in the alphabet of equals.
+
+    Not by `tokenizers.trainers.BpeTrainer`, which breaks ties otherwise at every call.
+    """
+    pieces = [[*word[:-1], word[-1] + END_OF_WORD] for word in words]
+    merges = []
+    while counts := Counter(pair for word in pieces for pair in pairwise(word)):
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        merges.append(best)
+        for word in pieces:
+            i = 0
+            while i < len(word) - 1:
+                if (word[i], word[i + 1]) == best:
+                    word[i : i + 2] = ["".join(best)]
+                i += 1
+    return merges
