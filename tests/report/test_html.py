@@ -48,19 +48,19 @@ def numbers(method, part, prompt, seed):
     return FAILED if (method, part, seed) == ("sds", "single", 1) else {"caption": "<b>a caption</b>"}
 
 
-def make(folder: Path, **options) -> Run:
-    sets = {"single": [NASTY, "a red cone"], "multi": ["a ball and a cube"]}
-    run = make_run(folder, sets, numbers=numbers, labels={"jsd": "J<S>D"}, **options)
-    tables.write(run)
-    figures.write(run)
-    return run
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
-    run = make(tmp_path_factory.mktemp("report") / "run")
+    sets = {"single": [NASTY, "a red cone"], "multi": ["a ball and a cube"]}
+    run = make_run(tmp_path_factory.mktemp("report") / "run", sets, numbers=numbers, labels={"jsd": "J<S>D"})
+    tables.write(run)
+    figures.write(run)
     html.write(run)
     return run
+
+
+@pytest.fixture
+def copy(run, tmp_path) -> Run:
+    return Run.load(shutil.copytree(run.folder, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="module")
@@ -131,18 +131,16 @@ def test_the_folder_can_be_moved(run, tmp_path):
     assert all((moved / urldefrag(link)[0]).exists() for link in links)
 
 
-def test_same_inputs_same_bytes_but_for_the_timing(tmp_path):
-    contents = []
-    for name in ("a", "b"):
-        run = make(tmp_path / "same" / "run")
-        benchmark(run, seconds=1.0 if name == "a" else 2.0)
-        html.write(run)
-        report = run.layout.report
-        files = sorted(path for path in report.rglob("*") if path.is_file())
-        contents.append({path.relative_to(report).as_posix(): path.read_bytes() for path in files})
-        shutil.rmtree(tmp_path / "same")
-    assert contents[0].keys() == contents[1].keys()
-    assert [name for name in contents[0] if contents[0][name] != contents[1][name]] == ["timing.html"]
+def test_same_inputs_same_bytes_but_for_the_timing(run, copy):
+    benchmark(copy, seconds=1.0)
+    html.write(copy)
+
+    def contents(report: Path) -> dict[str, bytes]:
+        return {path.relative_to(report).as_posix(): path.read_bytes() for path in report.rglob("*") if path.is_file()}
+
+    first, second = contents(run.layout.report), contents(copy.layout.report)
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] == ["timing.html"]
 
 
 def benchmark(run: Run, seconds: float) -> None:
@@ -154,41 +152,38 @@ def benchmark(run: Run, seconds: float) -> None:
             path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t{memory}\n")
 
 
-def test_where_the_time_goes(tmp_path):
-    run = make(tmp_path / "run")
-    benchmark(run, seconds=30.0)
-    html.write(run)
-    text = Page(run.layout.report / "timing.html").text
+def test_where_the_time_goes(copy):
+    benchmark(copy, seconds=30.0)
+    html.write(copy)
+    text = Page(copy.layout.report / "timing.html").text
     # Two shards a method (two prompts of two seeds; one), 30 s each, twelve assets in all.
     assert "generate 1 min 0 s 1 min 0 s 2 min 0 s 10.0 s 0.5 GB 50%" in text
     assert "mesh 1 min 0 s 1 min 0 s 2 min 0 s 10.0 s \N{EN DASH} 50%" in text
     assert "all 2 min 0 s 2 min 0 s 4 min 0 s" in text
 
 
-def test_code_that_differs_is_said(tmp_path):
-    run = make(tmp_path / "run")
-    path = run.layout.manifest("mesh", run.shards()[0])
+def test_code_that_differs_is_said(copy):
+    path = copy.layout.manifest("mesh", copy.shards()[0])
     manifest = read_json(path)
     manifest["provenance"]["commit"] = "e" * 40
     write_json(path, manifest)
-    html.write(run)
-    assert "Not all of this run was made by the same code" in Page(run.layout.report / "index.html").text
+    html.write(copy)
+    assert "Not all of this run was made by the same code" in Page(copy.layout.report / "index.html").text
 
 
-def test_an_old_report_stays_until_the_new_one_is_whole(tmp_path):
-    run = make(tmp_path / "run")
-    html.write(run)
-    (run.layout.report / "stale.html").touch()
-    mesh = next((run.folder / "assets").rglob("mesh.glb"))
+def test_an_old_report_stays_until_the_new_one_is_whole(copy):
+    html.write(copy)
+    (copy.layout.report / "stale.html").touch()
+    mesh = next((copy.folder / "assets").rglob("mesh.glb"))
     content = mesh.read_bytes()
     mesh.unlink()
     with pytest.raises(UserError, match=r"mesh\.glb"):
-        html.write(run)
-    assert (run.layout.report / "stale.html").exists()
+        html.write(copy)
+    assert (copy.layout.report / "stale.html").exists()
     mesh.write_bytes(content)
-    html.write(run)
-    assert not (run.layout.report / "stale.html").exists()
-    assert [path.name for path in run.folder.glob(".report*")] == []
+    html.write(copy)
+    assert not (copy.layout.report / "stale.html").exists()
+    assert [path.name for path in copy.folder.glob(".report*")] == []
 
 
 def test_needs_tables_and_figures(tmp_path):
