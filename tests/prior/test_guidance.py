@@ -1,0 +1,129 @@
+import math
+
+import dolls
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jsdpipe.prior import ViewPrompts, load_prior
+from jsdpipe.prior.views import DIRECTIONS, direction, perp_neg
+from jsdpipe.recipes import load_recipe
+
+VIEWS = load_recipe("jsd").views
+PLAIN = VIEWS.model_copy(update={"perp_neg": False})
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory):
+    return load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior"))))
+
+
+def radians(*degrees):
+    return torch.tensor([math.radians(d) for d in degrees])
+
+
+@pytest.mark.parametrize(
+    ("azimuth", "elevation", "name"),
+    [
+        (0, 0, "front"), (44.9, 0, "front"), (-44.9, 59.9, "front"), (45.1, 0, "side"), (-134.9, -30, "side"),
+        (135.1, 0, "back"), (180, 0, "back"), (-179, 0, "back"), (350, 0, "front"), (200, 10, "back"),
+        (0, 60.1, "overhead"), (120, 89, "overhead"),
+    ],
+)  # fmt: skip
+def test_directions_by_the_public_codes_limits(azimuth, elevation, name):
+    index = direction(radians(azimuth), radians(elevation), VIEWS)
+    assert DIRECTIONS[int(index)] == name
+
+
+def reference_mixture(azimuth, elevation):
+    """Perp-Neg's positive shares, negatives and weights for one view in degrees, in plain Python."""
+
+    def f(a, b, c, r):
+        return a * math.exp(-b * r) + c
+
+    f_sb, f_fsb, f_fs, f_sf = (1, 0.5, -0.606), (1, 0.5, 0.967), (4, 0.5, -2.426), (4, 0.5, -2.426)
+    if elevation > 60:
+        return {"overhead": 1}, None, (0, 0)
+    if abs(azimuth) < 90:
+        r = 1 - abs(azimuth) / 90
+        return {"front": r, "side": 1 - r}, ("front", "side"), (-f(*f_fs, r), -f(*f_sf, 1 - r))
+    r = 2 - abs(azimuth) / 90
+    return {"side": r, "back": 1 - r}, ("side", "front"), (-f(*f_sb, r), -f(*f_fsb, r))
+
+
+@given(st.floats(-180, 180), st.floats(-90, 90))
+def test_perp_neg_mixes_neighbouring_directions(azimuth, elevation):
+    shares, negatives, weights = perp_neg(radians(azimuth), radians(elevation), VIEWS)
+    expected, wrong, by = reference_mixture(azimuth, elevation)
+    for name, share in zip(DIRECTIONS, shares[0].tolist(), strict=True):
+        assert share == pytest.approx(expected.get(name, 0), abs=1e-5)
+    if wrong and abs(abs(azimuth) - 90) > 1e-3 and abs(elevation - 60) > 1e-3:
+        assert tuple(DIRECTIONS[i] for i in negatives[0]) == wrong
+        assert weights[0].tolist() == pytest.approx(by, abs=1e-4)
+
+
+def test_perp_neg_by_hand_from_the_front():
+    shares, negatives, weights = perp_neg(radians(0), radians(0), VIEWS)
+    assert shares.tolist() == [[1, 0, 0, 0]]
+    assert [DIRECTIONS[i] for i in negatives[0]] == ["front", "side"]
+    # r = 1: -(4 exp(-0.5) - 2.426), and at 1 - r = 0: -(4 - 2.426)
+    assert weights[0].tolist() == pytest.approx([-0.000123, -1.574], abs=1e-5)
+
+
+def counted(prior):
+    batches = []
+    handle = prior.unet.register_forward_pre_hook(lambda module, inputs: batches.append(len(inputs[0])))
+    return batches, handle
+
+
+def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
+    texts, azimuth, elevation = ["a ball", "a cube"], radians(10, 100, 170), radians(0, 5, 75)
+    of_item = torch.tensor([0, 1, 1])
+    guide = ViewPrompts(prior, texts, PLAIN).look(of_item, azimuth, elevation)
+    z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
+    batches, handle = counted(prior)
+    found = guide(z, t, 7.5).numpy()
+    handle.remove()
+    assert batches == [6]
+    full = ["a ball, front view", "a cube, side view", "a cube, overhead view"]
+    for i, text in enumerate(full):
+        e_text, e_null = (prior.predict_noise(z[i : i + 1], t[i : i + 1], prior.embed([w])).numpy() for w in (text, ""))
+        assert np.allclose(found[i], (e_null + 7.5 * (e_text - e_null))[0], atol=1e-4)
+
+
+def test_the_negative_prompt_takes_the_null_texts_place(prior):
+    views = PLAIN.model_copy(update={"negative_prompt": "ugly"})
+    look = (torch.tensor([0]), radians(0), radians(0))
+    z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
+    found = ViewPrompts(prior, ["a ball"], views).look(*look)(z, t, 0.0)
+    assert torch.allclose(found, prior.predict_noise(z, t, prior.embed(["ugly"])), atol=1e-5)
+
+
+def test_perp_neg_guidance_is_one_call_and_the_formula(prior):
+    degrees = [(10, 0), (-100, 5), (40, 80)]
+    azimuth, elevation = (radians(*column) for column in zip(*degrees, strict=True))
+    guide = ViewPrompts(prior, ["a ball"], VIEWS).look(torch.zeros(3, dtype=torch.long), azimuth, elevation)
+    z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
+    batches, handle = counted(prior)
+    found = guide(z, t, -13.5).numpy()
+    handle.remove()
+    assert batches == [12]
+    embedded = {name: prior.embed([f"a ball, {name} view"]).double().numpy() for name in DIRECTIONS}
+    for i, view in enumerate(degrees):
+
+        def predict(embedding, i=i):
+            embedding = torch.from_numpy(embedding).float()
+            return prior.predict_noise(z[i : i + 1], t[i : i + 1], embedding).double().numpy().ravel()
+
+        shares, wrong, weights = reference_mixture(*view)
+        text = predict(sum(share * embedded[name] for name, share in shares.items()))
+        null = predict(prior.embed([""]).numpy())
+        d = text - null
+        total = d.copy()
+        for name, weight in zip(wrong or (), weights, strict=False):
+            x = predict(embedded[name]) - null
+            total += weight * (x - (x @ d) / (d @ d) * d)
+        expected = null - 13.5 * total
+        assert np.abs(found[i].ravel() - expected).max() < 2e-3 * np.abs(expected).max()

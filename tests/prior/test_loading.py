@@ -1,0 +1,128 @@
+import json
+import shutil
+
+import dolls
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from jsdpipe.errors import UserError
+from jsdpipe.prior import load_prior
+from jsdpipe.prior.loading import FILES
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return dolls.diffusion(tmp_path_factory.mktemp("prior") / "doll")
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "doll")
+
+
+def change(path, **values):
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def refused(folder):
+    with pytest.raises(UserError) as error:
+        load_prior(str(folder))
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("names", FILES, ids=lambda names: names[0])
+def test_a_missing_file_is_named(folder, names):
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    message = refused(folder)
+    assert names[0] in message
+    assert str(folder) in message
+
+
+def test_a_missing_model_is_named():
+    assert "no such model" in refused("no such model")
+
+
+@pytest.mark.parametrize("part", ["unet", "vae"])
+def test_damaged_weights_are_named(folder, part):
+    path = folder / part / "diffusion_pytorch_model.safetensors"
+    path.write_bytes(path.read_bytes()[:200])
+    assert str(folder / part) in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "file", "key"),
+    [
+        ("unet", "diffusion_pytorch_model.safetensors", "conv_in.weight"),
+        ("text_encoder", "model.safetensors", "embeddings.token_embedding.weight"),
+    ],
+)
+def test_a_missing_weight_is_named_and_not_made_up(folder, part, file, key):
+    weights = load_file(folder / part / file)
+    del weights[key]
+    save_file(weights, folder / part / file, {"format": "pt"})
+    message = refused(folder)
+    assert key in message
+    assert str(folder / part) in message
+
+
+def test_weights_of_older_transformers_are_the_same(whole, folder):
+    path = folder / "text_encoder/model.safetensors"
+    save_file({f"text_model.{key}": value for key, value in load_file(path).items()}, path, {"format": "pt"})
+    texts = ["a red ball"]
+    assert torch.equal(load_prior(str(folder)).embed(texts), load_prior(str(whole)).embed(texts))
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "word"),
+    [
+        ("vae/config.json", {"_class_name": "VQModel"}, "VQModel"),
+        ("scheduler/scheduler_config.json", {"prediction_type": "sample"}, "prediction_type"),
+        ("scheduler/scheduler_config.json", {"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr"),
+        ("unet/config.json", {"sample_size": None}, "sample_size"),
+        ("unet/config.json", {"cross_attention_dim": 32}, "unet"),
+    ],
+)
+def test_a_model_of_another_family_is_refused(folder, file, values, word):
+    change(folder / file, **values)
+    assert word in refused(folder)
+
+
+def test_json_that_is_broken_is_named(folder):
+    (folder / "vae/config.json").write_text("{")
+    assert "vae/config.json" in refused(folder)
+
+
+def test_latents_that_do_not_fit_are_refused(folder, tmp_path):
+    shutil.rmtree(folder / "vae")
+    other = dolls.diffusion(tmp_path / "other", latent_channels=8)
+    shutil.copytree(other / "vae", folder / "vae")
+    assert "in_channels" in refused(folder)
+
+
+def test_the_digest_is_of_the_model_alone(folder):
+    before = load_prior(str(folder)).digest
+    (folder / "README.md").write_text("a doll")
+    assert load_prior(str(folder)).digest == before
+    change(folder / "scheduler/scheduler_config.json", beta_end=0.013)
+    assert load_prior(str(folder)).digest != before
+
+
+def test_the_schedule_is_stable_diffusions(whole):
+    # scaled-linear betas: the roots rise evenly from 0.00085^0.5 to 0.012^0.5
+    roots = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64)
+    expected = torch.cumprod(1 - roots**2, dim=0)
+    assert torch.allclose(load_prior(str(whole)).alphas_cumprod.double(), expected, rtol=1e-4)
+
+
+def test_weights_in_half_precision(whole):
+    prior = load_prior(str(whole), dtype=torch.bfloat16)
+    z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
+    noise = prior.predict_noise(z, t, prior.embed(["a ball"]))
+    assert prior.unet.dtype == torch.bfloat16
+    assert noise.dtype == torch.float32
+    exact = load_prior(str(whole)).predict_noise(z, t, prior.embed(["a ball"]))
+    assert (noise - exact).norm() < 0.05 * exact.norm()

@@ -1,0 +1,101 @@
+import dolls
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from PIL import Image
+from transformers import CLIPTextModel
+
+from jsdpipe.prior import load_prior
+
+WHOLE = torch.arange(dolls.IMAGE**2 * 3).view(1, 3, dolls.IMAGE, dolls.IMAGE) / (dolls.IMAGE**2 * 3)
+
+
+@pytest.fixture(scope="module", params=["kl", "tiny"])
+def folder(request, tmp_path_factory):
+    return dolls.diffusion(tmp_path_factory.mktemp("prior"), tiny_vae=request.param == "tiny")
+
+
+@pytest.fixture(scope="module")
+def prior(folder):
+    return load_prior(str(folder))
+
+
+def test_latents_are_the_autoencoders_scaled(folder, prior):
+    kl = isinstance(prior.vae, AutoencoderKL)
+    vae = (AutoencoderKL if kl else AutoencoderTiny).from_pretrained(folder, subfolder="vae")
+    out = vae.encode(WHOLE * 2 - 1)
+    expected = 0.5 * (out.latent_dist.mean if kl else out.latents)
+    assert prior.encode(WHOLE).shape == (1, 4, dolls.LATENT, dolls.LATENT)
+    assert torch.allclose(prior.encode(WHOLE), expected, atol=1e-6)
+
+
+def test_decoding_undoes_the_scale(prior):
+    z = torch.randn(2, 4, dolls.LATENT, dolls.LATENT)
+    expected = (prior.vae.decode(z / 0.5).sample / 2 + 0.5).clamp(0, 1)
+    assert torch.allclose(prior.decode(z), expected)
+
+
+def test_images_of_another_size_are_resized_as_pillow_does(prior):
+    images = torch.rand(1, 3, 48, 48)
+    small = [
+        np.asarray(Image.fromarray(channel.numpy()).resize((dolls.IMAGE, dolls.IMAGE), Image.Resampling.BILINEAR))
+        for channel in images[0]
+    ]
+    expected = prior.encode(torch.from_numpy(np.stack(small))[None])
+    assert torch.allclose(prior.encode(images), expected, atol=1e-4)
+
+
+def test_the_gradient_through_the_encoder_is_the_slope(prior):
+    images = WHOLE.clone().requires_grad_()
+    direction = torch.randn(WHOLE.shape, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(1, 4, dolls.LATENT, dolls.LATENT, generator=torch.Generator().manual_seed(1))
+    (gradient,) = torch.autograd.grad((prior.encode(images) * weight).sum(), images)
+    step = 1e-2
+    with torch.no_grad():
+        ahead, behind = ((prior.encode(WHOLE + s * direction) * weight).sum() for s in (step, -step))
+    assert float((gradient * direction).sum()) == pytest.approx(float(ahead - behind) / (2 * step), rel=2e-2)
+
+
+def test_embeddings_are_of_the_padded_tokens(folder, prior):
+    text = "an ox"
+    tokens = prior.tokenizer(text).input_ids
+    # start, a, n, o, x, end
+    assert len(tokens) == 6
+    padded = torch.tensor([tokens + [prior.tokenizer.pad_token_id] * (dolls.LENGTH - 6)])
+    encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
+    with torch.no_grad():
+        expected = encoder(padded).last_hidden_state
+    assert torch.allclose(prior.embed([text]), expected, atol=1e-6)
+
+
+def test_a_long_prompt_is_cut_with_a_warning(prior):
+    long = "x " * 1000
+    with pytest.warns(UserWarning, match="1002 tokens"):
+        cut = prior.embed([long, "a ball"])
+    assert torch.allclose(cut[0], prior.embed(["x " * (dolls.LENGTH - 2)])[0], atol=1e-6)
+
+
+def test_noise_is_the_unets(folder, prior):
+    z, t, text = torch.randn(2, 4, dolls.LATENT, dolls.LATENT), torch.tensor([3, 900]), prior.embed(["a", "b"])
+    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
+    with torch.no_grad():
+        expected = unet(z, t, text).sample
+    assert torch.allclose(prior.predict_noise(z, t, text), expected, atol=1e-5)
+
+
+def test_velocity_becomes_noise(tmp_path, prior):
+    other = load_prior(str(dolls.diffusion(tmp_path, prediction_type="v_prediction")))
+    z, t, text = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([-99, 0, 999]), other.embed(["a"] * 3)
+    with torch.no_grad():
+        velocity = other.unet(z, t, text).sample.numpy()
+    roots = np.linspace(0.00085**0.5, 0.012**0.5, 1000)
+    every = np.cumprod(1 - roots**2)
+    a = np.array([1.0, every[0], every[999]])[:, None, None, None]
+    expected = np.sqrt(a) * velocity + np.sqrt(1 - a) * z.numpy()
+    assert np.allclose(other.predict_noise(z, t, text).numpy(), expected, atol=1e-5)
+
+
+def test_alpha_is_one_before_the_first_timestep(prior):
+    assert prior.alpha(torch.tensor([-99, -1])).tolist() == [1, 1]
+    assert prior.alpha(torch.tensor([0])).item() == pytest.approx(1 - 0.00085)

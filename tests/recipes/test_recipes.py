@@ -1,0 +1,122 @@
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jsdpipe.errors import UserError
+from jsdpipe.recipes import FOLDER, load_recipe, merge
+from jsdpipe.recipes.models import JSD, SDS
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))
+def test_every_recipe_of_the_package_is_valid(name):
+    assert load_recipe(name).steps > 0
+
+
+def test_the_facts_of_the_public_jsd_code():
+    recipe = load_recipe("jsd")
+    assert recipe.objective == JSD(
+        kind="jsd", guidance_scale=13.5, inversion_scale=-13.5, inversion_steps=10, inversion_eta=0.3, k=1.0,
+        t_range=(0.25, 0.98),
+    )  # fmt: skip
+    assert recipe.cameras.distance == (1.0, 1.5)
+    assert recipe.cameras.fovy_deg == (40.0, 70.0)
+    assert recipe.cameras.elevation_deg == (-10.0, 45.0)
+    assert recipe.views.perp_neg
+    assert recipe.steps == 10_000
+
+
+def test_a_base_gives_what_a_recipe_does_not_state_and_another_kind_takes_nothing_over():
+    jsd, sds = load_recipe("jsd"), load_recipe("sds")
+    assert sds.objective == SDS(kind="sds", guidance_scale=101.0, t_range=(0.02, 0.98))
+    assert (sds.field, sds.cameras, sds.steps) == (jsd.field, jsd.cameras, jsd.steps)
+    miniature = load_recipe("jsd-miniature")
+    assert miniature.objective.inversion_eta == jsd.objective.inversion_eta
+    assert miniature.objective.guidance_scale != jsd.objective.guidance_scale
+
+
+def test_an_override_reaches_below_a_mapping():
+    recipe = load_recipe("jsd", {"objective": {"k": 0.0}, "cameras": {"distance": [2, 3]}})
+    assert recipe.objective.k == 0
+    assert recipe.objective.inversion_steps == 10
+    assert recipe.cameras.distance == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ({"stpes": 3}, ["stpes", "steps"]),
+        ({"objective": {"inversion_step": 3}}, ["objective.inversion_step", "inversion_steps"]),
+        ({"objective": {"kind": "jdd"}}, ["objective", "jsd", "sds"]),
+        ({"steps": "many"}, ["steps", "integer", "many"]),
+        ({"steps": True}, ["steps", "integer"]),
+        ({"cameras": {"distance": [2.0, 1.0]}}, ["cameras.distance", "low, high"]),
+        ({"field": {"bound": float("inf")}}, ["field.bound", "finite"]),
+        ({"objective": {"t_range": [0.5, 1.5]}}, ["objective.t_range", "1"]),
+    ],
+)
+def test_a_mistake_is_one_line_with_file_and_key(override, words):
+    with pytest.raises(UserError) as error:
+        load_recipe("jsd", override)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in ["jsd.yaml", *words]:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, ["no file"]),
+        ("", ["mapping"]),
+        ("- 1", ["mapping"]),
+        ("a: [", ["YAML"]),
+        ("base: [jsd]", ["base"]),
+        ("base: ./mine.yaml", ["base", "back"]),
+        ("base: jdd", ["jdd", "jsd"]),
+        ("base: jsd\nsteps: 1\nsteps: 2", ["steps", "twice"]),
+        ("steps: 1", ["mine.yaml", "missing"]),
+    ],
+)
+def test_a_faulty_file_is_one_line(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError) as error:
+        load_recipe(str(path))
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_base_is_found_beside_the_file(tmp_path):
+    (tmp_path / "theirs.yaml").write_text("base: jsd\nsteps: 7\n")
+    (tmp_path / "mine.yaml").write_text("base: ./theirs.yaml\nviews_per_step: 2\n")
+    recipe = load_recipe(str(tmp_path / "mine.yaml"))
+    assert (recipe.steps, recipe.views_per_step) == (7, 2)
+
+
+nested = st.recursive(st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner), max_leaves=8)
+mappings = st.dictionaries(st.sampled_from("abc"), nested)
+
+
+def leaves(value, path=()):
+    if not isinstance(value, dict):
+        return {path: value}
+    return {k: v for key, below in value.items() for k, v in leaves(below, (*path, key)).items()}
+
+
+@given(mappings, mappings)
+def test_merge_keeps_what_is_stated_later_and_leaves_its_arguments_alone(base, over):
+    before = repr((base, over))
+    merged = leaves(merge(base, over))
+    assert repr((base, over)) == before
+    assert leaves(over).items() <= merged.items()
+    assert set(merged) <= set(leaves(base)) | set(leaves(over))
+
+
+def test_recipes_do_without_torch():
+    code = "import sys; from jsdpipe.recipes import load_recipe; load_recipe('jsd'); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
