@@ -35,10 +35,12 @@ def load_prior(
     `UserError` names what is missing in the folder, or what of it is not of that family.
     """
     from diffusers import DDIMScheduler, UNet2DConditionModel
+    from diffusers.utils import logging as diffusers_logging
     from transformers import CLIPTextModel, CLIPTokenizer
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    diffusers_logging.set_verbosity_error()  # it warns of an AutoencoderTiny's own configuration
     folder = _folder(model, revision)
     files = _files(folder)
     vae_class = _vae_class(folder)

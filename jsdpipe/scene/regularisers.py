@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy
 
 from jsdpipe.recipes.models import Regularisers
 from jsdpipe.scene.voxels import Volume
@@ -18,7 +17,7 @@ def sparsity(opacity: Tensor) -> Tensor:
 def opaque(opacity: Tensor) -> Tensor:
     """Mean binary entropy (nats) of the opacity clamped to [1e-3, 1 - 1e-3]: a ray should hit or miss."""
     clamped = opacity.clamp(1e-3, 1 - 1e-3)
-    return binary_cross_entropy(clamped, clamped)
+    return (torch.special.entr(clamped) + torch.special.entr(1 - clamped)).mean()
 
 
 def total_variation(volume: Tensor) -> Tensor:

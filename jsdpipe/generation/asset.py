@@ -1,0 +1,92 @@
+"""An asset's files: scene.safetensors, preview.png, asset.json."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from jsdpipe.files import atomic, read_json, write_json
+from jsdpipe.generation.fingerprint import fingerprint
+from jsdpipe.generation.loop import Outcome, Subject, optimise
+from jsdpipe.generation.viewpoints import ring
+from jsdpipe.prior import Prior
+from jsdpipe.progress import Advance, progress
+from jsdpipe.prompts import prompt_id
+from jsdpipe.recipes.models import Cameras, Recipe
+from jsdpipe.scene import Volume, render, save
+
+OPAQUE = 0.5
+
+
+def generate_one(
+    prompt: str, recipe: Recipe, prior: Prior, seed: int, folder: Path, preview_views: int = 8
+) -> str | None:
+    """Generate one asset into `folder`, by hand; returns why it failed, or None."""
+    subject = Subject(prompt, (0, "by hand", prompt_id(prompt), seed))
+    mark = fingerprint([subject], recipe, prior, preview_views)
+    with progress(f"generate {prompt[:40]}", recipe.steps) as advance:
+        return generate_batch([subject], [folder], recipe, prior, preview_views, mark, advance)[0]
+
+
+def generate_batch(
+    subjects: list[Subject],
+    folders: list[Path],
+    recipe: Recipe,
+    prior: Prior,
+    preview_views: int,
+    mark: str,
+    advance: Advance,
+) -> list[str | None]:
+    """Generate assets side by side, write each into its folder with the fingerprint `mark`; returns their failures."""
+    outcomes = optimise(subjects, recipe, prior, advance)
+    return [
+        _write(folder, outcome, recipe.cameras, preview_views, mark)
+        for folder, outcome in zip(folders, outcomes, strict=True)
+    ]
+
+
+def done(folder: Path, mark: str) -> bool:
+    """Whether a folder holds an asset of this fingerprint, whole."""
+    path = folder / "asset.json"
+    if not path.is_file():
+        return False
+    asset = read_json(path)
+    files = ("scene.safetensors", "preview.png") if asset["status"] == "ok" else ()
+    return asset["fingerprint"] == mark and all((folder / name).is_file() for name in files)
+
+
+def failure(folder: Path) -> str | None:
+    """Why the asset in a folder failed, or None."""
+    return read_json(folder / "asset.json")["reason"]
+
+
+def _write(folder: Path, outcome: Outcome, cameras: Cameras, views: int, mark: str) -> str | None:
+    """Write an asset's files, asset.json last; a failed asset has no scene."""
+    reason = outcome.reason
+    for name in ("asset.json", "scene.safetensors", "preview.png"):
+        (folder / name).unlink(missing_ok=True)
+    if reason is None:
+        row, opacity = preview(outcome.volume, cameras, views)
+        with atomic(folder / "preview.png") as temporary:
+            Image.fromarray(row).save(temporary)
+        if opacity < OPAQUE:
+            reason = f"the field is empty: no ray of the preview is opaque (at most {opacity:.3f})"
+        else:
+            save(folder / "scene.safetensors", outcome.volume)
+    status = "ok" if reason is None else "failed"
+    write_json(
+        folder / "asset.json",
+        {"status": status, "reason": reason, "fingerprint": mark, "history": outcome.history},
+    )
+    return reason
+
+
+@torch.no_grad()
+def preview(volume: Volume, cameras: Cameras, views: int) -> tuple[np.ndarray, float]:
+    """A row of views around the asset (size, views * size, 3) in 8 bits, and the largest opacity of their rays."""
+    size = cameras.size
+    origins, directions = (x.to(volume.density.device) for x in ring(cameras, views).rays(size))
+    rendering = render(volume, origins, directions, cameras.samples_per_ray)
+    row = rendering.rgb.view(views, size, size, 3).transpose(0, 1).reshape(size, views * size, 3)
+    return (row.clamp(0, 1) * 255).round().byte().cpu().numpy(), float(rendering.opacity.max())

@@ -1,0 +1,98 @@
+"""The optimisation of a batch of assets: each has its own parameters and draws, the prior's calls are shared."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from jsdpipe import objectives
+from jsdpipe.generation.viewpoints import draw
+from jsdpipe.prior import Prior, ViewPrompts
+from jsdpipe.progress import Advance
+from jsdpipe.recipes.models import Recipe
+from jsdpipe.scene import Volume, Voxels, regularise, render
+from jsdpipe.seeding import generator
+
+RECORDS = 50  # lines of an asset's history
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an asset is made from: its prompt's text, and the key of its random draws."""
+
+    text: str
+    key: tuple[str | int, ...]
+
+
+@dataclass
+class Outcome:
+    """An optimised asset, with numbers of its way there; `reason` says why it failed."""
+
+    volume: Volume
+    history: list[dict[str, float]] = field(default_factory=list)
+    reason: str | None = None
+
+
+def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance: Advance) -> list[Outcome]:
+    """Optimise one scene a subject, as the recipe says; `advance` is called after every step.
+
+    An asset whose loss is not finite fails; the others go on.
+    """
+    count, views, size = len(subjects), recipe.views_per_step, recipe.cameras.size
+    draws = {purpose: [generator(*s.key, purpose) for s in subjects] for purpose in ("cameras", "jitter")}
+    item_draws = [generator(*s.key, "objective", view) for s in subjects for view in range(views)]
+    voxels = Voxels(count, recipe.field).to(prior.device)
+    optimiser = torch.optim.Adam(voxels.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
+    objective = objectives.build(recipe.objective)
+    prompts = ViewPrompts(prior, [s.text for s in subjects], recipe.views)
+    of_item = torch.arange(count).repeat_interleave(views)
+    outcomes = [Outcome(volume) for volume in voxels.volumes()]
+
+    for step in range(recipe.steps):
+        cameras = [draw(recipe.cameras, views, g) for g in draws["cameras"]]
+        volumes = voxels.volumes()
+        renderings = []
+        for volume, camera, jitter in zip(volumes, cameras, draws["jitter"], strict=True):
+            origins, directions = (x.to(prior.device) for x in camera.rays(size))
+            renderings.append(render(volume, origins, directions, recipe.cameras.samples_per_ray, jitter))
+        images = torch.cat([r.rgb.view(views, size, size, 3) for r in renderings]).permute(0, 3, 1, 2)
+
+        leaf = images.detach().requires_grad_()
+        z = prior.encode(leaf)
+        azimuth, elevation = (torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation"))
+        guide = prompts.look(of_item, azimuth, elevation)
+        output = objective(z.detach(), guide, step / recipe.steps, item_draws)
+        terms = [regularise(recipe.regularisers, r.opacity, v) for r, v in zip(renderings, volumes, strict=True)]
+        optimiser.zero_grad()
+        on_images = _pull_back(output.gradient / views, z, leaf)
+        torch.autograd.backward([images, torch.stack(terms)], [on_images, torch.ones(count, device=prior.device)])
+        optimiser.step()
+
+        numbers = {"loss": output.loss, **output.diagnostics}
+        numbers = {name: value.view(count, views).float().mean(dim=1) for name, value in numbers.items()}
+        numbers["opacity"] = torch.stack([r.opacity.detach().mean() for r in renderings])
+        _note(outcomes, step, recipe.steps, numbers)
+        advance()
+    for outcome, volume in zip(outcomes, voxels.volumes(), strict=True):
+        outcome.volume = volume
+    return outcomes
+
+
+def _pull_back(gradient: Tensor, z: Tensor, images: Tensor) -> Tensor:
+    """The gradient on the images of one on their latents; scaled to 1 on its way, for the sake of half precision."""
+    peak = gradient.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-30)
+    (on_images,) = torch.autograd.grad(z, images, gradient / peak)
+    return on_images * peak
+
+
+def _note(outcomes: list[Outcome], step: int, steps: int, numbers: dict[str, Tensor]) -> None:
+    """Mark the assets whose loss is not finite; now and then add to the histories."""
+    rows = {name: value.tolist() for name, value in numbers.items()}
+    due = step % math.ceil(steps / RECORDS) == 0 or step + 1 == steps
+    for asset, outcome in enumerate(outcomes):
+        if outcome.reason is None and not math.isfinite(rows["loss"][asset]):
+            outcome.reason = f"the loss was not finite at step {step}"
+        if outcome.reason is None and due:
+            outcome.history.append({"step": step, **{name: row[asset] for name, row in rows.items()}})

@@ -1,0 +1,45 @@
+"""The stage `generate`: a shard's assets, in batches."""
+
+import torch
+
+from jsdpipe.config import Resources
+from jsdpipe.generation.asset import done, failure, generate_batch
+from jsdpipe.generation.fingerprint import fingerprint
+from jsdpipe.generation.loop import Subject
+from jsdpipe.layout import Shard
+from jsdpipe.manifests import asset_record, write_manifest
+from jsdpipe.prior import load_prior
+from jsdpipe.progress import progress
+from jsdpipe.provenance import provenance
+from jsdpipe.run import Run
+
+
+def generate(run: Run, shard: Shard) -> None:
+    """Generate a shard's assets and write its manifest.
+
+    A batch of which an asset is missing, or was made from something else, is redone as a whole, so that a resumed run
+    gives the bytes of an uninterrupted one.
+    """
+    config, recipe = run.config, run.recipes[shard.method]
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        torch.set_num_threads(config.resources.get("generate", Resources()).threads)
+    prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device)
+
+    assets = list(shard.assets())
+    subjects = [Subject(prompt.text, (config.seed, shard.method, prompt.id, seed)) for prompt, seed in assets]
+    folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in assets]
+    size, views = config.generation.batch_assets, config.generation.preview_views
+    batches = [slice(start, start + size) for start in range(0, len(assets), size)]
+    marks = [fingerprint(subjects[batch], recipe, prior, views) for batch in batches]
+    missing = [
+        (batch, mark)
+        for batch, mark in zip(batches, marks, strict=True)
+        if not all(done(folder, mark) for folder in folders[batch])
+    ]
+    with progress(f"generate {shard.name}", recipe.steps * len(missing)) as advance:
+        for batch, mark in missing:
+            generate_batch(subjects[batch], folders[batch], recipe, prior, views, mark, advance)
+    records = [asset_record(*asset, reason=failure(folder)) for asset, folder in zip(assets, folders, strict=True)]
+    origin = provenance(device, prior=f"{prior.name} sha256:{prior.digest}")
+    write_manifest(run, "generate", shard, records, origin)

@@ -1,0 +1,266 @@
+import json
+import math
+from types import SimpleNamespace
+
+import dolls
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from jsdpipe.config import load_config
+from jsdpipe.generation import generate_one
+from jsdpipe.generation.fingerprint import fingerprint
+from jsdpipe.generation.loop import Subject, optimise
+from jsdpipe.generation.stage import generate
+from jsdpipe.generation.viewpoints import draw, ring
+from jsdpipe.manifests import read_manifest
+from jsdpipe.prior import Prior, load_prior
+from jsdpipe.prompts import Prompt, prompt_id
+from jsdpipe.recipes import load_recipe
+from jsdpipe.run import Run
+from jsdpipe.scene import load
+
+SMALL = {
+    "steps": 3,
+    "field": {"resolution": 8},
+    "cameras": {"size": 16, "samples_per_ray": 8},
+}
+NASTY = "a \"$(touch x)\" 'ball' / ../\N{SNOWMAN}"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return dolls.diffusion(tmp_path_factory.mktemp("prior") / "doll", tiny_vae=True)
+
+
+@pytest.fixture(scope="module")
+def prior(folder):
+    return load_prior(str(folder))
+
+
+def nothing(steps=1, note=""):
+    pass
+
+
+class TestViewpoints:
+    SETTINGS = load_recipe("jsd").cameras
+
+    def test_draws_stay_in_their_ranges(self):
+        views = draw(self.SETTINGS, 4000, torch.Generator().manual_seed(0))
+        for values, (low, high) in [
+            (torch.rad2deg(views.azimuth), (-180, 180)),
+            (torch.rad2deg(views.elevation), (-10, 45)),
+            (views.distance, (1.0, 1.5)),
+            (torch.rad2deg(views.fovy), (40, 70)),
+        ]:
+            assert low - 1e-3 <= values.min() < low + 0.02 * (high - low)
+            assert high - 0.02 * (high - low) < values.max() <= high + 1e-3
+
+    def test_elevations_are_half_uniform_in_angle_half_on_the_sphere(self):
+        elevation = np.sort(draw(self.SETTINGS, 40_000, torch.Generator().manual_seed(0)).elevation.numpy())
+        low, high = math.radians(-10), math.radians(45)
+        in_angle = (elevation - low) / (high - low)
+        on_sphere = (np.sin(elevation) - math.sin(low)) / (math.sin(high) - math.sin(low))
+        # Kolmogorov-Smirnov distance to the even mixture
+        assert np.abs((in_angle + on_sphere) / 2 - np.linspace(0, 1, len(elevation))).max() < 1.63 / 200
+
+    def test_the_preview_goes_around_from_the_front(self):
+        origins, directions = ring(self.SETTINGS, 4).rays(3)
+        centre = origins.view(4, 9, 3)[:, 4]
+        up = 1.25 * math.sin(math.radians(15))
+        flat = 1.25 * math.cos(math.radians(15))
+        expected = torch.tensor([[flat, 0, up], [0, flat, up], [-flat, 0, up], [0, -flat, up]])
+        assert torch.allclose(centre, expected, atol=1e-6)
+        assert torch.allclose(directions.view(4, 9, 3)[:, 4], -expected / 1.25, atol=1e-6)
+
+
+class Towards(torch.nn.Module):
+    """A U-Net that knows all clean latents to be near one colour, whatever the text."""
+
+    def __init__(self, mean, alphas):
+        super().__init__()
+        self.config = SimpleNamespace(sample_size=4)
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+        self.mean, self.alphas = torch.tensor(mean).view(1, 3, 1, 1), alphas
+
+    def forward(self, z, t, text):
+        a, variance = self.alphas[t.clamp(min=0)].view(-1, 1, 1, 1), 0.01
+        return SimpleNamespace(sample=(1 - a).sqrt() * (z - a.sqrt() * self.mean) / (a * variance + 1 - a))
+
+
+class Shrinking(torch.nn.Module):
+    """An autoencoder whose latents are the picture at a quarter of its size, in [-1, 1]."""
+
+    def __init__(self):
+        super().__init__()
+        self.config = SimpleNamespace(block_out_channels=(1, 1, 1), scaling_factor=1.0)
+        self.dtype = torch.float32
+
+    def encode(self, images):
+        return SimpleNamespace(latents=torch.nn.functional.avg_pool2d(images, 4))
+
+
+@pytest.mark.parametrize("name", ["jsd-miniature", "sds-miniature"])
+def test_renders_go_where_the_prior_is(prior, name):
+    alphas = prior.alphas_cumprod
+    toy = Prior(
+        unet=Towards([0.8, -0.8, -0.8], alphas), vae=Shrinking(), text_encoder=prior.text_encoder,
+        tokenizer=prior.tokenizer, alphas_cumprod=alphas, prediction_type="epsilon", name="toy", digest="",
+    )  # fmt: skip
+    recipe = load_recipe(name, SMALL | {"steps": 120, "field": {"resolution": 8, "background_lr": 0.05}})
+    (outcome,) = optimise([Subject("red", ("red", 0))], recipe, toy, nothing)
+    assert outcome.reason is None
+    # (mean + 1) / 2: 0.9, 0.1, 0.1
+    background = torch.sigmoid(outcome.volume.background)
+    assert background.tolist() == pytest.approx([0.9, 0.1, 0.1], abs=0.12)
+    albedo = outcome.volume.albedo_at(torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]]))
+    assert (albedo[:, 0] > 0.75).all()
+    assert (albedo[:, 1:] < 0.25).all()
+
+
+def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
+    recipe = load_recipe("jsd-miniature", SMALL)
+    subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
+    together = optimise(subjects, recipe, prior, nothing)
+    for subject, expected in zip(subjects, together, strict=True):
+        (alone,) = optimise([subject], recipe, prior, nothing)
+        # Adam's first steps are signs of gradients, which the last bits of a shared call can turn in a few voxels
+        close = torch.isclose(alone.volume.albedo, expected.volume.albedo, atol=1e-3)
+        assert close.float().mean() > 0.98
+        assert alone.history[0]["loss"] == pytest.approx(expected.history[0]["loss"], rel=1e-4)
+    assert not torch.equal(together[0].volume.albedo, together[1].volume.albedo)
+
+
+def test_several_views_a_step(prior):
+    recipe = load_recipe("sds-miniature", SMALL | {"views_per_step": 2})
+    (outcome,) = optimise([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
+    assert [row["step"] for row in outcome.history] == [0, 1, 2]
+
+
+class TestOne:
+    def test_files_of_a_prompt_that_is_no_path(self, prior, tmp_path):
+        recipe = load_recipe("sds-miniature", SMALL)
+        assert generate_one(NASTY, recipe, prior, 0, tmp_path / "out", preview_views=3) is None
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+            "asset.json",
+            "preview.png",
+            "scene.safetensors",
+        ]
+        assert Image.open(tmp_path / "out/preview.png").size == (48, 16)
+        asset = json.loads((tmp_path / "out/asset.json").read_text())
+        assert asset["status"] == "ok"
+        assert [row["step"] for row in asset["history"]] == [0, 1, 2]
+        assert load(tmp_path / "out/scene.safetensors").bound == recipe.field.bound
+
+    def test_a_loss_that_is_not_finite_is_a_failure(self, prior, tmp_path):
+        recipe = load_recipe("sds-miniature", SMALL | {"objective": {"guidance_scale": 1e38}})
+        reason = generate_one("a ball", recipe, prior, 0, tmp_path)
+        assert "not finite at step 0" in reason
+        assert json.loads((tmp_path / "asset.json").read_text())["status"] == "failed"
+        assert not (tmp_path / "scene.safetensors").exists()
+
+    def test_an_empty_field_is_a_failure(self, prior, tmp_path):
+        recipe = load_recipe("sds-miniature", SMALL | {"field": {"resolution": 8, "density_scale": 1e-4}})
+        assert "empty" in generate_one("a ball", recipe, prior, 0, tmp_path)
+        assert not (tmp_path / "scene.safetensors").exists()
+
+    def test_a_failure_leaves_no_older_scene_behind(self, prior, tmp_path):
+        generate_one("a ball", load_recipe("sds-miniature", SMALL), prior, 0, tmp_path)
+        recipe = load_recipe("sds-miniature", SMALL | {"objective": {"guidance_scale": 1e38}})
+        generate_one("a ball", recipe, prior, 0, tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["asset.json"]
+
+
+def test_the_fingerprint_is_of_all_that_counts(prior):
+    recipe, batch = load_recipe("jsd-miniature"), [Subject("a", ("a", 0)), Subject("b", ("b", 0))]
+    marks = {
+        fingerprint(batch, recipe, prior, 8),
+        fingerprint(batch[:1], recipe, prior, 8),
+        fingerprint([batch[0], Subject("b", ("b", 1))], recipe, prior, 8),
+        fingerprint(batch, recipe.model_copy(update={"steps": 7}), prior, 8),
+        fingerprint(batch, recipe, prior, 4),
+    }
+    assert len(marks) == 5
+    assert fingerprint(list(batch), load_recipe("jsd-miniature"), prior, 8) in marks
+
+
+class TestStage:
+    PROMPTS = tuple(Prompt(prompt_id(text), text) for text in ("a red ball", NASTY))
+
+    def run(self, folder, prior_folder, **override):
+        prompts = folder.parent / "prompts.txt"
+        prompts.write_text("".join(f"{prompt.text}\n" for prompt in self.PROMPTS))
+        config = load_config(
+            {
+                "run": "test", "seeds": [0, 1], "sets": {"single": {"file": str(prompts)}},
+                "methods": {"jsd": {"recipe": "jsd-miniature", "override": SMALL | override}},
+                "prior": {"model": str(prior_folder)},
+                "generation": {"shard_assets": 4, "batch_assets": 3, "preview_views": 2},
+                "mesh": {"resolution": 16, "threshold": "auto"},
+                "render": {
+                    "size": 16, "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [45.0]},
+                    "alignment": {"subdivision": 0, "radius": 2.2, "fovy_deg": 45.0},
+                    "diversity": {"views": 2, "elevation_deg": 15.0, "distance": 2.2, "fovy_deg": 45.0},
+                },
+                "quality": {"reward": "miniature-clip"},
+                "alignment": {"captioner": "miniature", "judge": "attributes"},
+                "diversity": {"classifier": "miniature-clip", "features": "miniature-clip"},
+                "report": {"title": "Test"},
+            }
+        )  # fmt: skip
+        run = Run.resolve(config, folder)
+        (shard,) = run.shards()
+        return run, shard
+
+    def contents(self, run):
+        return {path.relative_to(run.folder): path.read_bytes() for path in run.folder.rglob("*") if path.is_file()}
+
+    def test_a_shards_assets_and_manifest(self, folder, tmp_path):
+        run, shard = self.run(tmp_path / "run", folder)
+        generate(run, shard)
+        records = read_manifest(run, "generate", shard)
+        assert [(r["prompt"], r["seed"], r["status"]) for r in records] == [
+            (prompt.text, seed, "ok") for prompt in self.PROMPTS for seed in (0, 1)
+        ]
+        scenes = [
+            run.layout.asset("jsd", "single", p.id, s) / "scene.safetensors" for p in self.PROMPTS for s in (0, 1)
+        ]
+        assert len({path.read_bytes() for path in scenes}) == 4
+        manifest = json.loads(run.layout.manifest("generate", shard).read_text())
+        assert load_prior(str(folder)).digest in manifest["provenance"]["models"]["prior"]
+
+    def test_the_same_inputs_give_the_same_bytes_also_after_a_break(self, folder, tmp_path):
+        (one, shard), (two, _) = self.run(tmp_path / "one", folder), self.run(tmp_path / "two", folder)
+        generate(one, shard)
+        generate(two, shard)
+        whole = self.contents(one)
+        assert self.contents(two) == whole
+        assert len(whole) == 4 * 3 + 1
+
+        # batches: both seeds of the first prompt with the first of the second; the last alone
+        places = [one.layout.asset("jsd", "single", p.id, s) for p in self.PROMPTS for s in (0, 1)]
+        before = [(place / "asset.json").stat().st_mtime_ns for place in places]
+        (places[1] / "asset.json").unlink()
+        (places[2] / "preview.png").unlink()
+        one.layout.manifest("generate", shard).unlink()
+        generate(one, shard)
+        assert self.contents(one) == whole
+        after = [(place / "asset.json").stat().st_mtime_ns for place in places]
+        assert [a == b for a, b in zip(after, before, strict=True)] == [False, False, False, True]
+
+    def test_what_was_made_from_something_else_is_redone(self, folder, tmp_path):
+        run, shard = self.run(tmp_path / "run", folder)
+        generate(run, shard)
+        before = self.contents(run)
+        run, shard = self.run(tmp_path / "run", folder, steps=2)
+        generate(run, shard)
+        assert not any(self.contents(run)[path] == before[path] for path in before if path.name == "asset.json")
+
+    def test_failures_are_recorded_and_the_others_stay(self, folder, tmp_path):
+        run, shard = self.run(tmp_path / "run", folder, objective={"guidance_scale": 1e38})
+        generate(run, shard)
+        for record in read_manifest(run, "generate", shard):
+            assert record["status"] == "failed"
+            assert "not finite" in record["reason"]
