@@ -18,7 +18,7 @@ from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.miniature.training import device, train
 
 BATCH = 128
-STEPS = 3000
+STEPS = 1600
 UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
 NORMAL = (0.5, 0.5)  # mean and deviation of the pre-processing
 
