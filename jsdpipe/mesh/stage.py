@@ -25,7 +25,7 @@ from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
 
 TURNTABLE_SIZE = 160
-TURNTABLE_SUPERSAMPLE = 3
+TURNTABLE_SUPERSAMPLE = 2
 TURNTABLE_S = 3.0
 
 

@@ -1,0 +1,82 @@
+"""The models behind the scores: one adapter a file, found by the names that configurations use.
+
+Torch-free until a model is loaded, so that names can be checked while the workflow plans.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Protocol
+
+from jsdpipe.errors import UserError
+from jsdpipe.validation import nearest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from jsdpipe.config import RunConfig
+
+# the configuration's key -> the names it may have -> what makes the adapter
+ADAPTERS = {
+    "quality.reward": {"miniature-clip": "miniature_clip:MiniatureReward"},
+    "alignment.captioner": {"miniature": "miniature_captioner:MiniatureCaptioner"},
+    "alignment.judge": {"attributes": "attributes:AttributesJudge"},
+    "diversity.classifier": {"miniature-clip": "miniature_clip:KindClassifier"},
+    "diversity.features": {"miniature-clip": "miniature_clip:MiniatureFeatures"},
+}
+
+
+class Model(Protocol):
+    """What all adapters have: their name with the hash of their weights. Images are uint8 (N, H, W, 3)."""
+
+    @property
+    def identity(self) -> str: ...
+
+
+class Reward(Model, Protocol):
+    def score(self, text: str, images: "NDArray[np.uint8]") -> "NDArray[np.float64]":
+        """How well each image shows the text (N,), about N(0, 1) over true pairs."""
+
+
+class Captioner(Model, Protocol):
+    def caption(self, images: "NDArray[np.uint8]") -> list[str]:
+        """One caption an image."""
+
+
+class Judge(Model, Protocol):
+    def merge(self, captions: list[str]) -> str:
+        """One caption from those of an asset's views."""
+
+    def grade(self, prompt: str, caption: str) -> int:
+        """How well the caption covers the prompt, 1 to 5; `UserError` for a prompt that the judge cannot read."""
+
+
+class Classifier(Model, Protocol):
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    def probabilities(self, images: "NDArray[np.uint8]") -> "NDArray[np.float64]":
+        """Of each image, the probability of each class (N, K)."""
+
+
+class Features(Model, Protocol):
+    def features(self, images: "NDArray[np.uint8]") -> "NDArray[np.float64]":
+        """Of each image, a vector of length 1 (N, D)."""
+
+
+def check(config: "RunConfig") -> None:
+    """Raise `UserError` if the configuration names a scoring model that there is none of."""
+    for key in ADAPTERS:
+        section, field = key.split(".")
+        _place(key, getattr(getattr(config, section), field))
+
+
+def load(key: str, name: str) -> Any:
+    """The adapter that the configuration names at `key`; `UserError` if there is none of that name."""
+    module, attribute = _place(key, name).split(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)()
+
+
+def _place(key: str, name: str) -> str:
+    known = ADAPTERS[key]
+    if name not in known:
+        raise UserError(f"{key}: no model {name!r}; {nearest(name, list(known), 'there are')}")
+    return known[name]

@@ -1,0 +1,47 @@
+"""What the scores of single assets share: their views, what is kept from an earlier run, files and manifest."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jsdpipe.files import fingerprint, read_fitting, sha256, write_json
+from jsdpipe.layout import Shard
+from jsdpipe.manifests import asset_record, read_manifest, write_manifest
+from jsdpipe.mesh.views import read_views
+from jsdpipe.progress import progress
+from jsdpipe.prompts import Prompt
+from jsdpipe.provenance import provenance
+from jsdpipe.run import Run
+
+Numbers = dict[str, Any]
+# of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view
+Score = Callable[[Prompt, int, "NDArray[np.uint8] | None"], tuple[Numbers, Numbers]]
+
+
+def score_assets(
+    run: Run, shard: Shard, stage: str, depends: dict[str, Any], models: dict[str, str], of: Score
+) -> None:
+    """Score each asset of a shard by `of`; write `<stage>.json` beside it, and the manifest.
+
+    An asset whose `<stage>.json` was made of the same views, prompt, seed, `depends` and `models` (role to identity) is
+    not scored again.
+    """
+    assets = list(shard.assets())
+    records = []
+    with progress(f"{stage} {shard.name}", len(assets)) as advance:
+        for (prompt, seed), before in zip(assets, read_manifest(run, "render", shard), strict=True):
+            reason = before["reason"]
+            path = run.layout.asset(shard.method, shard.set, prompt.id, seed) / f"{stage}.json"
+            views = run.layout.views(shard, prompt.id, seed)
+            source = None if reason else sha256(views)
+            expected = fingerprint(source, prompt.text, [run.config.seed, seed], depends, models)
+            done = read_fitting(path, expected)
+            if done is None:
+                record, details = of(prompt, seed, None if reason else read_views(views, stage))
+                done = {"fingerprint": expected, "record": record, "views": details}
+                write_json(path, done)
+            records.append(asset_record(prompt, seed, reason, **done["record"]))
+            advance()
+    write_manifest(run, stage, shard, records, provenance(**models))

@@ -1,0 +1,119 @@
+"""The captioner `miniature`: the sentence of the miniature grammar that the CLIP finds most probable for an image.
+
+A CLIP that is trained by contrast has logits log p(text | image) / p(text), up to a constant of the image. So a text's
+probability is its logit plus its log prior among the captions of the training, and the prior is what a sentence that
+says more has to make up for.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jsdpipe.miniature.grammar import (
+    COLOURS,
+    KINDS,
+    PATTERNS,
+    RELATIONS,
+    SUPPORTS,
+    SURROUNDINGS,
+    Description,
+    Thing,
+    caption,
+)
+from jsdpipe.scoring.models.clip import Clip
+from jsdpipe.scoring.models.miniature_clip import OfClip
+
+# the captions of the training (jsdpipe/miniature/scenes.py, data.py)
+FORMS = {"single": 0.36, "surr": 0.28, "and": 0.36 * 0.6, "on": 0.36 * 0.4}
+PATTERNED = {"single": 0.4, "surr": 0.4, "and": 0.2, "on": 0.2}
+KEPT = 0.85  # share of colours and patterns that captions state
+
+BEST_KINDS = 4
+BEST_THINGS = 2  # of each kind
+
+
+def log_prior(description: Description) -> float:
+    """Log probability of a description among the captions of the training."""
+    form = description.relation or ("surr" if description.surrounding else "single")
+    total = math.log(FORMS[form] / (len(SURROUNDINGS) if description.surrounding else 1))
+    for index, thing in enumerate(description.things):
+        stated = PATTERNED[form] * KEPT
+        total -= math.log(len(SUPPORTS if form == "on" and index == 1 else KINDS))
+        total += math.log(KEPT / len(COLOURS) if thing.colour else 1 - KEPT)
+        total += math.log(stated / len(PATTERNS) if thing.pattern else 1 - stated)
+    return total
+
+
+class MiniatureCaptioner(OfClip):
+    """Searches the grammar: all single things, the best of them in surroundings and in pairs, then uphill."""
+
+    def __init__(self, clip: Clip | None = None) -> None:
+        super().__init__(clip)
+        self._things = [Thing(*parts) for parts in product(KINDS, (None, *COLOURS), (None, *PATTERNS))]
+
+    def caption(self, images: NDArray[np.uint8]) -> list[str]:
+        return [caption(self._describe(feature)) for feature in self.clip.images(images)]
+
+    def _describe(self, image: Tensor) -> Description:
+        ranked = self._scores(image, [Description((thing,)) for thing in self._things]).argsort(descending=True)
+        best = _best_things([self._things[i] for i in ranked.tolist()])
+        found, score = self._best(image, _built(best))
+        while True:
+            better, better_score = self._best(image, _neighbours(found))
+            if better_score <= score:
+                return found
+            found, score = better, better_score
+
+    def _best(self, image: Tensor, descriptions: Iterable[Description]) -> tuple[Description, float]:
+        candidates = list(descriptions)
+        scores = self._scores(image, candidates)
+        index = int(scores.argmax())
+        return candidates[index], float(scores[index])
+
+    def _scores(self, image: Tensor, descriptions: list[Description]) -> Tensor:
+        """Log probabilities (N,) of descriptions, up to a constant of the image."""
+        cosine = self.clip.texts([caption(d) for d in descriptions]) @ image
+        return self.clip.logit_scale * cosine + torch.tensor([log_prior(d) for d in descriptions])
+
+
+def _best_things(ranked: list[Thing]) -> list[Thing]:
+    """The first few things of each of the first few kinds, and of each kind of support."""
+    kinds = list(dict.fromkeys(thing.kind for thing in ranked))
+    kinds = list(dict.fromkeys((*kinds[:BEST_KINDS], *SUPPORTS)))
+    return [thing for kind in kinds for thing in [t for t in ranked if t.kind == kind][:BEST_THINGS]]
+
+
+def _built(things: list[Thing]) -> Iterator[Description]:
+    """Everything that can be said of some things."""
+    for thing in things:
+        yield Description((thing,))
+        yield from (Description((thing,), surrounding=surrounding) for surrounding in SURROUNDINGS)
+    for pair in product(things, things):
+        yield from (Description(pair, relation) for relation in RELATIONS if _can(relation, pair[1]))
+
+
+def _neighbours(description: Description) -> Iterator[Description]:
+    """The descriptions that differ in one attribute."""
+    things, relation = description.things, description.relation
+    for index, thing in enumerate(things):
+        kinds = SUPPORTS if relation == "on" and index == 1 else KINDS
+        changed = [replace(thing, kind=kind) for kind in kinds]
+        changed += [replace(thing, colour=colour) for colour in (None, *COLOURS)]
+        changed += [replace(thing, pattern=pattern) for pattern in (None, *PATTERNS)]
+        for other in changed:
+            yield replace(description, things=(*things[:index], other, *things[index + 1 :]))
+    if relation:
+        yield from (Description((thing,)) for thing in things)
+        yield from (replace(description, relation=other) for other in RELATIONS if _can(other, things[1]))
+    else:
+        yield from (replace(description, surrounding=surrounding) for surrounding in (None, *SURROUNDINGS))
+
+
+def _can(relation: str, second: Thing) -> bool:
+    return relation == "and" or second.kind in SUPPORTS

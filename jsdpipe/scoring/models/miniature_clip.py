@@ -1,0 +1,64 @@
+"""The miniature CLIP as reward, classifier of kinds, and image features."""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jsdpipe.errors import UserError
+from jsdpipe.files import read_json
+from jsdpipe.miniature import WEIGHTS
+from jsdpipe.miniature.grammar import KINDS, Thing
+from jsdpipe.scoring.models.clip import Clip
+
+
+@cache
+def shared_clip() -> Clip:
+    """The package's CLIP, loaded once a process."""
+    return Clip(WEIGHTS / "clip")
+
+
+class OfClip:
+    """An adapter of the package's CLIP, or of another one of the same format."""
+
+    def __init__(self, clip: Clip | None = None) -> None:
+        self.clip = clip or shared_clip()
+
+    @property
+    def identity(self) -> str:
+        return f"miniature-clip sha256:{self.clip.sha256}"
+
+
+class MiniatureReward(OfClip):
+    """Cosine of text and image, less its mean over true pairs, over their deviation (`normalisation.json`)."""
+
+    def __init__(self, clip: Clip | None = None) -> None:
+        super().__init__(clip)
+        path = self.clip.folder / "normalisation.json"
+        try:
+            normal = read_json(path)
+            self._mean, self._std = float(normal["mean"]), float(normal["std"])
+        except (KeyError, TypeError, ValueError):
+            raise UserError(f"{path}: must hold the numbers mean and std; train the models again") from None
+
+    def score(self, text: str, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        cosine = self.clip.images(images) @ self.clip.texts([text])[0]
+        return (cosine.double().numpy() - self._mean) / self._std
+
+
+class KindClassifier(OfClip):
+    """Softmax over "a KIND" for the miniature world's kinds."""
+
+    classes = KINDS
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        texts = self.clip.texts([str(Thing(kind)) for kind in KINDS])
+        logits = self.clip.logit_scale * (self.clip.images(images) @ texts.T).double()
+        return logits.softmax(dim=-1).numpy()
+
+
+class MiniatureFeatures(OfClip):
+    """The CLIP's image features."""
+
+    def features(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return self.clip.images(images).double().numpy()

@@ -1,0 +1,66 @@
+"""T3Bench's quality score (arXiv 2310.02977, section 3.2, and its public code)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jsdpipe.layout import Shard
+from jsdpipe.mesh.rigs import icosphere
+from jsdpipe.prompts import Prompt
+from jsdpipe.run import Run
+from jsdpipe.scoring.assets import Numbers, score_assets
+from jsdpipe.scoring.models import Reward, load
+
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The score, the index of the vertex that has it, and the smoothed rewards (V,) of all vertices."""
+
+    score: float
+    vertex: int
+    smoothed: NDArray[np.float64]
+
+
+def quality(rewards: NDArray[np.float64], neighbours: list[NDArray[np.int64]]) -> Quality:
+    """20 * max + 50 of the vertices' best rewards over the fields of view, thrice averaged over the neighbourhood.
+
+    `rewards` (V, F); `neighbours`: of each vertex, its neighbours' indices, to which it counts itself. The score is not
+    clipped.
+    """
+    values = rewards.max(axis=1)
+    for _ in range(ROUNDS):
+        values = np.array([(values[i] + values[near].sum()) / (len(near) + 1) for i, near in enumerate(neighbours)])
+    vertex = int(values.argmax())
+    return Quality(float(20 * values[vertex] + 50), vertex, values)
+
+
+def score(run: Run, shard: Shard) -> None:
+    """Score every asset of a shard; a failed one gets the score of all-black images.
+
+    Records hold `quality`, `reward_mean`, and `best_view`: the index among the quality views of the best vertex' best
+    field of view.
+    """
+    reward: Reward = load("quality.reward", run.config.quality.reward)
+    rig = run.config.render.quality
+    _, neighbours = icosphere(rig.subdivision)
+    fovs, size = len(rig.fovy_deg), run.config.render.size
+
+    def of(prompt: Prompt, seed: int, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
+        if images is None:
+            black = reward.score(prompt.text, np.zeros((1, size, size, 3), np.uint8))
+            rewards = np.repeat(black, len(neighbours) * fovs).reshape(-1, fovs)
+        else:
+            rewards = reward.score(prompt.text, images).reshape(len(neighbours), fovs)
+        result = quality(rewards, neighbours)
+        numbers = {
+            "quality": result.score,
+            "best_view": result.vertex * fovs + int(rewards[result.vertex].argmax()),
+            "reward_mean": float(rewards.mean()),
+        }
+        return numbers, {"reward": rewards.tolist(), "smoothed": result.smoothed.tolist()}
+
+    # Nothing of the configuration counts beside the views, but a failed asset's black images have a size.
+    score_assets(run, shard, "quality", {"rig": rig.model_dump(), "size": size}, {"reward": reward.identity}, of)

@@ -1,0 +1,169 @@
+"""The stages that score, on a small run, with a doll for the CLIP: records, floors, what is kept."""
+
+import dolls_clip
+import numpy as np
+import pytest
+import scored_run
+from scipy.stats import entropy
+
+from jsdpipe.errors import UserError
+from jsdpipe.files import read_json, write_json
+from jsdpipe.manifests import read_manifest
+from jsdpipe.mesh.rigs import quality_cameras
+from jsdpipe.mesh.stage import extract, render
+from jsdpipe.mesh.views import read_views
+from jsdpipe.miniature.grammar import KINDS
+from jsdpipe.run import Run
+from jsdpipe.scoring import alignment, diversity, quality
+from jsdpipe.scoring.models import miniature_clip
+from jsdpipe.scoring.models.attributes import AttributesJudge
+from jsdpipe.scoring.models.clip import Clip
+from jsdpipe.scoring.models.miniature_captioner import MiniatureCaptioner
+
+STAGES = {"quality": quality.score, "alignment": alignment.score, "diversity": diversity.score}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    return Clip(dolls_clip.make_clip(tmp_path_factory.mktemp("doll") / "clip"))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, clip):
+    run, shard = scored_run.make(tmp_path_factory.mktemp("run") / "balls")
+    extract(run, shard)
+    render(run, shard)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(miniature_clip, "shared_clip", lambda: clip)
+        for score in STAGES.values():
+            score(run, shard)
+    return run, shard
+
+
+@pytest.fixture(autouse=True)
+def _doll(monkeypatch, clip):
+    monkeypatch.setattr(miniature_clip, "shared_clip", lambda: clip)
+
+
+def _views(run, shard, record, rig):
+    return read_views(run.layout.views(shard, record["prompt_id"], record["seed"]), rig)
+
+
+def _detail(run, shard, record, stage):
+    folder = run.layout.asset(shard.method, shard.set, record["prompt_id"], record["seed"])
+    return read_json(folder / f"{stage}.json")["views"]
+
+
+def test_quality_of_an_asset_is_the_formula_over_its_views(done, clip):
+    run, shard = done
+    record = read_manifest(run, "quality", shard)[1]
+    cosine = clip.images(_views(run, shard, record, "quality")) @ clip.texts([record["prompt"]])[0]
+    rewards = (cosine.double().numpy().reshape(12, 2) - 0.1) / 0.2
+    assert record["reward_mean"] == pytest.approx(rewards.mean())
+    detail = _detail(run, shard, record, "quality")
+    np.testing.assert_allclose(detail["reward"], rewards)
+    directions = quality_cameras(run.config.render.quality).camera_to_world[::2, :3, 2].numpy()
+    near = directions @ directions.T > 0.4  # neighbours are 63 degrees apart
+    expected = np.linalg.matrix_power(near / near.sum(axis=1, keepdims=True), 3) @ rewards.max(axis=1)
+    np.testing.assert_allclose(detail["smoothed"], expected)
+    vertex = record["best_view"] // 2
+    assert detail["smoothed"][vertex] == max(detail["smoothed"])
+    assert record["best_view"] % 2 == rewards[vertex].argmax()
+    assert record["quality"] == pytest.approx(20 * max(detail["smoothed"]) + 50)
+    assert rewards.std() > 1e-3
+
+
+def test_failed_assets_get_the_floors_and_keep_their_reasons(done, clip):
+    run, shard = done
+    quality_records, alignment_records = (read_manifest(run, stage, shard) for stage in ("quality", "alignment"))
+    black = clip.images(np.zeros((1, 32, 32, 3), np.uint8))[0]
+    for index, reason in ((2, "not finite at step 7"), (4, "empty field")):
+        record = quality_records[index]
+        assert record["status"] == "failed" and reason in record["reason"]
+        reward = (float(black @ clip.texts([record["prompt"]])[0]) - 0.1) / 0.2
+        assert record["quality"] == pytest.approx(20 * reward + 50, abs=1e-4)
+        graded = alignment_records[index]
+        assert graded["status"] == "failed" and graded["reason"] == record["reason"]
+        assert (graded["alignment"], graded["grade"], graded["caption"]) == (0.0, 1, "")
+    assert [r["status"] for r in quality_records] == ["ok", "ok", "failed", "ok", "failed", "ok"]
+
+
+def test_alignment_grades_the_merged_captions_of_the_views(done, clip):
+    run, shard = done
+    judge = AttributesJudge()
+    for record in read_manifest(run, "alignment", shard):
+        if record["status"] == "ok":
+            captions = MiniatureCaptioner(clip).caption(_views(run, shard, record, "alignment"))
+            assert len(captions) == 12
+            assert _detail(run, shard, record, "alignment") == {"captions": captions}
+            assert record["caption"] == judge.merge(captions)
+            assert record["grade"] == judge.grade(record["prompt"], record["caption"])
+            assert record["alignment"] == (record["grade"] - 1) * 25
+
+
+def test_diversity_is_over_the_seeds_that_are_whole(done, clip):
+    run, shard = done
+    first, second = read_manifest(run, "diversity", shard)
+    assert (first["seeds"], first["failed_seeds"], second["failed_seeds"]) == ([0, 1, 2], [2], [1])
+    ring = [read_views(run.layout.views(shard, first["prompt_id"], seed), "diversity") for seed in (0, 1)]
+    features = [clip.images(images).double().numpy() for images in ring]
+    assert first["cosine"] == pytest.approx((features[0] * features[1]).sum(axis=1).mean())
+    texts = clip.texts([f"{'an' if k[0] in 'aeiou' else 'a'} {k}" for k in KINDS]).double().numpy()
+    odds = np.exp(clip.logit_scale * np.concatenate(features) @ texts.T)
+    p = odds / odds.sum(axis=1, keepdims=True)
+    assert first["iq"] == pytest.approx(np.mean([entropy(row) for row in p]), abs=1e-5)
+    assert first["iv"] == pytest.approx(entropy(p.mean(axis=0)), abs=1e-5)
+    assert first["iv"] >= first["iq"]
+    balls = p.argmax(axis=1) == KINDS.index("ball")
+    assert first["recognition"] == {"0": balls[:5].mean(), "1": balls[5:].mean()}
+    assert set(second["recognition"]) == {"0", "2"}
+
+
+def test_one_whole_asset_has_no_diversity_but_is_recognised(done, tmp_path):
+    run, shard = scored_run.make(tmp_path / "balls")
+    manifest = run.layout.manifest("generate", shard)
+    content = read_json(manifest)
+    content["records"][0] |= {"status": "failed", "reason": "burnt"}
+    write_json(manifest, content)
+    for stage in (extract, render, diversity.score):
+        stage(run, shard)
+    record = read_manifest(run, "diversity", shard)[0]
+    assert record["failed_seeds"] == [0, 2]
+    assert record["iq"] is record["iv"] is record["cosine"] is None
+    assert list(record["recognition"]) == ["1"]
+
+
+def test_nothing_is_scored_twice_and_what_is_missing_is_scored_to_the_same_bytes(done, monkeypatch):
+    run, shard = done
+    paths = [p for p in run.folder.rglob("*.json") if p.stem in STAGES or p.parent.parent.parent.name in STAGES]
+    assert len(paths) == 3 + 6 + 6 + 4
+    before = {path: path.read_bytes() for path in paths}
+    with monkeypatch.context() as patch:
+        patch.setattr(Clip, "images", lambda *_: pytest.fail("an image was scored again"))
+        for score in STAGES.values():
+            score(run, shard)
+    assert {path: path.read_bytes() for path in paths} == before
+    for path in paths[::2]:
+        path.unlink()
+    for score in STAGES.values():
+        score(run, shard)
+    assert {path: path.read_bytes() for path in paths} == before
+
+
+def test_manifests_name_the_models(done, clip):
+    run, shard = done
+    for stage, roles in (
+        ("quality", {"reward"}),
+        ("alignment", {"captioner", "judge"}),
+        ("diversity", {"classifier", "features"}),
+    ):
+        named = read_json(run.layout.manifest(stage, shard))["provenance"]["models"]
+        assert set(named) == roles
+        assert all(clip.sha256 in identity for role, identity in named.items() if role != "judge")
+
+
+def test_unknown_model_is_refused(done):
+    run, shard = done
+    config = run.config.model_copy(update={"quality": run.config.quality.model_copy(update={"reward": "hps"})})
+    with pytest.raises(UserError, match=r"quality\.reward: no model 'hps'"):
+        quality.score(Run(run.folder, config, run.recipes, run.prompts), shard)
