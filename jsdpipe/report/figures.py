@@ -11,11 +11,11 @@ from matplotlib.ticker import PercentFormatter
 
 from jsdpipe.files import atomic_folder
 from jsdpipe.report import metrics, style
+from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import write_sheets
 from jsdpipe.report.metrics import Metric
 from jsdpipe.report.presentation import label
-from jsdpipe.report.summary import ALL_SETS
-from jsdpipe.report.tables import Tables, build
+from jsdpipe.report.summary import ALL_SETS, per_prompt, summarise
 from jsdpipe.run import Run
 
 WIDEST = 13  # inches
@@ -28,33 +28,35 @@ CHARTS: dict[str, tuple[tuple[Metric, ...], bool]] = {  # metrics, and whether b
 
 def write(run: Run) -> None:
     """Write the figures of a run whose shards are all done, in place of older ones."""
-    tables = build(run)
+    results = collect(run)
+    values = per_prompt(results)
+    summary = summarise(run, values)
     with atomic_folder(run.layout.figures) as folder, rc_context(style.MATPLOTLIB):
-        write_sheets(run, tables.results.assets, folder)
+        write_sheets(run, results.assets, folder)
         for name, (shown, bars) in CHARTS.items():
-            figure = _chart(run, tables, shown, bars)
+            figure = _chart(run, values, summary, shown, bars)
             figure.savefig(folder / f"{name}.png", metadata={"Software": None})
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
-def _chart(run: Run, tables: Tables, shown: Sequence[Metric], bars: bool) -> Figure:
+def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric], bars: bool) -> Figure:
     """A panel a metric: groups of sets, a bar or mark a method with its interval, a dot a prompt."""
     methods = list(run.config.methods)
-    groups = max(tables.summary["set"].nunique(), 1)
+    groups = max(summary["set"].nunique(), 1)
     panel = max(2.6, 0.6 + groups * (0.35 + 0.22 * len(methods)))
     rows, columns = (1, len(shown)) if panel * len(shown) < WIDEST else (len(shown), 1)
     figure = Figure(figsize=(panel * columns, 0.7 + 2.9 * rows), layout="constrained")
     for axes, metric in zip(figure.subplots(rows, columns, sharey=bars, squeeze=False).flat, shown, strict=True):
-        _panel(axes, run, tables, metric, bars)
+        _panel(axes, run, values, summary, metric, bars)
     handles, _ = figure.axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles=handles, loc="outside upper left", ncols=len(methods), borderaxespad=0.2)
     return figure
 
 
-def _panel(axes: Axes, run: Run, tables: Tables, metric: Metric, bars: bool) -> None:
+def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, metric: Metric, bars: bool) -> None:
     axes.set_title(metric.heading)
-    rows = tables.summary[tables.summary.metric == metric.name]
+    rows = summary[summary.metric == metric.name]
     parts = list(rows["set"].unique())
     if not parts:
         axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center", color="#888888")
@@ -70,7 +72,7 @@ def _panel(axes: Axes, run: Run, tables: Tables, metric: Metric, bars: bool) -> 
             axes.bar(x, mean, width * 0.9, color=colour, alpha=0.85, label=label(run, method))
         else:
             axes.plot(x, mean, "o", color=colour, markersize=7, label=label(run, method), zorder=4)
-        _prompt_dots(axes, tables.values, metric, method, parts, x, width)
+        _prompt_dots(axes, values, metric, method, parts, x, width)
         errors = [mean - of_method["low"], of_method["high"] - mean]
         axes.errorbar(x, mean, errors, fmt="none", ecolor="#222222" if bars else colour, elinewidth=1.6, zorder=5)
     axes.set_xticks(np.arange(len(parts)), parts)
