@@ -11,6 +11,8 @@ from jsdpipe.miniature import autoencoder, clip, data, diffusion, tokenizer
 from jsdpipe.miniature.evaluation import (
     SAMPLES,
     SAMPLING_STEPS,
+    SCALES,
+    SEARCH,
     Judge,
     evaluate_autoencoder,
     evaluate_clip,
@@ -49,13 +51,15 @@ def write(pictures_folder: Path, weights: Path) -> None:
     pipe = load_pipeline(weights / "diffusion")
     truth = evaluate_clip(judge, pictures)
     psnr = round(evaluate_autoencoder(pipe, pictures), 1)
-    samples = evaluate_samples(judge, pipe)
-    best = max(samples, key=lambda scale: sum(f.everything for f in samples[scale].values()))
+    search = {scale: evaluate_samples(judge, pipe, scale, SEARCH, "search") for scale in SCALES}
+    best = max(search, key=lambda scale: sum(f.everything for f in search[scale].values()))
+    measured = evaluate_samples(judge, pipe, best, SAMPLES, "measured")
     prompts = [[prompt + view for view in GRID_VIEWS] for prompt in GRID_PROMPTS]
     grid([sample(pipe, row, best, seed=6) for row in prompts], weights / "samples.png", zoom=2)
     images, _ = held_out_truth(pictures, 84)
     grid(list(images.reshape(7, 12, *images.shape[1:])), weights / "world.png")
-    named = {"ground truth": truth} | {f"samples, guidance {scale:g}": by for scale, by in samples.items()}
+    named = {"ground truth": truth, f"{3 * SAMPLES} samples, guidance {best:g}": measured}
+    named |= {f"search: {3 * SEARCH} samples, guidance {scale:g}": by for scale, by in search.items()}
     figures = {name: {form: vars(found) for form, found in by.items()} for name, by in named.items()}
     write_json(weights / "figures.json", {"found": figures, "best_guidance_scale": best, "autoencoder_psnr_db": psnr})
     words = tokenizer.build()
@@ -70,7 +74,6 @@ def write(pictures_folder: Path, weights: Path) -> None:
         prompts=GRID_PROMPTS,
         held_out=len(pictures),
         pairs=[f"{colour} {kind}" for kind, colour in data.held_out_pairs()],
-        per_form=SAMPLES,
         sampling_steps=SAMPLING_STEPS,
         rows=named,
         percent=lambda share: f"{100 * share:.1f} %",

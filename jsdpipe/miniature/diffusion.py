@@ -15,7 +15,7 @@ from jsdpipe.progress import progress
 
 WIDTH = 128
 BATCH = 64
-STEPS = 4500
+STEPS = 3600
 VARIANTS = 2  # lights and backgrounds a picture is encoded with
 VIEW_SHARE = 0.6  # captions that keep their view suffix
 NULL_SHARE = 0.1  # captions that are emptied, for classifier-free guidance

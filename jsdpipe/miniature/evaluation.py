@@ -15,9 +15,11 @@ from jsdpipe.miniature.autoencoder import latents
 from jsdpipe.miniature.grammar import COLOURS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
 from jsdpipe.miniature.scenes import random_description
 from jsdpipe.progress import progress
+from jsdpipe.seeding import generator
 
 SCALES = (2.0, 3.0, 5.0, 7.5)
-SAMPLES = 192  # prompts a form and scale
+SEARCH = 48  # prompts a form, to find the best guidance scale
+SAMPLES = 192  # prompts a form, other ones, to measure it
 SAMPLING_STEPS = 25
 
 
@@ -158,19 +160,16 @@ def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures)
 
 
 def evaluate_samples(
-    judge: Judge, pipe: StableDiffusionPipeline, scales: tuple[float, ...] = SCALES, count: int = SAMPLES
-) -> dict[float, dict[str, Found]]:
-    """By guidance scale and form, the CLIP's verdicts on samples of random prompts."""
-    draw = torch.Generator().manual_seed(4)
-    prompts = {form: [random_description(draw, form) for _ in range(count)] for form in data.FORMS}
-    result: dict[float, dict[str, Found]] = {}
-    with progress("sampling", len(scales) * len(prompts) * count) as advance:
-        for scale in scales:
-            result[scale] = {}
-            for form, descriptions in prompts.items():
-                images = sample(pipe, [caption(d) for d in descriptions], scale)
-                result[scale][form] = found(judge, images, descriptions)
-                advance(count, f"scale {scale} {form} {result[scale][form].everything:.2f}")
+    judge: Judge, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
+) -> dict[str, Found]:
+    """By form, the CLIP's verdicts on samples of `count` random prompts at a guidance scale."""
+    result = {}
+    with progress(f"sampling at guidance {scale:g}", len(data.FORMS) * count) as advance:
+        for form in data.FORMS:
+            draw = generator("miniature", "samples", seed, form)
+            descriptions = [random_description(draw, form) for _ in range(count)]
+            result[form] = found(judge, sample(pipe, [caption(d) for d in descriptions], scale), descriptions)
+            advance(count, f"{form}: everything {result[form].everything:.2f}")
     return result
 
 
