@@ -2,7 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, caption, parse
+from jsdpipe.miniature.grammar import (
+    COLOURS,
+    KINDS,
+    PATTERNS,
+    SUPPORTS,
+    SURROUNDINGS,
+    Description,
+    Thing,
+    caption,
+    parse,
+)
 
 things = st.builds(
     Thing,
@@ -42,7 +52,9 @@ def test_sentences_mean_what_a_reader_takes_them_for(text, meant):
     assert parse(text) == meant
 
 
-@pytest.mark.parametrize("text", ["", "a", "a red", "a red dragon", "a ball on a ball", "two red balls", "a red ball and"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "a red", "a red dragon", "a ball on a ball", "two red balls", "a red ball and"]
+)
 def test_other_sentences_are_refused(text):
-    with pytest.raises(ValueError, match="miniature world|nothing stands on"):
+    with pytest.raises(ValueError, match=r"miniature world|nothing stands on"):
         parse(text)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -27,10 +28,8 @@ def test_training_finds_a_line(tmp_path):
 def test_a_resumed_training_gives_the_same_weights(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "CHECKPOINT_EVERY", 10)
     whole = fit(tmp_path / "whole", 40)
-    try:
+    with pytest.raises(KeyboardInterrupt):
         fit(tmp_path / "parts", 40, stop=25)
-    except KeyboardInterrupt:
-        pass
     resumed = fit(tmp_path / "parts", 40)
     assert torch.equal(whole.weight, resumed.weight)
     assert torch.equal(whole.bias, resumed.bias)
