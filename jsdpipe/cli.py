@@ -14,6 +14,7 @@ from jsdpipe.errors import UserError
 from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
+from jsdpipe.scoring import models
 
 STAGES = {
     "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets."),
@@ -58,7 +59,9 @@ def check(config: Config) -> None:
 
 
 def _resolve(config: str, folder: Path) -> Run:
-    return Run.resolve(_load(config), folder)
+    run = Run.resolve(_load(config), folder)
+    models.check_prompts(run)
+    return run
 
 
 def _load(config: str) -> RunConfig:

@@ -74,7 +74,7 @@ class AlignmentRig(Strict):
     """T3Bench's alignment views."""
 
     subdivision: Annotated[int, Field(ge=0, le=4)]
-    radius: Positive
+    radius: Positive = Field(description="the cameras' distance; T3Bench's code applies its 2.2 twice, which is 4.84")
     fovy_deg: Positive
 
 
@@ -149,6 +149,10 @@ class RunConfig(Strict):
     resources: dict[Stage, Resources] = Field(default_factory=dict)
     report: Report
 
+    def need(self, stage: Stage) -> Resources:
+        """What one job of a stage asks of the machine."""
+        return self.resources.get(stage, Resources())
+
 
 def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
     """Read and check a configuration, from a YAML file or from a mapping that errors call `name`.
@@ -171,5 +175,5 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
         if folder := prior_files.local_folder(config.prior.model):
             prior_files.files(folder)
     with at(name):
-        models.check(config)
+        models.check_names(config)
     return config

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -49,9 +50,9 @@ class Run:
         except (KeyError, TypeError, AttributeError, ValidationError):
             raise UserError(f"{path}: not a run of this version; rerun `jsdpipe configure`") from None
 
-    def save(self) -> None:
-        """Write `run.json`."""
-        content = {
+    def content(self) -> dict[str, Any]:
+        """What `run.json` holds."""
+        return {
             "config": self.config.model_dump(mode="json"),
             "recipes": {name: recipe.model_dump(mode="json") for name, recipe in self.recipes.items()},
             "prompts": {
@@ -59,8 +60,11 @@ class Run:
                 for name, of_set in self.prompts.items()
             },
         }
+
+    def save(self) -> None:
+        """Write `run.json`."""
         # Not sorted: the order of methods and sets is that of the configuration, and of the tables.
-        write_text(self.layout.run_json, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_text(self.layout.run_json, json.dumps(self.content(), indent=1, ensure_ascii=False) + "\n")
 
     @property
     def layout(self) -> Layout:

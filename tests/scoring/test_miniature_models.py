@@ -8,13 +8,17 @@ import dolls_clip
 import numpy as np
 import open_clip
 import pytest
+import scored_run
 import torch
 from torch import Tensor
 
+from jsdpipe.config import Diversity
 from jsdpipe.errors import UserError
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, parse
 from jsdpipe.miniature.scenes import random_description
+from jsdpipe.prompts import Prompt
+from jsdpipe.run import Run
 from jsdpipe.scoring import models
 from jsdpipe.scoring.models.clip import Clip
 from jsdpipe.scoring.models.miniature_captioner import FORMS, KEPT, PATTERNED, MiniatureCaptioner, log_prior
@@ -196,6 +200,23 @@ def test_unknown_names_are_refused_with_what_there_is():
         models.load("alignment.judge", "gpt")
 
 
-def test_names_are_checked_without_torch():
-    code = "import sys, jsdpipe.scoring.models; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+CHECK = """
+import sys
+from pathlib import Path
+from jsdpipe.run import Run
+from jsdpipe.scoring.models import check_names, check_prompts
+run = Run.load(Path(sys.argv[1]))
+check_names(run.config)
+check_prompts(run)
+assert 'torch' not in sys.modules
+"""
+
+
+def test_a_run_s_names_and_prompts_are_checked_without_torch(tmp_path):
+    run, _ = scored_run.make(tmp_path / "run")
+    subprocess.run([sys.executable, "-c", CHECK, run.folder], check=True)
+    other = run.config.model_copy(update={"diversity": Diversity(classifier="miniature-clip", features="dino")})
+    with pytest.raises(UserError, match=r"diversity\.features: no model 'dino'"):
+        models.check_names(other)
+    with pytest.raises(UserError, match="cannot read the prompt 'a fox'"):
+        models.check_prompts(Run(run.folder, run.config, run.recipes, {"mine": (Prompt("a-fox", "a fox"),)}))

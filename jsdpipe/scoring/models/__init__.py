@@ -1,12 +1,16 @@
 """The models behind the scores: one adapter a file, found by the names that configurations use.
 
-Torch-free until a model is loaded, so that names can be checked while the workflow plans.
+Torch-free until a model is loaded, so that names and prompts can be checked before work begins. The module of a judge
+that cannot read every prompt has `check_prompt(text)`, and imports torch within functions alone.
 """
 
 import importlib
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jsdpipe.errors import UserError
+from jsdpipe.miniature import WEIGHTS
 from jsdpipe.validation import nearest
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from jsdpipe.config import RunConfig
+    from jsdpipe.run import Run
 
 # the configuration's key -> the names it may have -> what makes the adapter
 ADAPTERS = {
@@ -23,6 +28,8 @@ ADAPTERS = {
     "diversity.classifier": {"miniature-clip": "miniature_clip:KindClassifier"},
     "diversity.features": {"miniature-clip": "miniature_clip:MiniatureFeatures"},
 }
+# the names, at any key, of what is made of the package's CLIP
+OF_CLIP = {"miniature-clip", "miniature"}
 
 
 class Model(Protocol):
@@ -62,11 +69,25 @@ class Features(Model, Protocol):
         """Of each image, a vector of length 1 (N, D)."""
 
 
-def check(config: "RunConfig") -> None:
-    """Raise `UserError` if the configuration names a scoring model that there is none of."""
+def check_names(config: "RunConfig") -> None:
+    """Raise `UserError` if a configuration names a scoring model that there is none of."""
     for key in ADAPTERS:
         section, field = key.split(".")
         _place(key, getattr(getattr(config, section), field))
+
+
+def check_prompts(run: "Run") -> None:
+    """Raise `UserError` if a run's judge cannot read one of its prompts."""
+    module, _ = _place("alignment.judge", run.config.alignment.judge).split(":")
+    check_prompt = getattr(importlib.import_module(f"{__name__}.{module}"), "check_prompt", lambda _: None)
+    for prompt in chain.from_iterable(run.prompts.values()):
+        check_prompt(prompt.text)
+
+
+def weight_files(config: "RunConfig", section: str) -> list[Path]:
+    """The local files of the weights of a section's models."""
+    names = getattr(config, section).model_dump().values()
+    return sorted((WEIGHTS / "clip").glob("*")) if OF_CLIP.intersection(names) else []
 
 
 def load(key: str, name: str) -> Any:

@@ -13,6 +13,11 @@ DETAIL_SHARE = 1 / 3
 Value = TypeVar("Value")
 
 
+def check_prompt(prompt: str) -> None:
+    """Raise `UserError` for a prompt that the judge cannot grade."""
+    _parsed(prompt, "prompt")
+
+
 class AttributesJudge:
     """A judge without a model, of captions of the miniature grammar alone."""
 

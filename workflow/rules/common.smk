@@ -1,0 +1,57 @@
+# The run that is planned, and what its rules share.
+
+import shlex
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from jsdpipe.config import load_config
+from jsdpipe.dependencies import digest, model_files
+from jsdpipe.errors import UserError
+from jsdpipe.files import fingerprint
+from jsdpipe.layout import STAGES
+from jsdpipe.run import Run
+from jsdpipe.validation import read_yaml
+
+
+@contextmanager
+def one_line_errors():
+    """End with a user's mistake as one line, not in Snakemake's traceback."""
+    try:
+        yield
+    except UserError as error:
+        print(f"jsdpipe: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+with one_line_errors():
+    # Snakemake has read and merged the files already, but keeps the last of two equal keys without a word.
+    for path in workflow.configfiles:
+        read_yaml(Path(path))
+    CONFIG = load_config(config, ", ".join(os.path.relpath(path) for path in workflow.configfiles))
+    RUN = Run.resolve(CONFIG, Path("results") / CONFIG.run)
+
+LAYOUT = RUN.layout
+DIGEST = fingerprint(RUN.content())
+
+
+# The commands of this Python's environment, whether it is activated or not.
+shell.prefix(f'set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
+
+
+wildcard_constraints:
+    shard=r"[^/]+/[^/]+/[0-9]+",
+
+
+def stage_digest(stage):
+    """Of a shard, what its job takes from the configuration: a job is run again when it changes, and only then."""
+    return lambda wildcards: digest(RUN, stage, RUN.shard(wildcards.shard))
+
+
+def manifests(*stages):
+    """The manifests of all shards."""
+    return [LAYOUT.manifest(stage, shard) for stage in stages for shard in RUN.shards()]
+
+
+# Views are large, and the scores hold what was seen in them.
+kept_or_temp = (lambda path: path) if CONFIG.render.keep_views else temp

@@ -1,0 +1,39 @@
+rule figures:
+    input:
+        manifests=manifests(*STAGES),
+    output:
+        [
+            report(
+                LAYOUT.figures / f"{name}.png",
+                caption=f"../report/{name}.rst",
+                category="Figures",
+                labels={"of": name},
+            )
+            for name in ("scores", "diversity", "recognition")
+        ],
+        # the first sheet of each set; a long set has more
+        [
+            report(
+                LAYOUT.figures / f"contact-{name}-01.png",
+                caption="../report/contact.rst",
+                category="Figures",
+                labels={"of": f"contact sheet, {name}"},
+            )
+            for name in CONFIG.sets
+        ],
+    log:
+        LAYOUT.log("figures"),
+    benchmark:
+        LAYOUT.benchmark("figures")
+    threads: CONFIG.need("report").threads
+    resources:
+        gpu=CONFIG.need("report").gpu,
+        mem_mb=CONFIG.need("report").mem_mb,
+        runtime=CONFIG.need("report").runtime,
+    params:
+        run=LAYOUT.folder,
+        digest=DIGEST,
+    message:
+        "Draw the figures of {params.run}"
+    shell:
+        "jsdpipe figures --run {params.run:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,23 @@
+rule report:
+    input:
+        manifests=manifests(*STAGES),
+        tables=rules.tables.output,
+        figures=rules.figures.output,
+    output:
+        LAYOUT.report / "index.html",
+    log:
+        LAYOUT.log("report"),
+    benchmark:
+        LAYOUT.benchmark("report")
+    threads: CONFIG.need("report").threads
+    resources:
+        gpu=CONFIG.need("report").gpu,
+        mem_mb=CONFIG.need("report").mem_mb,
+        runtime=CONFIG.need("report").runtime,
+    params:
+        run=LAYOUT.folder,
+        digest=DIGEST,
+    message:
+        "Write the report of {params.run}"
+    shell:
+        "jsdpipe report --run {params.run:q} 2>&1 | tee {log:q}"

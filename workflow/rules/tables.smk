@@ -1,0 +1,31 @@
+rule tables:
+    input:
+        manifests=manifests(*STAGES),
+    output:
+        LAYOUT.tables / "assets.csv",
+        LAYOUT.tables / "prompts.csv",
+        [
+            report(
+                LAYOUT.tables / f"{name}.csv",
+                caption=f"../report/{name}.rst",
+                category="Tables",
+                labels={"of": name},
+            )
+            for name in ("scores", "diversity", "recognition", "paired", "failures")
+        ],
+    log:
+        LAYOUT.log("tables"),
+    benchmark:
+        LAYOUT.benchmark("tables")
+    threads: CONFIG.need("report").threads
+    resources:
+        gpu=CONFIG.need("report").gpu,
+        mem_mb=CONFIG.need("report").mem_mb,
+        runtime=CONFIG.need("report").runtime,
+    params:
+        run=LAYOUT.folder,
+        digest=DIGEST,
+    message:
+        "Write the tables of {params.run}"
+    shell:
+        "jsdpipe tables --run {params.run:q} 2>&1 | tee {log:q}"
