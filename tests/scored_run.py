@@ -49,7 +49,7 @@ def make(folder: Path) -> tuple[Run, Shard]:
             "render": {
                 "size": 32,
                 "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [60.0, 30.0]},
-                "alignment": {"subdivision": 0, "radius": 1.55, "fovy_deg": 60.0},
+                "alignment": {"subdivision": 0, "radius": 2.4, "fovy_deg": 60.0},
                 "diversity": {"views": 5, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
             },
             "quality": {"reward": "miniature-clip"},

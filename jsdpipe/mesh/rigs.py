@@ -37,10 +37,10 @@ def quality_cameras(rig: QualityRig) -> Cameras:
 
 
 def alignment_cameras(rig: AlignmentRig) -> Cameras:
-    """T3Bench's alignment views; its code applies the radius twice, so the distance is radius^2."""
+    """T3Bench's alignment views; its code applies its radius of 2.2 twice, so that its `rig.radius` is 4.84."""
     vertices = torch.from_numpy(icosphere(rig.subdivision)[0])
     fovy = math.radians(rig.fovy_deg)
-    return Cameras(look_at_origin(rig.radius**2 * vertices), torch.full((len(vertices),), fovy, dtype=torch.float64))
+    return Cameras(look_at_origin(rig.radius * vertices), torch.full((len(vertices),), fovy, dtype=torch.float64))
 
 
 def ring_cameras(rig: RingRig) -> Cameras:

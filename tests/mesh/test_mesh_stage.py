@@ -65,7 +65,7 @@ def test_views_show_the_ball_from_everywhere(done):
     # by T3Bench the ball's radius is 1; seen from distance d at fovy f it covers pi/4 (tan(asin(1/d)) / tan(f/2))^2
     for rig, count, distance, fovys in (
         ("quality", 24, 2.2, (60, 30)),
-        ("alignment", 12, 1.55**2, (60,)),
+        ("alignment", 12, 2.4, (60,)),
         ("diversity", 5, 1.0, (90,)),  # the inscribed circle: pi / 4
     ):
         pictures = read_views(views, rig)

@@ -10,7 +10,7 @@ from jsdpipe.mesh import rigs
 from jsdpipe.mesh.rendering import render
 
 QUALITY = QualityRig(subdivision=2, radius=2.2, fovy_deg=[60.0, 45.0, 36.0, 30.0, 24.0])
-ALIGNMENT = AlignmentRig(subdivision=0, radius=2.2, fovy_deg=60.0)
+ALIGNMENT = AlignmentRig(subdivision=0, radius=4.84, fovy_deg=60.0)
 RING = RingRig(views=120, elevation_deg=15.0, distance=1.5, fovy_deg=70.0)
 
 
@@ -76,11 +76,11 @@ def test_all_quality_poses():
     assert int((cameras.camera_to_world[::5, 2, 2].abs() >= 0.99).sum()) == 2
 
 
-def test_alignment_distance_is_the_radius_squared():
+def test_all_alignment_poses():
     cameras = rigs.alignment_cameras(ALIGNMENT)
     vertices, _ = rigs.icosphere(0)
     assert len(vertices) == len(cameras.fovy) == 12
-    np.testing.assert_allclose(cameras.camera_to_world, [t3bench_pose(4.84 * v) for v in vertices], atol=1e-9)
+    np.testing.assert_allclose(cameras.camera_to_world, [t3bench_pose(2.2 * 2.2 * v) for v in vertices], atol=1e-9)
     np.testing.assert_allclose(cameras.fovy, np.pi / 3)
 
 
