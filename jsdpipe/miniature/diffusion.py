@@ -7,6 +7,7 @@ from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline, U
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from jsdpipe.files import read_json, write_json
 from jsdpipe.miniature import data
 from jsdpipe.miniature.autoencoder import LATENT_CHANNELS, latents
 from jsdpipe.miniature.tokenizer import CONTEXT_LENGTH
@@ -145,3 +146,7 @@ def pipeline(model: TextToLatents, vae: AutoencoderTiny, tokenizer: CLIPTokenize
 def save(pipe: StableDiffusionPipeline, folder: Path) -> None:
     """Write the folder that diffusers loads, weights in half precision."""
     pipe.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
+    config = folder / "vae" / "config.json"
+    stated = read_json(config)
+    stated.pop("block_out_channels", None)  # diffusers 0.42 writes it, and warns of it whenever it reads it
+    write_json(config, stated)

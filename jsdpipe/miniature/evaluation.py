@@ -124,7 +124,7 @@ def sample(pipe: StableDiffusionPipeline, prompts: list[str], scale: float, seed
 
 def load_pipeline(folder: Path) -> StableDiffusionPipeline:
     """The diffusion model, in single precision, with a silent sampler."""
-    pipe = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32)
+    pipe = StableDiffusionPipeline.from_pretrained(str(folder), safety_checker=None, dtype=torch.float32)
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     return pipe
