@@ -34,7 +34,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     On an exception the temporary folder is removed and `path` stays as it was.
     """
-    temporary, old = (path.with_name(f".{path.name}.{kind}{os.getpid()}") for kind in ("new", "old"))
+    temporary, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a killed process
     temporary.mkdir(parents=True)
     try:
         yield temporary

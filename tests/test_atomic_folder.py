@@ -23,3 +23,12 @@ def test_an_error_leaves_the_old_folder(tmp_path):
         raise RuntimeError
     assert [p.name for p in path.iterdir()] == ["old"]
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_what_a_killed_process_left_is_not_taken_over(tmp_path):
+    left = tmp_path / ".folder.new"
+    left.mkdir()
+    (left / "half").touch()
+    with atomic_folder(tmp_path / "folder") as folder:
+        (folder / "whole").touch()
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == ["whole"]

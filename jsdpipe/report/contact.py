@@ -45,8 +45,7 @@ def _sheet(run: Run, part: str, prompts: Sequence[Prompt], reasons: pd.Series) -
             draw.text((x, MARGIN + 46), f"seed {seed}", font=font(15), fill=GREY)
             for row, prompt in enumerate(prompts):
                 picture = _picture(run, method, part, prompt, seed, reasons, side)
-                offset = (side - picture.width) // 2
-                sheet.paste(picture, (x + offset, MARGIN + HEAD + row * (side + GAP) + offset))
+                sheet.paste(picture, (x, MARGIN + HEAD + row * (side + GAP)))
     for row, prompt in enumerate(prompts):
         y = MARGIN + HEAD + row * (side + GAP) + side / 2
         text = wrap(prompt.text, font(20), LABEL, lines=7)

@@ -19,6 +19,7 @@ from jsdpipe.report.summary import ALL_SETS, per_prompt, summarise
 from jsdpipe.run import Run
 
 WIDEST = 13  # inches
+MOST_DOTS = 40
 CHARTS: dict[str, tuple[tuple[Metric, ...], bool]] = {  # metrics, and whether bars from zero show them fairly
     "scores": (metrics.SCORES, True),
     "diversity": (metrics.DIVERSITY, False),
@@ -84,9 +85,11 @@ def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, me
 def _prompt_dots(
     axes: Axes, values: pd.DataFrame, metric: Metric, method: str, parts: list[str], x: np.ndarray, width: float
 ) -> None:
-    """A dot a prompt, spread over the bar in the order of the prompts."""
+    """A dot a prompt, spread over the bar in the order of the prompts, while they can be told apart."""
     for centre, part in zip(x, parts, strict=True):
         frame = values.xs(method, level="method")
         column = (frame if part == ALL_SETS else frame.xs(part, level="set"))[metric.name].dropna().to_numpy()
+        if len(column) > MOST_DOTS:
+            continue
         spread = (np.arange(len(column)) + 0.5) / max(len(column), 1) - 0.5
         axes.plot(centre + spread * width * 0.7, column, ".", color="#222222", alpha=0.35, markersize=5, zorder=3)

@@ -122,11 +122,14 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _provenance(run: Run) -> list[dict[str, Any]]:
-    """What the manifests say of their making: each distinct statement, and the stages that make it."""
-    stages: dict[str, set[str]] = {}
+    """Each distinct making that manifests tell of, with its stages, and the models by role; one, as a rule."""
+    makings: dict[str, dict[str, Any]] = {}
     for stage in STAGES:
         for shard in run.shards():
-            statement = read_json(run.layout.manifest(stage, shard))["provenance"]
-            stages.setdefault(json.dumps(statement, sort_keys=True), set()).add(stage)
-    order = STAGES.index
-    return [{**json.loads(text), "stages": sorted(of, key=order)} for text, of in stages.items()]
+            making = dict(read_json(run.layout.manifest(stage, shard))["provenance"])
+            models = making.pop("models")
+            known = makings.setdefault(json.dumps(making, sort_keys=True), {**making, "stages": {}, "models": {}})
+            known["stages"][stage] = None  # keys in order of the data
+            for role, model in models.items():
+                known["models"].setdefault(role, {})[model] = None
+    return list(makings.values())

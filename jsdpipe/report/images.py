@@ -23,10 +23,8 @@ def front(asset: Path) -> Image.Image:
 
 
 def tile(image: Image.Image, size: int) -> Image.Image:
-    """An image fitted into `size` x `size`: small ones enlarged by a whole factor, large ones reduced."""
-    factor = size // image.width
-    side = image.width * factor if factor else size
-    return image.resize((side, side), Image.Resampling.LANCZOS)
+    """An image at `size` x `size`; Lanczos, which looks better than pixels as squares."""
+    return image.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def failed_tile(reason: str, size: int) -> Image.Image:

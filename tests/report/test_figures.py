@@ -9,7 +9,7 @@ from synthetic_run import make_run
 from jsdpipe.errors import UserError
 from jsdpipe.report import figures
 from jsdpipe.report.contact import GAP, GROUP_GAP, HEAD, LABEL, MARGIN
-from jsdpipe.report.images import failed_tile, font, tile, wrap
+from jsdpipe.report.images import failed_tile, font, wrap
 
 NASTY = '<b>"$x^2$" & 50% \\frac{} 🍄</b>'
 
@@ -75,11 +75,6 @@ def test_a_missing_turntable_is_the_users_to_mend(tmp_path):
     with pytest.raises(UserError, match=r"turntable\.webp.*render"):
         figures.write(run)
     assert not run.layout.figures.exists()
-
-
-@pytest.mark.parametrize(("width", "expected"), [(64, 192), (100, 100), (512, 192), (192, 192)])
-def test_tiles_grow_by_whole_factors_and_shrink_to_fit(width, expected):
-    assert tile(Image.new("RGB", (width, width)), 192).size == (expected, expected)
 
 
 def test_failed_tile_and_text_keep_their_bounds():

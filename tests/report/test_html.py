@@ -170,7 +170,10 @@ def test_code_that_differs_is_said(copy):
     manifest["provenance"]["commit"] = "e" * 40
     write_json(path, manifest)
     html.write(copy)
-    assert "Not all of this run was made by the same code" in Page(copy.layout.report / "index.html").text
+    assert (
+        "Not all of this run was made by the same code, libraries and device"
+        in Page(copy.layout.report / "index.html").text
+    )
 
 
 def test_an_old_report_stays_until_the_new_one_is_whole(copy):
