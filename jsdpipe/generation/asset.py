@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from jsdpipe.errors import UserError
 from jsdpipe.files import atomic, read_json, write_json
 from jsdpipe.generation.fingerprint import fingerprint
 from jsdpipe.generation.loop import Outcome, Subject, optimise
@@ -48,10 +49,10 @@ def generate_batch(
 
 def done(folder: Path, mark: str) -> bool:
     """Whether a folder holds an asset of this fingerprint, whole."""
-    path = folder / "asset.json"
-    if not path.is_file():
+    try:
+        asset = read_json(folder / "asset.json")
+    except UserError:  # missing or damaged
         return False
-    asset = read_json(path)
     files = ("scene.safetensors", "preview.png") if asset["status"] == "ok" else ()
     return asset["fingerprint"] == mark and all((folder / name).is_file() for name in files)
 

@@ -22,9 +22,10 @@ FILES = (
     ("text_encoder/config.json",),
     ("text_encoder/model.safetensors",),
     ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
+    ("tokenizer/tokenizer.json", "tokenizer/merges.txt"),
     ("scheduler/scheduler_config.json",),
 )
-OPTIONAL_FILES = ("tokenizer/merges.txt", "tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json")
+OPTIONAL_FILES = ("tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json")
 
 
 def load_prior(
@@ -98,17 +99,17 @@ def _folder(model: str, revision: str | None) -> Path:
 
 def _files(folder: Path) -> list[Path]:
     """The files that the prior is made of; `UserError` names the first that is missing."""
-    found = []
+    found = set()
     for choice in FILES:
         present = [folder / name for name in choice if (folder / name).is_file()]
         if not present:
             raise UserError(f"{folder}: {' or '.join(choice)} is missing; give a complete folder in diffusers' format")
-        found += present
-    return found + [folder / name for name in OPTIONAL_FILES if (folder / name).is_file()]
+        found.update(present)
+    return sorted(found | {folder / name for name in OPTIONAL_FILES if (folder / name).is_file()})
 
 
 def _digest(folder: Path, files: list[Path]) -> str:
-    listing = "".join(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\0" for path in sorted(files))
+    listing = "".join(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\0" for path in files)
     return hashlib.sha256(listing.encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@ import json
 import shutil
 
 import dolls
+import huggingface_hub
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -89,6 +90,35 @@ def test_weights_of_older_transformers_are_the_same(whole, folder):
 def test_a_model_of_another_family_is_refused(folder, file, values, word):
     change(folder / file, **values)
     assert word in refused(folder)
+
+
+def test_a_tokenizer_of_older_transformers(whole, folder):
+    (folder / "tokenizer/tokenizer.json").unlink()
+    vocabulary = dolls.tokenizer().get_vocab()
+    words = {"ba": len(vocabulary), "ll</w>": len(vocabulary) + 1, "ball</w>": len(vocabulary) + 2}
+    (folder / "tokenizer/vocab.json").write_text(json.dumps(vocabulary | words))
+    (folder / "tokenizer/merges.txt").write_text("#version: 0.2\nb a\nl l</w>\nba ll</w>\n")
+    change(folder / "tokenizer/tokenizer_config.json", pad_token="!")
+    prior = load_prior(str(folder))
+    start, end = vocabulary["<|startoftext|>"], vocabulary["<|endoftext|>"]
+    tokens = prior.tokenizer("A ball", padding="max_length", max_length=6).input_ids
+    assert tokens == [start, vocabulary["a</w>"], words["ball</w>"], end, vocabulary["!"], vocabulary["!"]]
+    (folder / "tokenizer/merges.txt").unlink()
+    assert "tokenizer/merges.txt" in refused(folder)
+
+
+def test_a_hub_id_is_found_in_the_cache_by_its_revision(whole, tmp_path, monkeypatch):
+    stored = tmp_path / "models--someone--doll"
+    shutil.copytree(whole, stored / "snapshots" / ("0" * 40))
+    (stored / "refs").mkdir()
+    (stored / "refs/v1").write_text("0" * 40)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    prior = load_prior("someone/doll", revision="v1")
+    assert prior.name == "someone/doll"
+    assert prior.digest == load_prior(str(whole)).digest
+    with pytest.raises(UserError, match="someone/doll"):
+        load_prior("someone/doll", revision="v2")
 
 
 def test_json_that_is_broken_is_named(folder):
