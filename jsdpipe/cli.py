@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from jsdpipe.config import RunConfig, load_config
+from jsdpipe.config import RunConfig, Stage, load_config
 from jsdpipe.errors import UserError
 from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
 
-STAGES = {
+STAGES: dict[Stage, tuple[str, str]] = {
     "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets."),
     "mesh": ("jsdpipe.mesh.stage:extract", "Extract the surfaces of a shard's assets."),
     "render": ("jsdpipe.mesh.stage:render", "Render a shard's meshes by the protocols' cameras."),
@@ -79,13 +79,18 @@ def _place(place: str) -> Callable[..., None]:
     return found
 
 
-def _add_stage(name: str, place: str, about: str) -> None:
+def _add_stage(name: Stage, place: str, about: str) -> None:
     @app.command(name, help=about)
     def stage(
         folder: Folder, shard: Annotated[str, typer.Option(help="e.g. jsd/single/000", metavar="METHOD/SET/INDEX")]
     ) -> None:
         run = Run.load(folder)
-        _place(place)(run, run.shard(shard))
+        of_run = run.shard(shard)
+        import torch
+
+        # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
+        torch.set_num_threads(run.config.need(name).threads)
+        _place(place)(run, of_run)
 
 
 def _add_summary(name: str, place: str, about: str) -> None:
@@ -94,10 +99,10 @@ def _add_summary(name: str, place: str, about: str) -> None:
         _place(place)(Run.load(folder))
 
 
-for _name, (_at, _about) in STAGES.items():
-    _add_stage(_name, _at, _about)
-for _name, (_at, _about) in SUMMARIES.items():
-    _add_summary(_name, _at, _about)
+for _stage, _what in STAGES.items():
+    _add_stage(_stage, *_what)
+for _summary, _what in SUMMARIES.items():
+    _add_summary(_summary, *_what)
 
 
 @prompts.command("fetch")
