@@ -20,10 +20,10 @@ from jsdpipe.run import Run
 
 WIDEST = 13  # inches
 MOST_DOTS = 40
-CHARTS: dict[str, tuple[tuple[Metric, ...], bool]] = {  # metrics, and whether bars from zero show them fairly
-    "scores": (metrics.SCORES, True),
-    "diversity": (metrics.DIVERSITY, False),
-    "recognition": ((metrics.RECOGNITION,), True),
+CHARTS: dict[str, Sequence[Metric]] = {
+    "scores": metrics.SCORES,
+    "diversity": metrics.DIVERSITY,
+    "recognition": (metrics.RECOGNITION,),
 }
 
 
@@ -34,28 +34,28 @@ def write(run: Run) -> None:
     summary = summarise(run, values)
     with atomic_folder(run.layout.figures) as folder, rc_context(style.MATPLOTLIB):
         write_sheets(run, results.assets, folder)
-        for name, (shown, bars) in CHARTS.items():
-            figure = _chart(run, values, summary, shown, bars)
+        for name, shown in CHARTS.items():
+            figure = _chart(run, values, summary, shown)
             figure.savefig(folder / f"{name}.png", metadata={"Software": None})
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
-def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric], bars: bool) -> Figure:
+def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric]) -> Figure:
     """A panel a metric: groups of sets, a bar or mark a method with its interval, a dot a prompt."""
     methods = list(run.config.methods)
     groups = max(summary["set"].nunique(), 1)
     panel = max(2.6, 0.6 + groups * (0.35 + 0.22 * len(methods)))
     rows, columns = (1, len(shown)) if panel * len(shown) < WIDEST else (len(shown), 1)
     figure = Figure(figsize=(panel * columns, 0.7 + 2.9 * rows), layout="constrained")
-    for axes, metric in zip(figure.subplots(rows, columns, sharey=bars, squeeze=False).flat, shown, strict=True):
-        _panel(axes, run, values, summary, metric, bars)
+    for axes, metric in zip(figure.subplots(rows, columns, squeeze=False).flat, shown, strict=True):
+        _panel(axes, run, values, summary, metric)
     handles, _ = figure.axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles=handles, loc="outside upper left", ncols=len(methods), borderaxespad=0.2)
     return figure
 
 
-def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, metric: Metric, bars: bool) -> None:
+def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, metric: Metric) -> None:
     axes.set_title(metric.heading)
     rows = summary[summary.metric == metric.name]
     parts = list(rows["set"].unique())
@@ -69,15 +69,18 @@ def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, me
         of_method = rows[rows.method == method].set_index("set").reindex(parts)
         x = np.arange(len(parts)) + (place - (len(methods) - 1) / 2) * width
         colour, mean = style.colour(run, method), of_method["mean"].to_numpy()
-        if bars:
+        if metric.full:
             axes.bar(x, mean, width * 0.9, color=colour, alpha=0.85, label=label(run, method))
         else:
             axes.plot(x, mean, "o", color=colour, markersize=7, label=label(run, method), zorder=4)
         _prompt_dots(axes, values, metric, method, parts, x, width)
         errors = [mean - of_method["low"], of_method["high"] - mean]
-        axes.errorbar(x, mean, errors, fmt="none", ecolor="#222222" if bars else colour, elinewidth=1.6, zorder=5)
+        line = "#222222" if metric.full else colour
+        axes.errorbar(x, mean, errors, fmt="none", ecolor=line, elinewidth=1.6, zorder=5)
     axes.set_xticks(np.arange(len(parts)), parts)
     axes.set_xlim(-0.6, len(parts) - 0.4)
+    if metric.full:
+        axes.set_ylim(min(axes.dataLim.y0, 0), max(axes.get_ylim()[1], metric.full))
     if metric.spec.endswith("%"):
         axes.yaxis.set_major_formatter(PercentFormatter(1))
 

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """A column of the tidy tables; `spec` is the format of its values, `meaning` one line for captions."""
+    """A column of the tidy tables; `spec` is the format of its values, `meaning` one line for captions.
+
+    `full` is the value of full marks; None where only differences mean something (bars from 0 would mislead).
+    """
 
     name: str
     label: str
     higher_is_better: bool
     spec: str
+    full: float | None
     meaning: str
 
     @property
@@ -28,17 +32,17 @@ class Metric:
 
 
 SCORES = (
-    Metric("quality", "Quality", True, ".1f", "20 times the best smoothed reward of the views, plus 50 (T3Bench)"),
-    Metric("alignment", "Alignment", True, ".1f", "grade of the caption found in the views, 1-5 as 0-100 (T3Bench)"),
-    Metric("average", "Average", True, ".1f", "mean of quality and alignment"),
+    Metric("quality", "Quality", True, ".1f", 100, "20 times the best smoothed reward of the views, plus 50 (T3Bench)"),
+    Metric("alignment", "Alignment", True, ".1f", 100, "grade of the caption of the views, 1-5 as 0-100 (T3Bench)"),
+    Metric("average", "Average", True, ".1f", 100, "mean of quality and alignment"),
 )
 DIVERSITY = (
-    Metric("iq", "IQ", False, ".3f", "mean entropy (nats) of the classes of a view, low where each view is clear"),
-    Metric("iv", "IV", True, ".3f", "entropy (nats) of the views' mean classes, high where the seeds differ"),
-    Metric("cosine", "Cosine", False, ".3f", "mean cosine similarity of features between seeds at the same view"),
+    Metric("iq", "IQ", False, ".3f", None, "mean entropy (nats) of a view's classes, low where each view is clear"),
+    Metric("iv", "IV", True, ".3f", None, "entropy (nats) of the views' mean classes, high where the seeds differ"),
+    Metric("cosine", "Cosine", False, ".3f", None, "mean cosine similarity of features between seeds at the same view"),
 )
 RECOGNITION = Metric(
-    "recognition", "Recognition", True, ".0%", "share of the ring views whose most likely class is the prompt's"
+    "recognition", "Recognition", True, ".0%", 1, "share of the ring views whose most likely class is the prompt's"
 )
 
 OF_ASSETS = (*SCORES, RECOGNITION)
