@@ -76,12 +76,13 @@ def paired(run: Run, comparison: pd.DataFrame) -> Table:
     for row in comparison.to_dict("records"):
         metric, p = by_name[row["metric"]], row["p_value"]
         interval = _interval(metric.difference, row["low"], row["high"])
+        link = group_link(row["set"], row["a"])
         rows.append(
             (
                 Cell(row["set"]),
                 Cell(metric.heading),
                 Cell(f"{label(run, row['a'])} \N{MINUS SIGN} {label(run, row['b'])}"),
-                Cell(metric.difference(row["difference"]), interval, best=p <= level),
+                Cell(metric.difference(row["difference"]), interval, p <= level, link),
                 Cell(NOTHING if pd.isna(p) else f"{p:.3f}", best=p <= level),
                 Cell(str(row["prompts"])),
             )
