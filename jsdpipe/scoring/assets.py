@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jsdpipe.device import device
 from jsdpipe.files import fingerprint, read_fitting, sha256, write_json
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
@@ -44,4 +45,4 @@ def score_assets(
                 write_json(path, done)
             records.append(asset_record(prompt, seed, reason, **done["record"]))
             advance()
-    write_manifest(run, stage, shard, records, provenance(**models))
+    write_manifest(run, stage, shard, records, provenance(device(), **models))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr
 
+from jsdpipe.device import device
 from jsdpipe.files import fingerprint, read_fitting, sha256, write_json
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import Record, read_manifest, write_manifest
@@ -69,7 +70,7 @@ def score(run: Run, shard: Shard) -> None:
             records.append(_score(run, shard, prompt, seeds, classifier, extractor))
             advance(len(shard.seeds))
     models = {"classifier": classifier.identity, "features": extractor.identity}
-    write_manifest(run, "diversity", shard, records, provenance(**models))
+    write_manifest(run, "diversity", shard, records, provenance(device(), **models))
 
 
 def _score(

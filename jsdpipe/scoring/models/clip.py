@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from jsdpipe.device import device
 from jsdpipe.errors import UserError
 from jsdpipe.files import sha256_folder
 
@@ -24,7 +25,7 @@ class Clip:
             if not (folder / name).is_file():
                 raise UserError(f"{folder / name}: no such file; train the models or restore the folder")
         self.folder = folder
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = device()
         try:
             model, _, self._preprocess = open_clip.create_model_and_transforms(
                 f"local-dir:{folder.resolve()}", device=self.device
