@@ -1,6 +1,7 @@
 """The miniature's CLIP, in open_clip's own model and folder format."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing
 from jsdpipe.miniature.tokenizer import CONTEXT_LENGTH
 from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.miniature.training import device, train
+from jsdpipe.seeding import generator
 
 BATCH = 128
-STEPS = 1600
+STEPS = 2200
 UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
+RECOLOURED_SHARE = 0.25  # pictures with permuted channels and no colour in their captions: shape must do
+STATISTICS = 50  # batches of the final statistics of batch normalisation
 NORMAL = (0.5, 0.5)  # mean and deviation of the pre-processing
 
 
@@ -27,12 +31,12 @@ def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
     """open_clip's configuration of the model; any `hf_tokenizer_name` makes it read the tokenizer in its own folder."""
     model = {
         "embed_dim": 128,
-        "vision_cfg": {"image_size": SIZE, "patch_size": 8, "width": 160, "layers": 6, "head_width": 40},
+        "vision_cfg": {"image_size": SIZE, "timm_model_name": "dla46_c"},
         "text_cfg": {
             "context_length": CONTEXT_LENGTH,
             "vocab_size": len(tokenizer),
             "hf_tokenizer_name": "local",
-            "width": 96,
+            "width": 128,
             "heads": 4,
             "layers": 2,
             "pool_type": "eos",
@@ -71,13 +75,12 @@ def _altered(description: Description, draw: torch.Generator) -> Description:
     """The description with one attribute of one thing made wrong: a hard negative."""
     which = int(torch.randint(len(description.things), (), generator=draw))
     thing = description.things[which]
-    wrong = [c for c in COLOURS if c != thing.colour], [k for k in KINDS if k != thing.kind]
-    if float(torch.rand((), generator=draw)) < 0.5:
-        thing = Thing(thing.kind, wrong[0][int(torch.randint(len(wrong[0]), (), generator=draw))], thing.pattern)
-    else:
-        thing = Thing(wrong[1][int(torch.randint(len(wrong[1]), (), generator=draw))], thing.colour, thing.pattern)
-    things = tuple(thing if i == which else t for i, t in enumerate(description.things))
-    return Description(things, description.relation, description.surrounding)
+    attribute, values = (
+        ("colour", COLOURS) if thing.colour and float(torch.rand((), generator=draw)) < 0.5 else ("kind", KINDS)
+    )
+    wrong = [value for value in values if value != getattr(thing, attribute)]
+    thing = replace(thing, **{attribute: wrong[int(torch.randint(len(wrong), (), generator=draw))]})
+    return replace(description, things=tuple(thing if i == which else t for i, t in enumerate(description.things)))
 
 
 def train_clip(
@@ -90,6 +93,7 @@ def train_clip(
     target = device()
     torch.manual_seed(0)
     clip = open_clip.CLIP(**config(tokenizer)["model_cfg"]).to(target)
+    clip.visual.to(memory_format=torch.channels_last)
     named = [str(Thing(k)) for k in KINDS] + [str(Thing(k, c)) for k in KINDS for c in COLOURS]
 
     def tokens(texts: list[str]) -> Tensor:
@@ -97,32 +101,54 @@ def train_clip(
 
     named_tokens = tokens(named)
 
-    def loss_of(step: int, draw: torch.Generator) -> Tensor:
+    def batch(draw: torch.Generator) -> tuple[Tensor, list[Description]]:
         index = torch.randint(len(pictures), (BATCH,), generator=draw)
-        shown = [pictures.descriptions[int(i)] for i in index]
         images = pictures.compose(index, draw, UNLIT_SHARE).permute(0, 3, 1, 2)
+        shown = [pictures.descriptions[int(i)] for i in index]
+        recoloured = int(RECOLOURED_SHARE * BATCH)
+        images[:recoloured] = images[:recoloured, torch.randperm(3, generator=draw)]
+        shown[:recoloured] = [_colourless(d) for d in shown[:recoloured]]
         images = (augment(images, draw) - NORMAL[0]) / NORMAL[1]
+        return images.to(target, memory_format=torch.channels_last), shown
+
+    def loss_of(step: int, draw: torch.Generator) -> Tensor:
+        images, shown = batch(draw)
         captions = [data.random_caption(d, draw) for d in shown]
         wrong = [data.random_caption(_altered(d, draw), draw, drop=0.0) for d in shown]
-        ids = torch.cat((tokens(captions + wrong), named_tokens))
-        image = clip.encode_image(images.to(target), normalize=True).float()
-        text = clip.encode_text(ids, normalize=True).float()
+        image = clip.encode_image(images, normalize=True).float()
+        text = clip.encode_text(torch.cat((tokens(captions + wrong), named_tokens)), normalize=True).float()
         logits = clip.logit_scale.exp().clamp_max(100) * image @ text.T
         same = torch.tensor([[a == b for b in captions] for a in captions], device=target).float()
         to_text = same / same.sum(dim=1, keepdim=True)
-        contrast = logits[:, : 2 * BATCH]
+        contrast, names = logits.split((2 * BATCH, len(named)), dim=1)
         loss = -(F.pad(to_text, (0, BATCH)) * contrast.log_softmax(dim=1)).sum(dim=1).mean()
         loss = loss - (to_text * logits[:, :BATCH].T.log_softmax(dim=1)).sum(dim=1).mean()
-        lone = [i for i, d in enumerate(shown) if len(d.things) == 1]
-        kind = torch.tensor([KINDS.index(shown[i].things[0].kind) for i in lone], device=target)
-        colour = torch.tensor([COLOURS.index(shown[i].things[0].colour or "") for i in lone], device=target)
-        kinds = logits[lone, 2 * BATCH : 2 * BATCH + len(KINDS)]
-        coloured = logits[lone, 2 * BATCH + len(KINDS) :].reshape(len(lone), len(KINDS), len(COLOURS))
-        own = coloured[torch.arange(len(lone)), kind]
-        return loss / 2 + F.cross_entropy(kinds, kind) + F.cross_entropy(own, colour)
+        kinds, coloured = names.split((len(KINDS), len(KINDS) * len(COLOURS)), dim=1)
+        coloured = coloured.unflatten(1, (len(KINDS), len(COLOURS)))
+        things = [(i, t, 1 / len(d.things)) for i, d in enumerate(shown) for t in d.things]
+        kind_loss = _cross_entropy(kinds, [(i, KINDS.index(t.kind), share) for i, t, share in things])
+        painted = [(i, t, share) for i, t, share in things if t.colour]
+        of_kind = torch.stack([coloured[i, KINDS.index(t.kind)] for i, t, _ in painted])
+        goals = [(row, COLOURS.index(str(t.colour)), share) for row, (_, t, share) in enumerate(painted)]
+        return loss / 2 + kind_loss + _cross_entropy(of_kind, goals)
 
-    train("clip", clip, loss_of, steps=steps, lr=1e-3, folder=folder, weight_decay=0.05)
-    return clip
+    train("clip", clip, loss_of, steps=steps, lr=2e-3, folder=folder, weight_decay=0.05)
+    # the statistics of batch normalisation are those of the last steps, not of the averaged weights
+    fresh = (batch(generator("miniature", "clip", "statistics", i))[0] for i in range(STATISTICS))
+    torch.optim.swa_utils.update_bn(fresh, clip.visual)
+    return clip.eval()
+
+
+def _colourless(description: Description) -> Description:
+    return replace(description, things=tuple(replace(t, colour=None) for t in description.things))
+
+
+def _cross_entropy(logits: Tensor, goals: list[tuple[int, int, float]]) -> Tensor:
+    """Mean cross-entropy of logits (n, k) over weighted goals (row, column, weight)."""
+    rows, columns, weights = zip(*goals, strict=True)
+    weight = torch.tensor(weights, device=logits.device)
+    chosen = logits.log_softmax(dim=1)[list(rows), list(columns)]
+    return -(weight * chosen).sum() / weight.sum()
 
 
 def save(clip: open_clip.model.CLIP, tokenizer: CLIPTokenizer, folder: Path) -> None:

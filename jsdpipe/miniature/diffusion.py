@@ -16,7 +16,7 @@ from jsdpipe.progress import progress
 
 WIDTH = 128
 BATCH = 64
-STEPS = 3600
+STEPS = 3000
 VARIANTS = 2  # lights and backgrounds a picture is encoded with
 VIEW_SHARE = 0.6  # captions that keep their view suffix
 NULL_SHARE = 0.1  # captions that are emptied, for classifier-free guidance
