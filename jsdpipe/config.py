@@ -169,7 +169,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
         with at(f"{name}: sets.{key}.file"):
             read_prompts(Path(of.file), of.limit)
     for key, method in config.methods.items():
-        with at(f"{name}: methods.{key}.recipe"):
+        with at(f"{name}: methods.{key}"):
             load_recipe(method.recipe, method.override)
     with at(f"{name}: prior.model"):
         if folder := prior_files.local_folder(config.prior.model):

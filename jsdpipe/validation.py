@@ -89,7 +89,7 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
         below = [under for node in nodes for under in _below(_resolved(node, definitions), part)]
         # pydantic adds the tag of a union, and "[key]", which are no keys of the file.
         if below or (kind == "extra_forbidden" and part == fault["loc"][-1]):
-            key.append(str(part))
+            key.append(str(part) if str(part).isprintable() else repr(part))
             parents, nodes = nodes, below
     where = ".".join(key) or "the whole"
     if kind == "extra_forbidden":
@@ -119,8 +119,14 @@ def _below(nodes: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]
     if isinstance(part, int):
         return [items for node in nodes for items in [node.get("items"), *node.get("prefixItems", [])] if items]
     named = [node["properties"][part] for node in nodes if part in _properties(node)]
-    free = [node["additionalProperties"] for node in nodes if isinstance(node.get("additionalProperties"), dict)]
+    free = [schema for node in nodes for schema in _free(node)]
     return named or [schema for schema in free if part != "[key]"]
+
+
+def _free(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """The schemas of what any key may hold."""
+    any_key = node.get("additionalProperties")
+    return [*node.get("patternProperties", {}).values(), *([any_key] if isinstance(any_key, dict) else [])]
 
 
 def _properties(node: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""What all tests share: they need no network, and a slow machine fails none."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+settings.register_profile("jsdpipe", deadline=None)
+settings.load_profile("jsdpipe")
+
+
+@pytest.fixture
+def jsdpipe(monkeypatch, capsys):
+    """Run the command line in this process: returns exit status, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        from jsdpipe.cli import main
+
+        monkeypatch.setattr("sys.argv", ["jsdpipe", *map(str, arguments)])
+        capsys.readouterr()
+        status: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+        out, err = capsys.readouterr()
+        assert isinstance(status, int)
+        return status, out, err
+
+    return run

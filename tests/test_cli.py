@@ -1,0 +1,60 @@
+import subprocess
+import sys
+
+import pytest
+import tiny
+
+from jsdpipe.cli import STAGES, SUMMARIES
+
+
+def test_help_names_every_command_and_imports_no_torch():
+    code = "import sys; from jsdpipe.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for command in (*STAGES, *SUMMARIES, "configure", "check", "prompts", "miniature"):
+        assert command in done.stdout
+
+
+def test_a_mistake_is_one_line_and_status_2(tmp_path):
+    """As a user meets it, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "jsdpipe.cli", "check", tmp_path / "none.yaml"], capture_output=True, text=True
+    )
+    said = f"jsdpipe: error: {tmp_path / 'none.yaml'}: cannot be read (No such file or directory); correct the path\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+
+
+def test_check_counts(jsdpipe, tmp_path):
+    path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path, "a red ball\na blue cube\n"))
+    assert jsdpipe("check", path) == (0, f"{path}: good, 8 assets in 4 shards\n", "")
+
+
+def test_configure_reads_standard_input(jsdpipe, tmp_path, monkeypatch):
+    config = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
+    jsdpipe("configure", config, "--run", tmp_path / "file")
+    with config.open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        assert jsdpipe("configure", "-", "--run", tmp_path / "stdin")[0] == 0
+    assert (tmp_path / "file/run.json").read_bytes() == (tmp_path / "stdin/run.json").read_bytes()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_without_its_run_or_of_an_unknown_shard(jsdpipe, tmp_path, stage):
+    status, _, err = jsdpipe(stage, "--run", tmp_path / "none", "--shard", "jsd/single/000")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "no such file; write it with `jsdpipe configure" in err
+    path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
+    jsdpipe("configure", path, "--run", tmp_path / "run")
+    status, _, err = jsdpipe(stage, "--run", tmp_path / "run", "--shard", "../x")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "no shard '../x'" in err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+def test_a_summary_before_its_stages_is_one_line(jsdpipe, tmp_path, summary):
+    path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
+    jsdpipe("configure", path, "--run", tmp_path / "run")
+    status, _, err = jsdpipe(summary, "--run", tmp_path / "run")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "write it with `jsdpipe" in err

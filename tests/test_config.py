@@ -1,0 +1,175 @@
+"""Every mistake in a configuration is one line with the file, the key and the mend; status 2; nothing is written."""
+
+import copy
+import shutil
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import dolls
+import pytest
+import tiny
+
+from jsdpipe.config import load_config
+
+GONE = object()
+
+
+def changed(config: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The configuration with one key, dotted, replaced, added, or taken out (GONE)."""
+    config = copy.deepcopy(config)
+    *above, last = key.split("/")
+    holder = reduce(lambda mapping, part: mapping[part], above, config)
+    if value is GONE:
+        del holder[last]
+    else:
+        holder[last] = value
+    return config
+
+
+@pytest.fixture
+def refused(jsdpipe, tmp_path):
+    """What `jsdpipe configure` says of a configuration that it must refuse."""
+
+    def configure(config: dict[str, Any]) -> str:
+        path = tiny.write(tmp_path / "config.yaml", config)
+        status, out, err = jsdpipe("configure", path, "--run", tmp_path / "run")
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert not (tmp_path / "run").exists()
+        assert err.startswith(f"jsdpipe: error: {path}: ")
+        return err.removeprefix(f"jsdpipe: error: {path}: ").rstrip("\n")
+
+    return configure
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("seeds", GONE, "seeds: missing; add it"),
+        ("render/quality/radius", GONE, "render.quality.radius: missing; add it"),
+        ("methods/jsd/recipe", GONE, "methods.jsd.recipe: missing; add it"),
+        ("sead", 1, "sead: unknown key; did you mean 'seed'?"),
+        ("render/quality/fovy", [60.0], "render.quality.fovy: unknown key; did you mean 'fovy_deg'?"),
+        ("prior/cheese", 1, "prior.cheese: unknown key; known here: dtype, model, revision"),
+        ("resources", {"generat": {}}, "resources.generat: unknown key; must be 'generate', 'mesh', 'render', "),
+        ("resources", {"mesh": {"gpus": 1}}, "resources.mesh.gpus: unknown key; did you mean 'gpu'?"),
+        ("seeds", 3, "seeds: input should be a valid array, found 3"),
+        ("seeds", [0, "1"], 'seeds.1: input should be a valid integer, found "1"'),
+        ("seeds", [0, 1, 0], "seeds: 0 is there twice; remove one"),
+        ("seeds", [], "seeds: list should have at least 1 item"),
+        ("mesh/threshold", "high", 'mesh.threshold: input should be a valid number, found "high"'),
+        ("mesh/resolution", 16.5, "mesh.resolution: input should be a valid integer"),
+        ("mesh/resolution", 2, "mesh.resolution: input should be greater than or equal to 8, found 2"),
+        ("render/keep_views", "no", 'render.keep_views: input should be a valid boolean, found "no"'),
+        ("prior/dtype", "int8", "prior.dtype: input should be 'float32', 'float16' or 'bfloat16', found \"int8\""),
+        ("methods", {}, "methods: dictionary should have at least 1 item"),
+        ("methods", None, "methods: input should be an object"),
+        ("methods/a b", {"recipe": "jsd"}, "methods.a b: it names files; take at most 64 of letters, digits"),
+        ("methods/..", {"recipe": "jsd"}, "methods...: it names files"),
+        ("methods/x\ny", {"recipe": "jsd"}, r"methods.'x\ny': it names files"),
+        ("run", "../elsewhere", "run: it names files"),
+        ("run", "r" * 65, "run: it names files"),
+        ("methods/jsd/recipe", "jds-miniature", "methods.jsd: recipe 'jds-miniature': no file"),
+        ("methods/jsd/recipe", "./none.yaml", "methods.jsd: recipe './none.yaml': no file none.yaml"),
+        ("quality/reward", "imagerevard", "quality.reward: no model 'imagerevard'; there are: miniature-clip"),
+        ("alignment/judge", "attribute", "alignment.judge: no model 'attribute'; did you mean 'attributes'?"),
+        (
+            "prior/model",
+            "minature",
+            "prior.model: 'minature' is no folder; name a folder in diffusers' format, a hub id",
+        ),
+        ("prior/model", "/none/sd", "prior.model: '/none/sd' is no folder"),
+        ("sets/single/file", "none.txt", "sets.single.file: none.txt: no such prompt file"),
+    ],
+)
+def test_a_wrong_key(refused, tmp_path, key, value, said):
+    assert refused(changed(tiny.config(tmp_path), key, value)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "said"),
+    [
+        ("a red ball\n\na blue cube\n", "line 2: empty prompt; remove the line"),
+        ("a red ball\na red ball\n", "line 2: same prompt as line 1; remove one"),
+        ("a red ball\n\x1b[31m\n", "line 2: control character U+001B in the prompt; remove it"),
+    ],
+)
+def test_a_bad_prompt(refused, tmp_path, prompts, said):
+    file = tmp_path / "prompts.txt"
+    assert refused(tiny.config(tmp_path, prompts)) == f"sets.single.file: {file}: {said}"
+
+
+def test_a_prompt_that_the_judge_cannot_read(jsdpipe, tmp_path):
+    for prompt in ('a "red" ball', "$(touch x)", "../../a ball", "a 🍄", "a ball " * 300):
+        config = tiny.config(tmp_path, prompt)
+        status, _, err = jsdpipe("configure", tiny.write(tmp_path / "c.yaml", config), "--run", tmp_path / "run")
+        assert (status, err.count("\n")) == (2, 1)
+        assert "alignment.judge: attributes cannot read the prompt" in err
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_key_in_an_override(refused, tmp_path):
+    said = refused(changed(tiny.config(tmp_path), "methods/jsd/override", {"stepz": 1}))
+    assert said.startswith("methods.jsd: ")
+    assert said.endswith("jsd-miniature.yaml with its override: stepz: unknown key; did you mean 'steps'?")
+
+
+def test_an_unreadable_file(jsdpipe, tmp_path):
+    (tmp_path / "list.yaml").write_text("[1, 2]")
+    (tmp_path / "open.yaml").write_text("a: [1, 2")
+    (tmp_path / "twice.yaml").write_text("run: a\nseed: 1\nrun: b\n")
+    (tmp_path / "latin.yaml").write_bytes("run: é".encode("latin-1"))
+    (tmp_path / "date.yaml").write_text("run: 2026-01-01")
+    for name, said in (
+        ("none.yaml", "cannot be read (No such file or directory)"),
+        ("", "cannot be read (Is a directory)"),
+        ("list.yaml", "must be a mapping of keys"),
+        ("open.yaml", "line 1: not valid YAML"),
+        ("twice.yaml", "line 3: not valid YAML: key 'run' twice; remove one"),
+        ("latin.yaml", "not UTF-8 (byte 5)"),
+        ("date.yaml", "date is not JSON serializable; use only text, numbers"),
+    ):
+        status, _, err = jsdpipe("check", tmp_path / name)
+        assert (status, err.count("\n")) == (2, 1)
+        assert said in err
+
+
+def test_a_model_folder_with_a_file_missing(refused, tmp_path):
+    folder = dolls.diffusion(tmp_path / "model")
+    config = changed(tiny.config(tmp_path), "prior/model", str(folder))
+    load_config(config)
+    for name, said in (
+        ("scheduler/scheduler_config.json", "scheduler/scheduler_config.json is missing"),
+        ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.safetensors is missing"),
+    ):
+        (folder / name).rename(tmp_path / "aside")
+        assert refused(config).startswith(f"prior.model: {folder}: {said}; give a complete folder")
+        (tmp_path / "aside").rename(folder / name)
+    shutil.rmtree(folder / "tokenizer")
+    assert "tokenizer/tokenizer.json or tokenizer/vocab.json is missing" in refused(config)
+
+
+def test_whatever_stands_in_a_configuration_ends_in_one_line(refused, tmp_path):
+    """Every value of the configuration replaced by something else."""
+    config = tiny.config(tmp_path)
+
+    def places(value: Any, above: tuple[str, ...] = ()) -> Any:
+        for key, below in value.items() if isinstance(value, dict) else ():
+            yield "/".join((*above, key))
+            yield from places(below, (*above, key))
+
+    for key in places(config):
+        if "/override" in key:
+            continue  # of a recipe
+        assert refused(changed(config, key, {"a": [None]})).startswith(key.replace("/", "."))
+
+
+def test_the_default_configuration_names_every_key(monkeypatch):
+    """config.yaml is where keys are looked up."""
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    config = load_config(Path("config.yaml"))
+    assert config.model_dump().keys() == config.model_fields_set
+    assert set(config.resources) == {"generate", "mesh", "render", "quality", "alignment", "diversity", "report"}
+    for section in ("prior", "generation", "mesh", "render", "report"):
+        of = getattr(config, section)
+        assert of.model_dump().keys() == of.model_fields_set, section

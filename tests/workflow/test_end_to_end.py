@@ -1,0 +1,104 @@
+"""The real Snakemake, the real models, a tiny run: from prompts to the report, again, and again elsewhere."""
+
+import json
+import re
+
+import pytest
+import tiny
+from test_plans import STAGES, jobs, snakemake
+
+from jsdpipe.cli import SUMMARIES
+from jsdpipe.run import Run
+
+METHODS = ("jsd", "sds")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a finished run, its configuration, and what Snakemake said."""
+    folder = tmp_path_factory.mktemp("finished")
+    config = tiny.config(folder)
+    config["resources"] = {"generate": {"gpu": 1}}
+    tiny.write(folder / "tiny.yaml", config)
+    done = snakemake(folder, "--cores", "2", "--resources", "gpu=1", "--configfile", "tiny.yaml")
+    assert done.returncode == 0, done.stderr
+    return folder, config, done.stderr
+
+
+def files(run):
+    """The bytes of a run's files, but of those that say how long it took."""
+    return {
+        path.relative_to(run).as_posix(): path.read_bytes()
+        for path in sorted(run.rglob("*"))
+        if path.is_file()
+        and path.relative_to(run).parts[0] not in ("logs", "benchmarks", "views")
+        and path.name != "timing.html"
+    }
+
+
+def test_every_stage_leaves_its_files(finished):
+    folder, _, _ = finished
+    run = Run.load(folder / "results/tiny")
+    assert (run.layout.report / "index.html").read_text().startswith("<!DOCTYPE html>")
+    for shard in run.shards():
+        for stage in STAGES:
+            manifest = json.loads(run.layout.manifest(stage, shard).read_text())
+            assert len(manifest["records"]) == (1 if stage == "diversity" else 2)
+            assert run.layout.benchmark(stage, shard).is_file()
+            assert run.layout.log(stage, shard).is_file()
+    assert not (run.folder / "views").exists()
+
+
+def test_jobs_share_one_gpu(finished):
+    """With --resources gpu=1, no two jobs that need one run at once."""
+    _, _, said = finished
+    starts = dict(re.findall(r"^Job (\d+): Generate the assets of (\S+)", said, re.MULTILINE))
+    assert len(starts) == 2
+    running = 0
+    for line in said.splitlines():
+        if found := re.match(r"Job (\d+): Generate", line):
+            running += found[1] in starts
+        elif found := re.match(r"Finished jobid: (\d+)", line):
+            running -= found[1] in starts
+        assert running <= 1
+
+
+def test_a_second_run_does_nothing_and_says_so(finished):
+    folder, _, _ = finished
+    done = snakemake(folder, "--cores", "2", "--configfile", "tiny.yaml")
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "reruns"),
+    [
+        (lambda c: c["report"].update(title="New"), {}),
+        (lambda c: c["methods"]["sds"]["override"].update(steps=3), dict.fromkeys(STAGES, 1)),
+        (lambda c: c["mesh"].update(resolution=20), dict.fromkeys(STAGES[1:], 2)),
+        (lambda c: c["sets"].update(more=c["sets"]["single"]), dict.fromkeys(STAGES, 2)),
+    ],
+)
+def test_a_change_reruns_what_depends_on_it(finished, tmp_path, change, reruns):
+    folder, config, _ = finished
+    config = json.loads(json.dumps(config))
+    change(config)
+    plan = jobs(snakemake(folder, "-n", "--quiet", "rules", "--configfile", tiny.write(tmp_path / "c.yaml", config)))
+    plan.pop("total")
+    assert plan == {"tables": 1, "figures": 1, "report": 1, "all": 1} | reruns
+
+
+def test_the_same_seed_elsewhere_and_by_hand_gives_the_same_bytes(finished, jsdpipe, tmp_path):
+    folder, _, _ = finished
+    run = tmp_path / "by hand"
+    assert jsdpipe("configure", folder / "tiny.yaml", "--run", run)[0] == 0
+    for stage in STAGES:
+        for method in METHODS:
+            status, _, err = jsdpipe(stage, "--run", run, "--shard", f"{method}/single/000")
+            assert status == 0, err
+    for summary in SUMMARIES:
+        assert jsdpipe(summary, "--run", run)[0] == 0
+    one, other = files(folder / "results/tiny"), files(run)
+    assert one.keys() == other.keys()
+    assert [name for name in one if one[name] != other[name]] == []
+    assert sum(name.endswith("mesh.glb") for name in one) >= 4

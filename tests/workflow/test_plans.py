@@ -1,0 +1,97 @@
+"""What Snakemake makes of the workflow without running it: lints, and the plan of every configuration."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny
+
+ROOT = Path(__file__).parent.parent.parent
+T3BENCH = ROOT.parent / "shared" / "t3bench"
+STAGES = ("generate", "mesh", "render", "quality", "alignment", "diversity")
+
+
+def snakemake(folder, *arguments):
+    """Run the real Snakemake in `folder`."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", *arguments]
+    return subprocess.run(list(map(str, command)), cwd=folder, capture_output=True, text=True, check=False)
+
+
+def jobs(done):
+    """The jobs of a plan, by rule."""
+    assert done.returncode == 0, done.stderr
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A working directory with the default configuration and all prompts, those of T3Bench or stand-ins."""
+    for name in ("config.yaml", "prompts", "workflow"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "prompts").unlink()
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "miniature").symlink_to(ROOT / "prompts" / "miniature")
+    if T3BENCH.is_dir():
+        (tmp_path / "prompts" / "t3bench").symlink_to(T3BENCH)
+    else:
+        (tmp_path / "prompts" / "t3bench").mkdir()
+        for part in ("single", "surr", "multi"):
+            text = "".join(f"{part} prompt {number}\n" for number in range(100))
+            (tmp_path / "prompts" / "t3bench" / f"prompt_{part}.txt").write_text(text)
+    return tmp_path
+
+
+def test_lint(folder):
+    """Snakemake's only complaint: no environment a rule, because all rules share the one that Snakemake runs in."""
+    done = snakemake(folder, "--lint")
+    found = set(re.findall(r"^    \* (.*):$", done.stdout + done.stderr, re.MULTILINE))
+    assert found == {"Specify a conda environment or container for each rule."}
+
+
+def test_the_default_configuration(folder):
+    plan = jobs(snakemake(folder, "-n", "--quiet", "rules", "--workflow-profile", ROOT / "workflow/profiles/default"))
+    assert plan["generate"] >= 6
+    assert plan.keys() == {*STAGES, "tables", "figures", "report", "all", "total"}
+
+
+# of each experiment, its shards; T3Bench: 300 prompts x 6 seeds x 2 methods, 12 assets (two prompts) a shard
+EXPERIMENTS = {"t3bench": 300}
+
+
+def test_every_experiment_on_a_cluster(folder):
+    assert {path.stem for path in (ROOT / "workflow/experiments").iterdir()} == set(EXPERIMENTS)
+    for name, shards in EXPERIMENTS.items():
+        done = snakemake(
+            folder, "-n", "--quiet", "rules", "--configfile", ROOT / f"workflow/experiments/{name}.yaml",
+            "--workflow-profile", ROOT / "workflow/profiles/slurm",
+        )  # fmt: skip
+        assert jobs(done).items() >= dict.fromkeys(STAGES, shards).items()
+
+
+def test_a_configuration_stands_alone_and_its_keys_can_be_overridden(folder):
+    path = tiny.write(folder / "tiny.yaml", tiny.config(folder))
+    done = snakemake(folder, "-n", "--configfile", path, "--config", "run=other", "seed=3")
+    assert jobs(done)["generate"] == 2  # two methods, one shard: nothing of config.yaml
+    assert "Write the report of results/other" in done.stdout
+
+
+def test_a_mistake_is_one_line(folder):
+    tiny.write(folder / "tiny.yaml", tiny.config(folder) | {"sead": 3})
+    done = snakemake(folder, "-n", "--quiet", "rules", "--configfile", "tiny.yaml")
+    said = "jsdpipe: error: tiny.yaml: sead: unknown key; did you mean 'seed'?"
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == said
+    assert "Traceback" not in done.stderr
+
+
+def test_prompts_that_the_judge_cannot_read_end_the_run_before_its_first_job(folder):
+    tiny.write(folder / "tiny.yaml", tiny.config(folder, 'a "$(touch x)/../" 🍄\n'))
+    arguments = ("--cores", "1", "--configfile", "tiny.yaml")
+    assert jobs(snakemake(folder, "-n", "--quiet", "rules", *arguments))["generate"] == 2
+    done = snakemake(folder, *arguments)
+    assert done.returncode != 0
+    assert "jsdpipe: error: alignment.judge: attributes cannot read the prompt" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not any((folder / "results").glob("*"))
