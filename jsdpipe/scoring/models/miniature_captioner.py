@@ -29,7 +29,7 @@ from jsdpipe.miniature.grammar import (
 from jsdpipe.scoring.models.clip import Clip
 from jsdpipe.scoring.models.miniature_clip import OfClip
 
-# the captions of the training (jsdpipe/miniature/scenes.py, data.py)
+# the captions of the training (jsdpipe/miniature/scenes.py, data.py), but for those of recoloured pictures (clip.py)
 FORMS = {"single": 0.36, "surr": 0.28, "and": 0.36 * 0.6, "on": 0.36 * 0.4}
 PATTERNED = {"single": 0.4, "surr": 0.4, "and": 0.2, "on": 0.2}
 KEPT = 0.85  # share of colours and patterns that captions state
