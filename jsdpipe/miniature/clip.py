@@ -20,9 +20,9 @@ from jsdpipe.miniature.training import device, train
 from jsdpipe.seeding import generator
 
 BATCH = 128
-STEPS = 2200
+STEPS = 4000
 UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
-RECOLOURED_SHARE = 0.25  # pictures with permuted channels and no colour in their captions: shape must do
+RECOLOURED_SHARE = 0.4  # pictures with permuted channels and no colour in their captions: shape must do
 STATISTICS = 50  # batches of the final statistics of batch normalisation
 NORMAL = (0.5, 0.5)  # mean and deviation of the pre-processing
 
@@ -54,7 +54,7 @@ def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
 def augment(images: Tensor, draw: torch.Generator) -> Tensor:
     """Images (b, 3, 64, 64) from nearer or farther, shifted, blurred, noisy: as meshes of distilled assets look."""
     n = len(images)
-    half_height = torch.exp(torch.empty(n).uniform_(-0.45, 0.75, generator=draw))
+    half_height = torch.exp(torch.empty(n).uniform_(-0.35, 0.45, generator=draw))
     shift = torch.empty(n, 2).uniform_(-0.12, 0.12, generator=draw)
     affine = torch.zeros(n, 2, 3)
     affine[:, 0, 0] = affine[:, 1, 1] = half_height
