@@ -148,5 +148,6 @@ def save(pipe: StableDiffusionPipeline, folder: Path) -> None:
     pipe.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
     config = folder / "vae" / "config.json"
     stated = read_json(config)
-    stated.pop("block_out_channels", None)  # diffusers 0.42 writes it, and warns of it whenever it reads it
+    for key in ("block_out_channels", "_name_or_path"):  # diffusers 0.42 warns of the one, and tells the other's folder
+        stated.pop(key, None)
     write_json(config, stated)
