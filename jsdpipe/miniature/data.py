@@ -24,6 +24,7 @@ BATCH = 16
 FORMS = {"single": 0.36, "surr": 0.28, "multi": 0.36}
 USUAL_ELEVATION = (-10.0, 65.0)  # degrees; what the diffusion model learns, and what distillation looks from
 EVERYWHERE = 0.15  # share of pictures from the whole sphere, for the CLIP, which scores views from everywhere
+LEFT_OUT = 0.15  # share of colours and patterns that captions leave open
 HELD_OUT = 0.08  # about the share of (kind, colour) pairs that no model is trained on
 
 
@@ -149,7 +150,7 @@ def load(folder: Path, held_out: bool, chunks: int | None = None) -> Pictures:
     return Pictures(albedo, light, coverage, [d for p in parts for d in p.descriptions], azimuth, elevation)
 
 
-def random_caption(description: Description, draw: torch.Generator, drop: float = 0.15) -> str:
+def random_caption(description: Description, draw: torch.Generator, drop: float = LEFT_OUT) -> str:
     """The description's caption with each colour and pattern left out with probability `drop`."""
 
     def keep(attribute: str | None) -> str | None:

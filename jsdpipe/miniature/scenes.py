@@ -8,6 +8,8 @@ from jsdpipe.miniature.solids import Scene, Solid
 from jsdpipe.miniature.things import CREAM, DARK, GREY, WOOD, Builder, build, move
 
 PLANKS, CHECKS = 3, 4
+PATTERNED = {"single": 0.4, "surr": 0.4, "multi": 0.2}  # share of things with a pattern, by form
+SIDE_BY_SIDE = 0.6  # share of pairs that stand side by side ("and"), not on each other
 
 
 def ground(surrounding: str, n: int, generator: torch.Generator) -> tuple[Solid, Tensor]:
@@ -85,16 +87,16 @@ def random_description(generator: torch.Generator, form: str) -> Description:
     def choose(options: tuple[str, ...]) -> str:
         return options[int(torch.randint(len(options), (), generator=generator))]
 
-    def thing(kinds: tuple[str, ...] = KINDS, patterned: float = 0.4) -> Thing:
-        marked = float(torch.rand((), generator=generator)) < patterned
+    def thing(kinds: tuple[str, ...] = KINDS) -> Thing:
+        marked = float(torch.rand((), generator=generator)) < PATTERNED[form]
         return Thing(choose(kinds), choose(COLOURS), choose(PATTERNS) if marked else None)
 
     if form == "surr":
         return Description((thing(),), surrounding=choose(SURROUNDINGS))
     if form == "multi":
-        if float(torch.rand((), generator=generator)) < 0.6:
-            return Description((thing(patterned=0.2), thing(patterned=0.2)), relation="and")
-        return Description((thing(patterned=0.2), thing(SUPPORTS, patterned=0.2)), relation="on")
+        if float(torch.rand((), generator=generator)) < SIDE_BY_SIDE:
+            return Description((thing(), thing()), relation="and")
+        return Description((thing(), thing(SUPPORTS)), relation="on")
     return Description((thing(),))
 
 

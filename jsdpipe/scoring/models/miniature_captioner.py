@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from jsdpipe.miniature.data import FORMS, LEFT_OUT
 from jsdpipe.miniature.grammar import (
     COLOURS,
     KINDS,
@@ -26,13 +27,9 @@ from jsdpipe.miniature.grammar import (
     Thing,
     caption,
 )
+from jsdpipe.miniature.scenes import PATTERNED, SIDE_BY_SIDE
 from jsdpipe.scoring.models.clip import Clip
 from jsdpipe.scoring.models.miniature_clip import OfClip
-
-# the captions of the training (jsdpipe/miniature/scenes.py, data.py), but for those of recoloured pictures (clip.py)
-FORMS = {"single": 0.36, "surr": 0.28, "and": 0.36 * 0.6, "on": 0.36 * 0.4}
-PATTERNED = {"single": 0.4, "surr": 0.4, "and": 0.2, "on": 0.2}
-KEPT = 0.85  # share of colours and patterns that captions state
 
 BEST_KINDS = 4
 BEST_THINGS = 2  # of each kind
@@ -40,12 +37,14 @@ BEST_THINGS = 2  # of each kind
 
 def log_prior(description: Description) -> float:
     """Log probability of a description among the captions of the training."""
-    form = description.relation or ("surr" if description.surrounding else "single")
+    form = "multi" if description.relation else "surr" if description.surrounding else "single"
     total = math.log(FORMS[form] / (len(SURROUNDINGS) if description.surrounding else 1))
+    if description.relation:
+        total += math.log(SIDE_BY_SIDE if description.relation == "and" else 1 - SIDE_BY_SIDE)
+    stated = PATTERNED[form] * (1 - LEFT_OUT)
     for index, thing in enumerate(description.things):
-        stated = PATTERNED[form] * KEPT
-        total -= math.log(len(SUPPORTS if form == "on" and index == 1 else KINDS))
-        total += math.log(KEPT / len(COLOURS) if thing.colour else 1 - KEPT)
+        total -= math.log(len(SUPPORTS if description.relation == "on" and index == 1 else KINDS))
+        total += math.log((1 - LEFT_OUT) / len(COLOURS) if thing.colour else LEFT_OUT)
         total += math.log(stated / len(PATTERNS) if thing.pattern else 1 - stated)
     return total
 
