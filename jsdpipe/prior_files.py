@@ -15,9 +15,11 @@ REQUIRED = (
     ("text_encoder/config.json",),
     ("text_encoder/model.safetensors",),
     ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
+    ("tokenizer/tokenizer.json", "tokenizer/merges.txt"),
     ("scheduler/scheduler_config.json",),
 )
-OPTIONAL = ("tokenizer/merges.txt", "tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json")
+OPTIONAL = ("tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json")
+NAMES = [*(name for choice in REQUIRED for name in choice), *OPTIONAL]
 
 
 def local_folder(model: str) -> Path | None:
@@ -34,10 +36,10 @@ def local_folder(model: str) -> Path | None:
 
 def files(folder: Path) -> list[Path]:
     """The files that a prior is made of; `UserError` names the first that is missing."""
-    found = []
+    found = set()
     for choice in REQUIRED:
         present = [folder / name for name in choice if (folder / name).is_file()]
         if not present:
             raise UserError(f"{folder}: {' or '.join(choice)} is missing; give a complete folder in diffusers' format")
-        found += present
-    return found + [folder / name for name in OPTIONAL if (folder / name).is_file()]
+        found.update(present)
+    return sorted(found | {folder / name for name in OPTIONAL if (folder / name).is_file()})

@@ -20,7 +20,7 @@ from jsdpipe.miniature.training import device, train
 from jsdpipe.seeding import generator
 
 BATCH = 128
-STEPS = 4000
+STEPS = 3500
 UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
 RECOLOURED_SHARE = 0.4  # pictures with permuted channels and no colour in their captions: shape must do
 STATISTICS = 50  # batches of the final statistics of batch normalisation

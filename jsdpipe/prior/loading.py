@@ -7,25 +7,14 @@ from typing import Any
 
 import torch
 
+from jsdpipe import prior_files
 from jsdpipe.errors import UserError
 from jsdpipe.files import sha256
 from jsdpipe.prior.prior import Prior
+from jsdpipe.validation import at
 
 VAES = ("AutoencoderKL", "AutoencoderTiny")
 PREDICTION_TYPES = ("epsilon", "v_prediction")
-# of each file, the names it may have
-FILES = (
-    ("unet/config.json",),
-    ("unet/diffusion_pytorch_model.safetensors",),
-    ("vae/config.json",),
-    ("vae/diffusion_pytorch_model.safetensors",),
-    ("text_encoder/config.json",),
-    ("text_encoder/model.safetensors",),
-    ("tokenizer/tokenizer.json", "tokenizer/vocab.json"),
-    ("tokenizer/tokenizer.json", "tokenizer/merges.txt"),
-    ("scheduler/scheduler_config.json",),
-)
-OPTIONAL_FILES = ("tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json")
 
 
 def load_prior(
@@ -43,7 +32,7 @@ def load_prior(
     transformers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()  # it warns of an AutoencoderTiny's own configuration
     folder = _folder(model, revision)
-    files = _files(folder)
+    files = prior_files.files(folder)
     vae_class = _vae_class(folder)
     unet = _weights(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
     if not isinstance(unet.config.sample_size, int):
@@ -79,33 +68,18 @@ def load_prior(
 
 
 def _folder(model: str, revision: str | None) -> Path:
-    if model == "miniature":
-        from jsdpipe.miniature import WEIGHTS
-
-        return WEIGHTS / "diffusion"
-    if Path(model).is_dir():
-        return Path(model)
+    with at("prior.model"):
+        if folder := prior_files.local_folder(model):
+            return folder
     from huggingface_hub import snapshot_download
 
     try:
-        names = [name for choice in FILES for name in choice]
-        return Path(snapshot_download(model, revision=revision, allow_patterns=[*names, *OPTIONAL_FILES]))
+        return Path(snapshot_download(model, revision=revision, allow_patterns=prior_files.NAMES))
     except Exception as error:
         raise UserError(
             f"prior.model: {model!r} is no folder, and the hub did not give it ({_line(error)}); "
             "name a local folder in diffusers' format, a hub id, or `miniature`"
         ) from None
-
-
-def _files(folder: Path) -> list[Path]:
-    """The files that the prior is made of; `UserError` names the first that is missing."""
-    found = set()
-    for choice in FILES:
-        present = [folder / name for name in choice if (folder / name).is_file()]
-        if not present:
-            raise UserError(f"{folder}: {' or '.join(choice)} is missing; give a complete folder in diffusers' format")
-        found.update(present)
-    return sorted(found | {folder / name for name in OPTIONAL_FILES if (folder / name).is_file()})
 
 
 def _digest(folder: Path, files: list[Path]) -> str:

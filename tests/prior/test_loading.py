@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from jsdpipe.errors import UserError
 from jsdpipe.prior import load_prior
-from jsdpipe.prior.loading import FILES
+from jsdpipe.prior_files import REQUIRED
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def refused(folder):
     return message
 
 
-@pytest.mark.parametrize("names", FILES, ids=lambda names: names[0])
+@pytest.mark.parametrize("names", REQUIRED, ids=lambda names: names[0])
 def test_a_missing_file_is_named(folder, names):
     for name in names:
         (folder / name).unlink(missing_ok=True)

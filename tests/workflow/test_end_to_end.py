@@ -21,7 +21,7 @@ def finished(tmp_path_factory):
     config["resources"] = {"generate": {"gpu": 1}}
     tiny.write(folder / "tiny.yaml", config)
     done = snakemake(folder, "--cores", "2", "--resources", "gpu=1", "--configfile", "tiny.yaml")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
     return folder, config, done.stderr
 
 
