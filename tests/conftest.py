@@ -1,4 +1,4 @@
-"""What all tests share: they need no network, and a slow machine fails none."""
+"""What all tests share: no network, one thread, and no deadline that a slow machine would miss."""
 
 import os
 
@@ -6,6 +6,8 @@ import pytest
 from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# as the workflow's jobs have it: the last bits depend on the number of threads, and small work is faster with one
+os.environ["OMP_NUM_THREADS"] = "1"
 
 settings.register_profile("jsdpipe", deadline=None)
 settings.load_profile("jsdpipe")
