@@ -1,6 +1,7 @@
 """The miniature's CLIP, in open_clip's own model and folder format."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,19 @@ from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
 from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing
-from jsdpipe.miniature.tokenizer import CONTEXT_LENGTH
+from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS, Description, Thing
 from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.miniature.training import device, train
 from jsdpipe.seeding import generator
 
+CAPTION_LENGTH = 12  # tokens; the longest caption, which has no view suffix, takes 11
 BATCH = 128
-STEPS = 3500
+STEPS = 4000
 UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
-RECOLOURED_SHARE = 0.4  # pictures with permuted channels and no colour in their captions: shape must do
+RECOLOURED_SHARE = 0.5  # pictures without a surrounding whose colours are mixed, and left out of their captions
+INVERTED_SHARE = 0.3  # of those, pictures in negative
+HARD_NEGATIVES = 2  # captions with one wrong attribute, a picture of a pair or a surrounding
+PAINTED_KINDS = 8  # kinds a step whose colours are told apart
 STATISTICS = 50  # batches of the final statistics of batch normalisation
 NORMAL = (0.5, 0.5)  # mean and deviation of the pre-processing
 
@@ -31,12 +35,12 @@ def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
     """open_clip's configuration of the model; any `hf_tokenizer_name` makes it read the tokenizer in its own folder."""
     model = {
         "embed_dim": 128,
-        "vision_cfg": {"image_size": SIZE, "timm_model_name": "dla46_c"},
+        "vision_cfg": {"image_size": SIZE, "layers": [2, 2, 2, 2], "width": 16, "head_width": 64},
         "text_cfg": {
-            "context_length": CONTEXT_LENGTH,
+            "context_length": CAPTION_LENGTH,
             "vocab_size": len(tokenizer),
             "hf_tokenizer_name": "local",
-            "width": 128,
+            "width": 96,
             "heads": 4,
             "layers": 2,
             "pool_type": "eos",
@@ -71,66 +75,101 @@ def augment(images: Tensor, draw: torch.Generator) -> Tensor:
     return (images * gain + strength * grain).clamp(0, 1)
 
 
-def _altered(description: Description, draw: torch.Generator) -> Description:
-    """The description with one attribute of one thing made wrong: a hard negative."""
-    which = int(torch.randint(len(description.things), (), generator=draw))
-    thing = description.things[which]
-    attribute, values = (
-        ("colour", COLOURS) if thing.colour and float(torch.rand((), generator=draw)) < 0.5 else ("kind", KINDS)
-    )
-    wrong = [value for value in values if value != getattr(thing, attribute)]
-    thing = replace(thing, **{attribute: wrong[int(torch.randint(len(wrong), (), generator=draw))]})
-    return replace(description, things=tuple(thing if i == which else t for i, t in enumerate(description.things)))
+def recolour(images: Tensor, draw: torch.Generator) -> Tensor:
+    """Images (b, 3, h, w) whose channels are mixed at random, some in negative: only shapes stay what they were."""
+    n = len(images)
+    mixture = torch.softmax(3 * torch.randn(n, 3, 3, generator=draw), dim=2)
+    mixed = torch.einsum("bdc,bchw->bdhw", mixture, images)
+    inverted = torch.rand(n, 1, 1, 1, generator=draw) < INVERTED_SHARE
+    return torch.where(inverted, 1 - mixed, mixed)
+
+
+def altered(d: Description, draw: torch.Generator) -> Description:
+    """A description with one attribute of `d` made wrong: a hard negative, itself not held out from training."""
+
+    def other(values: Sequence[str], value: str) -> str:
+        wrong = [v for v in values if v != value]
+        return wrong[int(torch.randint(len(wrong), (), generator=draw))]
+
+    while True:
+        i = int(torch.randint(len(d.things), (), generator=draw))
+        thing = d.things[i]
+        options: list[Description] = [_with_thing(d, i, kind=other(KINDS, thing.kind))]
+        if thing.colour:
+            options.append(_with_thing(d, i, colour=other(COLOURS, thing.colour)))
+        if thing.pattern:
+            options.append(_with_thing(d, i, pattern=other(PATTERNS, thing.pattern)))
+        if d.surrounding:
+            options.append(replace(d, surrounding=other(SURROUNDINGS, d.surrounding)))
+        if d.relation:
+            options.append(replace(d, relation=other(RELATIONS, d.relation)))
+            first, second = d.things
+            exchanged = (replace(first, colour=second.colour), replace(second, colour=first.colour))
+            options += [replace(d, things=exchanged)] if exchanged != d.things else []
+        chosen = options[int(torch.randint(len(options), (), generator=draw))]
+        if not data.is_held_out(chosen):
+            return chosen
 
 
 def train_clip(
     pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path, steps: int = STEPS
 ) -> open_clip.model.CLIP:
-    """Train by contrast over captions, hard negatives, and the kinds and colours of single things.
+    """Train by contrast over captions, hard negatives, and the kinds and colours of the things in the pictures.
 
-    Captions that are equal count as positives of each other.
+    Captions that are equal count as positives of each other. No text speaks of a pair that is held out.
     """
     target = device()
     torch.manual_seed(0)
     clip = open_clip.CLIP(**config(tokenizer)["model_cfg"]).to(target)
     clip.visual.to(memory_format=torch.channels_last)
-    named = [str(Thing(k)) for k in KINDS] + [str(Thing(k, c)) for k in KINDS for c in COLOURS]
+    of_kind = [str(Thing(k)) for k in KINDS]
+    unseen = set(data.held_out_pairs())
+    seen = torch.tensor([[(k, c) not in unseen for c in COLOURS] for k in KINDS], device=target)
 
     def tokens(texts: list[str]) -> Tensor:
-        return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(target)
-
-    named_tokens = tokens(named)
+        ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CAPTION_LENGTH, return_tensors="pt")
+        return ids.input_ids.to(target)
 
     def batch(draw: torch.Generator) -> tuple[Tensor, list[Description]]:
         index = torch.randint(len(pictures), (BATCH,), generator=draw)
         images = pictures.compose(index, draw, UNLIT_SHARE).permute(0, 3, 1, 2)
         shown = [pictures.descriptions[int(i)] for i in index]
-        recoloured = int(RECOLOURED_SHARE * BATCH)
-        images[:recoloured] = images[:recoloured, torch.randperm(3, generator=draw)]
-        shown[:recoloured] = [_colourless(d) for d in shown[:recoloured]]
+        bare = torch.tensor([d.surrounding is None for d in shown])
+        rows = torch.nonzero(bare & (torch.rand(BATCH, generator=draw) < RECOLOURED_SHARE))[:, 0]
+        images[rows] = recolour(images[rows], draw)
+        for i in rows.tolist():
+            shown[i] = replace(shown[i], things=tuple(replace(t, colour=None) for t in shown[i].things))
         images = (augment(images, draw) - NORMAL[0]) / NORMAL[1]
         return images.to(target, memory_format=torch.channels_last), shown
 
     def loss_of(step: int, draw: torch.Generator) -> Tensor:
         images, shown = batch(draw)
         captions = [data.random_caption(d, draw) for d in shown]
-        wrong = [data.random_caption(_altered(d, draw), draw, drop=0.0) for d in shown]
+        wrong = [
+            data.random_caption(altered(d, draw), draw, drop=0.0)
+            for d in shown
+            if d.relation or d.surrounding
+            for _ in range(HARD_NEGATIVES)
+        ]
+        painted = torch.randperm(len(KINDS), generator=draw)[:PAINTED_KINDS].tolist()
+        of_colour = [str(Thing(KINDS[k], c)) for k in painted for c in COLOURS]
         image = clip.encode_image(images, normalize=True).float()
-        text = clip.encode_text(torch.cat((tokens(captions + wrong), named_tokens)), normalize=True).float()
+        text = clip.encode_text(tokens(captions + wrong + of_kind + of_colour), normalize=True).float()
         logits = clip.logit_scale.exp().clamp_max(100) * image @ text.T
+        contrast, kinds, colours = logits.split((BATCH + len(wrong), len(of_kind), len(of_colour)), dim=1)
         same = torch.tensor([[a == b for b in captions] for a in captions], device=target).float()
         to_text = same / same.sum(dim=1, keepdim=True)
-        contrast, names = logits.split((2 * BATCH, len(named)), dim=1)
-        loss = -(F.pad(to_text, (0, BATCH)) * contrast.log_softmax(dim=1)).sum(dim=1).mean()
-        loss = loss - (to_text * logits[:, :BATCH].T.log_softmax(dim=1)).sum(dim=1).mean()
-        kinds, coloured = names.split((len(KINDS), len(KINDS) * len(COLOURS)), dim=1)
-        coloured = coloured.unflatten(1, (len(KINDS), len(COLOURS)))
+        loss = -(F.pad(to_text, (0, len(wrong))) * contrast.log_softmax(dim=1)).sum(dim=1).mean()
+        loss = loss - (to_text * contrast[:, :BATCH].T.log_softmax(dim=1)).sum(dim=1).mean()
         things = [(i, t, 1 / len(d.things)) for i, d in enumerate(shown) for t in d.things]
         kind_loss = _cross_entropy(kinds, [(i, KINDS.index(t.kind), share) for i, t, share in things])
-        painted = [(i, t, share) for i, t, share in things if t.colour]
-        of_kind = torch.stack([coloured[i, KINDS.index(t.kind)] for i, t, _ in painted])
-        goals = [(row, COLOURS.index(str(t.colour)), share) for row, (_, t, share) in enumerate(painted)]
-        return loss / 2 + kind_loss + _cross_entropy(of_kind, goals)
+        colours = colours.unflatten(1, (PAINTED_KINDS, len(COLOURS))).masked_fill(~seen[painted], -torch.inf)
+        named = [
+            (i, painted.index(k), t, w) for i, t, w in things if t.colour and (k := KINDS.index(t.kind)) in painted
+        ]
+        chosen = torch.stack([colours[i, k] for i, k, _, _ in named])
+        goals = [(row, COLOURS.index(str(t.colour)), share) for row, (_, _, t, share) in enumerate(named)]
+        return loss / 2 + kind_loss + _cross_entropy(chosen, goals)
 
     train("clip", clip, loss_of, steps=steps, lr=2e-3, folder=folder, weight_decay=0.05)
     # the statistics of batch normalisation are those of the last steps, not of the averaged weights
@@ -139,8 +178,8 @@ def train_clip(
     return clip.eval()
 
 
-def _colourless(description: Description) -> Description:
-    return replace(description, things=tuple(replace(t, colour=None) for t in description.things))
+def _with_thing(d: Description, i: int, **changes: str) -> Description:
+    return replace(d, things=tuple(replace(t, **changes) if j == i else t for j, t in enumerate(d.things)))
 
 
 def _cross_entropy(logits: Tensor, goals: list[tuple[int, int, float]]) -> Tensor:
