@@ -14,7 +14,7 @@ from jsdpipe import prior_files
 from jsdpipe.errors import UserError
 from jsdpipe.prompts import read_prompts
 from jsdpipe.recipes import load_recipe
-from jsdpipe.recipes.models import Positive, Strict
+from jsdpipe.recipes.strict import Positive, Strict
 from jsdpipe.scoring import models
 from jsdpipe.validation import NAME, at, read_yaml, validate
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic
-from jsdpipe.recipes.models import Strict
+from jsdpipe.recipes.strict import Strict
 from jsdpipe.validation import NAME, nearest, read_yaml, validate
 
 TIMEOUT_S = 60

@@ -7,7 +7,7 @@ import torch
 from jsdpipe.config import RunConfig
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, write_manifest
-from jsdpipe.recipes.models import VoxelField
+from jsdpipe.recipes.scene import VoxelField
 from jsdpipe.run import Run
 from jsdpipe.scene import Volume, save
 

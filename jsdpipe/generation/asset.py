@@ -14,7 +14,8 @@ from jsdpipe.generation.viewpoints import ring
 from jsdpipe.prior import Prior
 from jsdpipe.progress import Advance, progress
 from jsdpipe.prompts import prompt_id
-from jsdpipe.recipes.models import Cameras, Recipe
+from jsdpipe.recipes.models import Recipe
+from jsdpipe.recipes.scene import Cameras
 from jsdpipe.scene import Volume, render, save
 
 OPAQUE = 0.5

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jsdpipe.cameras import look_at_origin, orbit, rays
-from jsdpipe.recipes.models import Cameras
+from jsdpipe.recipes.scene import Cameras
 
 PREVIEW_ELEVATION_DEG = 15.0
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jsdpipe.objectives.base import Generators, Guide, Output, add_noise, denoised, randn_like, spread
-from jsdpipe.recipes.models import JSD
+from jsdpipe.recipes.objectives import JSD
 
 
 class JensenShannon:

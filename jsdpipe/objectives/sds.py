@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from jsdpipe.objectives.base import Generators, Guide, Output, add_noise, randn_like, spread
-from jsdpipe.recipes.models import SDS
+from jsdpipe.recipes.objectives import SDS
 
 
 class ScoreDistillation:

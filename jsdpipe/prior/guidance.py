@@ -8,7 +8,7 @@ from torch import Tensor
 
 from jsdpipe.prior.prior import Prior
 from jsdpipe.prior.views import DIRECTIONS, direction, perp_neg
-from jsdpipe.recipes.models import Views
+from jsdpipe.recipes.views import Views
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from jsdpipe.recipes.models import Views
+from jsdpipe.recipes.views import Views
 
 DIRECTIONS = ("front", "side", "back", "overhead")
 FRONT, SIDE, BACK, OVERHEAD = range(4)

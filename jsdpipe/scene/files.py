@@ -10,7 +10,7 @@ from torch import Tensor
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic
-from jsdpipe.recipes.models import VoxelField
+from jsdpipe.recipes.scene import VoxelField
 from jsdpipe.scene.voxels import Volume
 
 VERSION = "1"

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jsdpipe.recipes.models import Regularisers
+from jsdpipe.recipes.scene import Regularisers
 from jsdpipe.scene.voxels import Volume
 
 

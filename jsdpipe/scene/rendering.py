@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from jsdpipe.recipes.models import VoxelField
+from jsdpipe.recipes.scene import VoxelField
 from jsdpipe.scene.trilinear import gather, scatter
 from jsdpipe.scene.voxels import Volume
 

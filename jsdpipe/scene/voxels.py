@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, softplus
 
-from jsdpipe.recipes.models import VoxelField
+from jsdpipe.recipes.scene import VoxelField
 
 
 @dataclass(frozen=True)

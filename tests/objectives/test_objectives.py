@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jsdpipe import objectives
 from jsdpipe.objectives.jsd import annealed_timestep, inversion_timesteps
-from jsdpipe.recipes.models import JSD, SDS, Objective
+from jsdpipe.recipes.objectives import JSD, SDS, Objective
 
 SHAPE = (2, 3, 3)
 ROOTS = np.linspace(0.00085**0.5, 0.012**0.5, 1000)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jsdpipe.errors import UserError
 from jsdpipe.recipes import FOLDER, load_recipe, merge
-from jsdpipe.recipes.models import JSD, SDS
+from jsdpipe.recipes.objectives import JSD, SDS
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))

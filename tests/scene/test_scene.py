@@ -11,7 +11,7 @@ from torch.nn.functional import grid_sample
 from jsdpipe.cameras import look_at_origin, orbit, rays
 from jsdpipe.errors import UserError
 from jsdpipe.recipes import load_recipe
-from jsdpipe.recipes.models import Regularisers
+from jsdpipe.recipes.scene import Regularisers
 from jsdpipe.scene import Voxels, load, opaque, regularise, render, save, sparsity, total_variation
 from jsdpipe.scene.rendering import CHUNK, SEEN, ball
 from jsdpipe.scene.trilinear import gather, scatter
