@@ -46,7 +46,8 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
     voxels = Voxels(count, recipe.field).to(prior.device)
     optimiser = torch.optim.Adam(voxels.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
     objective = objectives.build(recipe.objective)
-    prompts = ViewPrompts(prior, [s.text for s in subjects], recipe.views)
+    negative = getattr(recipe.objective, "negative_prompt", None)
+    prompts = ViewPrompts(prior, [s.text for s in subjects], recipe.views, negative)
     of_item = torch.arange(count).repeat_interleave(views)
     outcomes = [Outcome(volume) for volume in voxels.volumes()]
 
@@ -61,9 +62,9 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
 
         leaf = images.detach().requires_grad_()
         z = prior.encode(leaf)
-        azimuth, elevation = (torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation"))
-        guide = prompts.look(of_item, azimuth, elevation)
-        output = objective(z.detach(), guide, step / recipe.steps, item_draws)
+        view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
+        guide = prompts.look(of_item, *view)
+        output = objective(z.detach(), guide, objectives.Clock(step, recipe.steps), item_draws)
         terms = [regularise(recipe.regularisers, r.opacity, v) for r, v in zip(renderings, volumes, strict=True)]
         optimiser.zero_grad()
         on_images = _pull_back(output.gradient / views, z, leaf)

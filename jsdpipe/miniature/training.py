@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from jsdpipe.checkpoints import optimiser_tensors, restore_optimiser
 from jsdpipe.files import atomic
 from jsdpipe.progress import progress
 from jsdpipe.seeding import generator
@@ -84,8 +85,7 @@ def _save(
 ) -> None:
     tensors = {f"module.{k}": v.detach().contiguous() for k, v in module.state_dict().items()}
     tensors |= {f"average.{k}": v.contiguous() for k, v in average.items()}
-    for i, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{i}.{k}": v.contiguous() for k, v in state.items()}
+    tensors |= optimiser_tensors(optimiser)
     with atomic(path) as temporary:
         save_file(tensors | {"step": torch.tensor(step)}, temporary)
 
@@ -95,10 +95,5 @@ def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, ave
     module.load_state_dict({k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")})
     for key, value in average.items():
         value.copy_(tensors[f"average.{key}"])
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimiser."):
-            _, index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    restore_optimiser(optimiser, tensors)
     return int(tensors["step"])

@@ -6,16 +6,21 @@ An item's result depends on that item and its own generator alone, so a batch gi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from jsdpipe.schedules import Schedule, value_at
 
 Generators = Sequence[torch.Generator]
 
 
 class Guide(Protocol):
-    """A frozen denoiser bound to a batch of B prompts and views."""
+    """A frozen denoiser bound to a batch of B prompts and views.
+
+    It predicts noise (B, C, h, w) in noised latents z (B, C, h, w) at timesteps t (B,).
+    """
 
     @property
     def timesteps(self) -> int:
@@ -25,7 +30,38 @@ class Guide(Protocol):
         """Cumulative alpha (B,) at timesteps t (B,); 1 at negative ones."""
 
     def __call__(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
-        """Guided noise prediction e_null + scale * (e_text - e_null) (B, C, h, w) in z at t (B,)."""
+        """Guided noise prediction e_null + scale * D (B, C, h, w)."""
+
+    def parts(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """e_null and the guidance direction D = e_text - e_null, to which Perp-Neg adds its pushes."""
+
+    def text(self, z: Tensor, t: Tensor) -> Tensor:
+        """e_text, without guidance."""
+
+    def null(self, z: Tensor, t: Tensor) -> Tensor:
+        """e_null, unconditional."""
+
+    def against(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`parts`, and e_neg of the objective's own negative prompt."""
+
+    def adapter(self, generators: Generators) -> nn.Module:
+        """A new trainable adapter an asset, drawn from its first item's generator; untrained it changes nothing."""
+
+    def adapted(self, adapter: Any, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
+        """e_phi: the adapter's prediction of e_text, told the camera where `camera` (B,) is true; differentiable."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How far a run is: `step` of `steps`, from 0."""
+
+    step: int
+    steps: int
+
+    @property
+    def progress(self) -> float:
+        """The share of steps done, in [0, 1)."""
+        return self.step / self.steps
 
 
 @dataclass(frozen=True)
@@ -37,16 +73,42 @@ class Output:
     diagnostics: dict[str, Tensor]
 
 
-class Objective(Protocol):
-    """A score distillation objective."""
+class Objective:
+    """A score distillation objective; what it trains beside the scene, if anything, is its own `state`."""
 
-    def __call__(self, z: Tensor, guide: Guide, progress: float, generators: Generators) -> Output:
-        """The gradient at latents z (B, C, h, w) after the share `progress` of steps; item i draws from generator i."""
+    def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
+        """The gradient at latents z (B, C, h, w); item i draws from generator i alone."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What a checkpoint must hold of the objective, beside its settings."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor], guide: Guide, generators: Generators) -> None:
+        """Go on from what `state_dict` gave; the generators are set to where they were by the caller, afterwards."""
+
+
+def residual(gradient: Tensor, **diagnostics: Tensor) -> Output:
+    """The output of a gradient g that is stated directly: that of 0.5 |z - (z - g).detach()|^2, summed over an item."""
+    return Output(gradient, 0.5 * gradient.square().sum((1, 2, 3)), diagnostics)
+
+
+def random_timestep(
+    t_range: tuple[Schedule, Schedule], clock: Clock, timesteps: int, generators: Generators, device: torch.device
+) -> Tensor:
+    """Timesteps (B,), uniform over the integers of a range of the schedule, item i's from generator i."""
+    low, high = (min(int(value_at(end, clock.step) * timesteps), timesteps - 1) for end in t_range)
+    return torch.stack([torch.randint(low, high + 1, (), generator=g) for g in generators]).to(device)
 
 
 def randn_like(z: Tensor, generators: Generators) -> Tensor:
     """Normal noise of z's shape (B, ...), item i from (CPU) generator i."""
     return torch.stack([torch.randn(z.shape[1:], generator=g) for g in generators]).to(z.device)
+
+
+def rand(generators: Generators, device: torch.device) -> Tensor:
+    """Uniform numbers (B,) in [0, 1), item i from (CPU) generator i."""
+    return torch.stack([torch.rand((), generator=g) for g in generators]).to(device)
 
 
 def spread(x: Tensor) -> Tensor:

@@ -27,6 +27,8 @@ class Prior:
         name: str,
         digest: str,
     ) -> None:
+        for frozen in (unet, vae, text_encoder):
+            frozen.requires_grad_(False)
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.alphas_cumprod = alphas_cumprod.to(unet.device)
         self.prediction_type = prediction_type
@@ -83,6 +85,10 @@ class Prior:
 
     @torch.no_grad()
     def predict_noise(self, latents: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
+        """`noise`, as a constant."""
+        return self.noise(latents, t, embeddings)
+
+    def noise(self, latents: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
         """The noise (B, C, h, w) in noised latents (B, C, h, w) at timesteps t (B,), given embeddings (B, L, D).
 
         A velocity prediction v (arXiv 2202.00512) is turned into noise: sqrt(a) v + sqrt(1 - a) z.

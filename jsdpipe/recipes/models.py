@@ -28,7 +28,6 @@ class Recipe(Strict):
     @model_validator(mode="after")
     def _ordered(self) -> "Recipe":
         for name, pair in (
-            ("objective.t_range", self.objective.t_range),
             ("cameras.distance", self.cameras.distance),
             ("cameras.fovy_deg", self.cameras.fovy_deg),
             ("cameras.elevation_deg", self.cameras.elevation_deg),

@@ -8,6 +8,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Range = tuple[float, float]
+Step = Annotated[int, Field(ge=0)]
+FractionSchedule = Fraction | tuple[Step, Fraction, Fraction, Step]  # see jsdpipe.schedules
 
 
 class Strict(BaseModel):

@@ -10,26 +10,59 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from jsdpipe import objectives
-from jsdpipe.objectives.jsd import annealed_timestep, inversion_timesteps
-from jsdpipe.recipes.objectives import JSD, SDS, Objective
+from jsdpipe.objectives import Clock
+from jsdpipe.objectives.sdi import annealed_timestep, inversion_timesteps
+from jsdpipe.recipes.objectives import CSD, ISM, JSD, NFSD, SDI, SDS, SJC, VSD, AdversarialSD, AsynchronousSD, Objective
 
 SHAPE = (2, 3, 3)
 ROOTS = np.linspace(0.00085**0.5, 0.012**0.5, 1000)
 ALPHAS = np.cumprod(1 - ROOTS**2)
 VARIANCE = 0.3
+HALF = (0.02, 0.98)
 JSD_SETTINGS = JSD(
     kind="jsd", guidance_scale=3.0, inversion_scale=-2.0, inversion_steps=10, inversion_eta=0.3, k=1.0,
     t_range=(0.25, 0.98),
 )  # fmt: skip
-SDS_SETTINGS = SDS(kind="sds", guidance_scale=5.0, t_range=(0.02, 0.98))
-ALL = [JSD_SETTINGS, JSD_SETTINGS.model_copy(update={"k": 0.0}), SDS_SETTINGS]
+SDI_SETTINGS = SDI(
+    kind="sdi", **{k: v for k, v in JSD_SETTINGS.model_dump().items() if k not in ("kind", "k", "warm_up")}
+)
+SDS_SETTINGS = SDS(kind="sds", guidance_scale=5.0, t_range=HALF)
+SJC_SETTINGS = SJC(kind="sjc", guidance_scale=5.0, t_range=(0.01, 0.97))
+CSD_SETTINGS = CSD(kind="csd", t_range=(0.02, (50, 0.98, 0.5, 50)))
+NFSD_SETTINGS = NFSD(kind="nfsd", guidance_scale=7.5, t_range=HALF, negative_prompt="ugly")
+VSD_SETTINGS = VSD(kind="vsd", guidance_scale=7.5, t_range=HALF, adapter_lr=0.01, camera_dropout=0.1)
+ADVERSARIAL = AdversarialSD(
+    kind="asd_adversarial", guidance_scale=7.5, t_range=HALF, adapter_lr=0.01, camera_dropout=0.1, gamma=-0.75
+)
+ASYNCHRONOUS = AsynchronousSD(kind="asd_asynchronous", guidance_scale=7.5, t_range=HALF, shift=0.1)
+ISM_SETTINGS = ISM(
+    kind="ism", guidance_scale=7.5, t_range=(0.02, 0.5), interval=(0, 100, 50, 80), inversion_steps=5,
+    inversion_stride=200,
+)  # fmt: skip
+ALL = [
+    JSD_SETTINGS, JSD_SETTINGS.model_copy(update={"k": 0.0}), SDI_SETTINGS, SDS_SETTINGS, SJC_SETTINGS, CSD_SETTINGS,
+    NFSD_SETTINGS, VSD_SETTINGS, ADVERSARIAL, ASYNCHRONOUS, ISM_SETTINGS,
+]  # fmt: skip
+NAMES = [f"{s.kind}{'' if getattr(s, 'k', 1) else ' without k'}" for s in ALL]
+START = Clock(0, 100)
+NEGATIVE = -0.7  # the mean of the latents of bad pictures
 
 
 def exact_noise(z_t, a, mean):
     """E[eps | z_t] where clean latents are N(mean, VARIANCE): z_t is N(sqrt(a) mean, a VARIANCE + 1 - a)."""
     return math.sqrt(1 - a) * (z_t - math.sqrt(a) * mean) / (a * VARIANCE + 1 - a)
+
+
+class Shift(nn.Module):
+    """An adapter of the Gaussian world: adds `text` (A, 1) and, if told the camera, `camera` (A, 1) to the noise."""
+
+    def __init__(self, assets):
+        super().__init__()
+        self.text = nn.Parameter(torch.zeros(assets, 1))
+        self.camera = nn.Parameter(torch.zeros(assets, 1))
 
 
 @dataclass
@@ -43,15 +76,37 @@ class Gaussian:
     def alpha(self, t):
         return torch.tensor([1.0 if i < 0 else ALPHAS[i] for i in t.tolist()])
 
-    def __call__(self, z, t, scale):
+    def noise(self, z, t, means):
         self.asked.append(t.tolist())
         # a question before the first timestep is answered as at the first
         a = self.alpha(t.clamp(min=0))[:, None, None, None]
-        text, null = (
-            (1 - a).sqrt() * (z - a.sqrt() * torch.tensor(m).view(-1, 1, 1, 1)) / (a * VARIANCE + 1 - a)
-            for m in (self.means, [0.0] * len(self.means))
-        )
-        return null + scale * (text - null)
+        return (1 - a).sqrt() * (z - a.sqrt() * torch.tensor(means).view(-1, 1, 1, 1)) / (a * VARIANCE + 1 - a)
+
+    def __call__(self, z, t, scale):
+        null, direction = self.parts(z, t)
+        return null + scale * direction
+
+    def parts(self, z, t):
+        text = self.text(z, t)
+        self.asked.pop()  # text and null are one call
+        null = self.null(z, t)
+        return null, text - null
+
+    def against(self, z, t):
+        return *self.parts(z, t), self.noise(z, t, [NEGATIVE] * len(z))
+
+    def text(self, z, t):
+        return self.noise(z, t, self.means)
+
+    def null(self, z, t):
+        return self.noise(z, t, [0.0] * len(z))
+
+    def adapter(self, generators):
+        return Shift(len(generators))
+
+    def adapted(self, adapter, z, t, camera):
+        added = adapter.text[:, :, None, None] + camera[:, None, None, None] * adapter.camera[:, :, None, None]
+        return self.text(z, t) + added
 
 
 def guided(z_t, t, mean, scale):
@@ -117,10 +172,148 @@ def reference_jsd(z, mean, s, draws, progress):
     return gradient / z.size, loss
 
 
+def noised(z, t, noise):
+    return math.sqrt(ALPHAS[t]) * z + math.sqrt(1 - ALPHAS[t]) * noise
+
+
+def reference_sjc(z, mean, s, draws, step):
+    t = draws.integer(10, 970)
+    noise = draws.normal()
+    return guided(noised(z, t, noise), t, mean, s.guidance_scale) - noise
+
+
+def reference_csd(z, mean, s, draws, step):
+    t = draws.integer(20, 980 if step <= 50 else 500)
+    z_t = noised(z, t, draws.normal())
+    return (1 - ALPHAS[t]) * (exact_noise(z_t, ALPHAS[t], mean) - exact_noise(z_t, ALPHAS[t], 0))
+
+
+def reference_nfsd(z, mean, s, draws, step):
+    t = draws.integer(20, 980)
+    a, z_t = ALPHAS[t], noised(z, t, draws.normal())
+    text, null, bad = (exact_noise(z_t, a, m) for m in (mean, 0, NEGATIVE))
+    return (1 - a) * ((null if t < 200 else null - bad) + 7.5 * (text - null))
+
+
+def reference_asynchronous(z, mean, s, draws, step):
+    t = draws.integer(20, 980)
+    noise = draws.normal()
+    later = min(t + int(draws.uniform() * 0.1 * (t - 20)), 999)
+    near = guided(noised(z, t, noise), t, mean, s.guidance_scale)
+    return (1 - ALPHAS[t]) * (near - exact_noise(noised(z, later, noise), ALPHAS[later], mean))
+
+
+def reference_ism(z, mean, s, draws, step):
+    t = draws.integer(20, 500)
+    before = max(t - int(100 - 50 * min(step, 80) / 80), 0)
+    start = max(before - 1000, 0)
+    x = noised(z, start, draws.normal())
+    levels = [start]
+    while levels[-1] < before:
+        levels.append(min(levels[-1] + 200, before))
+    for here, there in pairwise([*levels, t]):
+        noise = exact_noise(x, ALPHAS[here], 0)
+        clean = (x - math.sqrt(1 - ALPHAS[here]) * noise) / math.sqrt(ALPHAS[here])
+        x = noised(clean, there, noise)
+    return math.sqrt((1 - ALPHAS[t]) / ALPHAS[t]) * (guided(x, t, mean, s.guidance_scale) - noise)
+
+
+REFERENCES = {
+    "sjc": (SJC_SETTINGS, reference_sjc),
+    "csd": (CSD_SETTINGS, reference_csd),
+    "nfsd": (NFSD_SETTINGS, reference_nfsd),
+    "asd_asynchronous": (ASYNCHRONOUS, reference_asynchronous),
+    "ism": (ISM_SETTINGS, reference_ism),
+}
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+@pytest.mark.parametrize("step", [0, 33, 50, 51, 99])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_gradient_is_the_formula(kind, step, seed):
+    settings, reference = REFERENCES[kind]
+    z = latents(1)
+    found = objectives.build(settings)(z, Gaussian([1.5]), Clock(step, 100), generators(1, seed))
+    gradient = reference(z[0].double().numpy(), 1.5, settings, Draws(seed), step)
+    assert np.allclose(found.gradient[0].numpy(), gradient, rtol=2e-3, atol=1e-4)
+    assert found.loss[0].item() == pytest.approx(0.5 * (gradient**2).sum(), rel=5e-3)
+
+
+def test_sjc_is_sds_without_its_weight():
+    sds = SDS_SETTINGS.model_copy(update={"t_range": SJC_SETTINGS.t_range})
+    one = objectives.build(SJC_SETTINGS)(latents(1), Gaussian([1.5]), START, generators(1, 3))
+    other = objectives.build(sds)(latents(1), Gaussian([1.5]), START, generators(1, 3))
+    weight = 1 - ALPHAS[int(one.diagnostics["t"])]
+    assert torch.allclose(one.gradient * weight, other.gradient, rtol=1e-3, atol=1e-5)
+
+
+def reference_vsd_step(z, mean, draws, shift, gamma=0.0):
+    """The gradient on z at the adapter's shifts (text, camera), and the adapter's own gradient and loss."""
+    text_shift, camera_shift = shift
+    t = draws.integer(20, 980)
+    z_t = noised(z, t, draws.normal())
+    rendered = exact_noise(z_t, ALPHAS[t], mean) + text_shift + camera_shift
+    gradient = (1 - ALPHAS[t]) * (guided(z_t, t, mean, 7.5) - rendered)
+    t, noise = draws.integer(0, 999), draws.normal()
+    told = draws.uniform() >= 0.1
+    added = text_shift + told * camera_shift
+    error = exact_noise(noised(z, t, noise), ALPHAS[t], mean) + added - noise
+    slope = 2 * error.mean() + gamma * 2 * added
+    return gradient, (slope, told * slope), (error**2).mean() + gamma * added**2
+
+
+@pytest.mark.parametrize(("settings", "gamma"), [(VSD_SETTINGS, 0.0), (ADVERSARIAL, -0.75)], ids=["vsd", "adversarial"])
+def test_an_adapter_learns_beside_the_gradient(settings, gamma):
+    objective, z, draws = objectives.build(settings), latents(1), Draws(11)
+    generator, shift = generators(1, 11), np.zeros(2)
+    mean, square = np.zeros(2), np.zeros(2)
+    for step in range(1, 6):
+        found = objective(z, Gaussian([1.5]), START, generator)
+        gradient, slopes, loss = reference_vsd_step(z[0].double().numpy(), 1.5, draws, shift, gamma)
+        assert np.allclose(found.gradient[0].numpy(), gradient, rtol=1e-3, atol=1e-4)
+        assert found.diagnostics["adapter"].item() == pytest.approx(loss, rel=1e-3)
+        # AdamW by hand: decay 0.01, betas 0.9 and 0.999
+        slopes = np.array(slopes, dtype=float)
+        mean, square = 0.9 * mean + 0.1 * slopes, 0.999 * square + 0.001 * slopes**2
+        shift = shift * (1 - 0.01 * 0.01)
+        shift = shift - 0.01 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+    assert objective.adapter.text.item() == pytest.approx(shift[0], rel=1e-2)
+    assert objective.adapter.camera.item() == pytest.approx(shift[1], rel=1e-2)
+
+
+@pytest.mark.parametrize("settings", [VSD_SETTINGS, ADVERSARIAL, SDS_SETTINGS], ids=["vsd", "adversarial", "sds"])
+def test_an_objective_goes_on_from_its_state(settings):
+    guide, z = Gaussian([1.5, -1.0]), latents(2)
+
+    def run(objective, draws, steps):
+        for step in steps:
+            output = objective(z, guide, Clock(step, 6), draws)
+        return output
+
+    whole = run(objectives.build(settings), generators(2), range(6))
+    first, draws = objectives.build(settings), generators(2)
+    run(first, draws, range(3))
+    state = {k: v.clone() for k, v in first.state_dict().items()}
+    second = objectives.build(settings)
+    second.load_state_dict(state, guide, generators(2))
+    assert torch.equal(run(second, draws, range(3, 6)).gradient, whole.gradient)
+
+
+def test_without_k_and_in_its_warm_up_jsd_is_sdi_to_the_last_bit():
+    sdi = objectives.build(SDI_SETTINGS)
+    for update, clock in (({"k": 0.0}, START), ({"warm_up": 0.5}, Clock(49, 100))):
+        jsd = objectives.build(JSD_SETTINGS.model_copy(update=update))
+        one, other = (o(latents(3), Gaussian([1.0, 2.0, 3.0]), clock, generators(3)) for o in (jsd, sdi))
+        assert torch.equal(one.gradient, other.gradient)
+        assert torch.equal(one.loss, other.loss)
+    after = objectives.build(JSD_SETTINGS.model_copy(update={"warm_up": 0.5}))
+    assert "low" in after(latents(1), Gaussian([1.0]), Clock(50, 100), generators(1)).diagnostics
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_sds_is_the_formula(seed):
     z = latents(1)
-    found = objectives.build(SDS_SETTINGS)(z, Gaussian([1.5]), 0.3, generators(1, seed))
+    found = objectives.build(SDS_SETTINGS)(z, Gaussian([1.5]), Clock(30, 100), generators(1, seed))
     gradient, loss = reference_sds(z[0].double().numpy(), 1.5, SDS_SETTINGS, Draws(seed))
     assert np.allclose(found.gradient[0].numpy(), gradient, rtol=1e-4, atol=1e-5)
     assert found.loss[0].item() == pytest.approx(loss, rel=1e-4)
@@ -131,19 +324,22 @@ def test_sds_is_the_formula(seed):
 def test_jsd_is_the_formula(progress, k):
     settings = JSD_SETTINGS.model_copy(update={"k": k})
     z = latents(1)
-    found = objectives.build(settings)(z, Gaussian([1.5]), progress, generators(1, 7))
+    found = objectives.build(settings)(z, Gaussian([1.5]), Clock(int(1000 * progress), 1000), generators(1, 7))
     gradient, loss = reference_jsd(z[0].double().numpy(), 1.5, settings, Draws(7), progress)
     assert np.allclose(found.gradient[0].numpy(), gradient, rtol=1e-3, atol=1e-5)
     assert found.loss[0].item() == pytest.approx(loss, rel=1e-3)
 
 
-@pytest.mark.parametrize("settings", ALL, ids=["jsd", "sdi", "sds"])
+@pytest.mark.parametrize("settings", ALL, ids=NAMES)
 def test_a_batch_gives_what_its_items_give_one_by_one(settings):
     z, means = latents(3), [1.0, -2.0, 0.5]
-    objective = objectives.build(settings)
-    batch = objective(z, Gaussian(means), 0.5, generators(3))
+    objective, draws = objectives.build(settings), generators(3)
+    for step in (40, 41):
+        batch = objective(z, Gaussian(means), Clock(step, 100), draws)
     for i in range(3):
-        one = objective(z[i : i + 1], Gaussian(means[i : i + 1]), 0.5, generators(1, i))
+        objective, draws = objectives.build(settings), generators(1, i)
+        for step in (40, 41):
+            one = objective(z[i : i + 1], Gaussian(means[i : i + 1]), Clock(step, 100), draws)
         assert torch.equal(batch.gradient[i : i + 1], one.gradient)
         assert torch.equal(batch.loss[i : i + 1], one.loss)
         assert {k: v[i].item() for k, v in batch.diagnostics.items()} == {
@@ -151,11 +347,11 @@ def test_a_batch_gives_what_its_items_give_one_by_one(settings):
         }
 
 
-@pytest.mark.parametrize("settings", ALL, ids=["jsd", "sdi", "sds"])
+@pytest.mark.parametrize("settings", ALL, ids=NAMES)
 @pytest.mark.parametrize("t", [0.0, 1.0])
 def test_finite_at_both_ends_of_the_schedule(settings, t):
     settings = settings.model_copy(update={"t_range": (t, t)})
-    found = objectives.build(settings)(latents(4), Gaussian([1.0] * 4), 0.0, generators(4))
+    found = objectives.build(settings)(latents(4), Gaussian([1.0] * 4), START, generators(4))
     assert found.gradient.isfinite().all()
     assert found.loss.isfinite().all()
 
@@ -164,7 +360,7 @@ def test_without_k_the_low_density_estimate_is_not_asked_for():
     asked = {}
     for k in (0.0, 1.0):
         guide = Gaussian([1.0])
-        objectives.build(JSD_SETTINGS.model_copy(update={"k": k}))(latents(1), guide, 0.0, generators(1))
+        objectives.build(JSD_SETTINGS.model_copy(update={"k": k}))(latents(1), guide, START, generators(1))
         asked[k] = guide.asked
     # t = 980: eleven steps of inversion, from -99, 1, 101, ..., 901
     assert [t[0] for t in asked[0.0]] == [-99, 1, 101, 201, 301, 401, 501, 601, 701, 801, 901, 980]
@@ -174,7 +370,7 @@ def test_without_k_the_low_density_estimate_is_not_asked_for():
 def test_the_first_timestep_can_be_clamped():
     guide = Gaussian([1.0])
     objectives.build(JSD_SETTINGS.model_copy(update={"clamp_first_timestep": True}))(
-        latents(1), guide, 1.0, generators(1)
+        latents(1), guide, Clock(1000, 1000), generators(1)
     )
     assert [t[0] for t in guide.asked] == [0, 1, 101, 201, 250, 250]
 

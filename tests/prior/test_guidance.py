@@ -82,7 +82,7 @@ def counted(prior):
 def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
     texts, azimuth, elevation = ["a ball", "a cube"], radians(10, 100, 170), radians(0, 5, 75)
     of_item = torch.tensor([0, 1, 1])
-    guide = ViewPrompts(prior, texts, PLAIN).look(of_item, azimuth, elevation)
+    guide = ViewPrompts(prior, texts, PLAIN).look(of_item, azimuth, elevation, torch.ones(3))
     z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
     batches, handle = counted(prior)
     found = guide(z, t, 7.5).numpy()
@@ -96,7 +96,7 @@ def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
 
 def test_the_negative_prompt_takes_the_null_texts_place(prior):
     views = PLAIN.model_copy(update={"negative_prompt": "ugly"})
-    look = (torch.tensor([0]), radians(0), radians(0))
+    look = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
     z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
     found = ViewPrompts(prior, ["a ball"], views).look(*look)(z, t, 0.0)
     assert torch.allclose(found, prior.predict_noise(z, t, prior.embed(["ugly"])), atol=1e-5)
@@ -105,7 +105,9 @@ def test_the_negative_prompt_takes_the_null_texts_place(prior):
 def test_perp_neg_guidance_is_one_call_and_the_formula(prior):
     degrees = [(10, 0), (-100, 5), (40, 80)]
     azimuth, elevation = (radians(*column) for column in zip(*degrees, strict=True))
-    guide = ViewPrompts(prior, ["a ball"], VIEWS).look(torch.zeros(3, dtype=torch.long), azimuth, elevation)
+    guide = ViewPrompts(prior, ["a ball"], VIEWS).look(
+        torch.zeros(3, dtype=torch.long), azimuth, elevation, torch.ones(3)
+    )
     z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
     batches, handle = counted(prior)
     found = guide(z, t, -13.5).numpy()
@@ -128,3 +130,14 @@ def test_perp_neg_guidance_is_one_call_and_the_formula(prior):
             total += weight * (x - (x @ d) / (d @ d) * d)
         expected = null - 13.5 * total
         assert np.abs(found[i].ravel() - expected).max() < 2e-3 * np.abs(expected).max()
+
+
+def test_the_parts_that_objectives_ask_for(prior):
+    look = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
+    guide = ViewPrompts(prior, ["a ball"], PLAIN, negative="blurry").look(*look)
+    z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
+    text, null, bad = (prior.predict_noise(z, t, prior.embed([w])) for w in ("a ball, front view", "", "blurry"))
+    assert torch.allclose(guide.text(z, t), text, atol=1e-5)
+    assert torch.allclose(guide.null(z, t), null, atol=1e-5)
+    for found, expected in zip(guide.against(z, t), (null, text - null, bad), strict=True):
+        assert torch.allclose(found, expected, atol=1e-5)

@@ -1,0 +1,35 @@
+"""Every objective on a real, if tiny, latent diffusion model, in every precision."""
+
+import dolls
+import pytest
+import torch
+from test_objectives import ALL, NAMES, generators
+
+from jsdpipe import objectives
+from jsdpipe.objectives import Clock
+from jsdpipe.prior import ViewPrompts, load_prior
+from jsdpipe.recipes import load_recipe
+
+VIEWS = load_recipe("jsd").views  # with Perp-Neg
+
+
+@pytest.fixture(scope="module", params=["float32", "float16", "bfloat16"])
+def guide(request, tmp_path_factory):
+    prior = load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior"))), dtype=getattr(torch, request.param))
+    prompts = ViewPrompts(prior, ["a ball", "a cube"], VIEWS, negative="ugly")
+    return prompts.look(torch.tensor([0, 1]), torch.tensor([0.2, 2.0]), torch.zeros(2), torch.ones(2))
+
+
+@pytest.mark.parametrize("settings", ALL, ids=NAMES)
+@pytest.mark.parametrize("t", [0.0, 1.0])
+def test_finite_at_both_ends_of_the_schedule_in_every_precision(guide, settings, t):
+    objective = objectives.build(settings.model_copy(update={"t_range": (t, t)}))
+    z = torch.randn(2, 4, dolls.LATENT, dolls.LATENT, generator=torch.Generator().manual_seed(0))
+    draws = generators(2)
+    for step in range(2):
+        found = objective(z, guide, Clock(step, 2), draws)
+        assert found.gradient.dtype == found.loss.dtype == torch.float32
+        assert found.gradient.shape == z.shape
+        assert found.gradient.isfinite().all()
+        assert found.loss.isfinite().all()
+        assert all(v.shape == (2,) and v.isfinite().all() for v in found.diagnostics.values())
