@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -86,10 +87,13 @@ def _add_stage(name: Stage, place: str, about: str) -> None:
     ) -> None:
         run = Run.load(folder)
         of_run = run.shard(shard)
+        need = run.config.need(name)
+        if not need.gpu:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count
         import torch
 
         # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
-        torch.set_num_threads(run.config.need(name).threads)
+        torch.set_num_threads(need.threads)
         _place(place)(run, of_run)
 
 

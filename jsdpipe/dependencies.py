@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from jsdpipe import prior_files
-from jsdpipe.files import fingerprint
+from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
 
 
 def digest(run: Run, stage: str, shard: Shard) -> str:
-    """Hash of what a stage's job of a shard takes from the configuration."""
+    """Hash of what a stage's job of a shard takes from the configuration, of its code, and of the libraries."""
     config = run.config
     taken: dict[str, Any] = {
         "generate": [
@@ -32,7 +32,7 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
         "alignment": [config.seed, config.alignment.model_dump()],
         "diversity": [config.seed, config.diversity.model_dump()],
     }
-    return fingerprint(taken[stage])
+    return fingerprint(stage, taken[stage])
 
 
 def model_files(run: Run, stage: str) -> list[Path]:

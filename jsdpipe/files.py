@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     On an exception the temporary folder is removed and `path` stays as it was.
     """
     temporary, old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
-    shutil.rmtree(temporary, ignore_errors=True)  # of a killed process
+    if old.exists() and not path.exists():  # a process was killed between the two renames
+        old.replace(path)
+    for left in (temporary, old):
+        shutil.rmtree(left, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -81,18 +83,6 @@ def sha256_folder(folder: Path) -> str:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\0".encode())
     return digest.hexdigest()
-
-
-def fingerprint(*parts: Any) -> str:
-    """Hex SHA-256 of what a result depends on: values that JSON can hold, and the package's code."""
-    return hashlib.sha256(json.dumps((_code(), *parts), sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _code() -> str:
-    root = Path(__file__).parent
-    sources = ((path.relative_to(root).as_posix(), sha256(path)) for path in sorted(root.rglob("*.py")))
-    return hashlib.sha256(json.dumps(list(sources)).encode()).hexdigest()
 
 
 def read_fitting(path: Path, expected: str) -> dict[str, Any] | None:

@@ -13,6 +13,12 @@ LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "numpy", "
 
 
 @cache
+def libraries() -> dict[str, str]:
+    """The versions of the libraries that numbers and pictures depend on."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+@cache
 def git_commit() -> str | None:
     """The commit of the source tree the package runs from, with `-dirty` if it has changes; None outside of one."""
     root = Path(__file__).resolve().parent.parent
@@ -31,7 +37,7 @@ def provenance(device: str = "cpu", **models: str) -> dict[str, Any]:
         "jsdpipe": __version__,
         "commit": git_commit(),
         "python": platform.python_version(),
-        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "libraries": libraries(),
         "device": device,
         "models": models,
     }

@@ -1,5 +1,6 @@
 """An asset's files: scene.safetensors, preview.png, asset.json."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic, read_json, write_json
-from jsdpipe.generation.fingerprint import fingerprint
+from jsdpipe.fingerprints import fingerprint
 from jsdpipe.generation.loop import Outcome, Subject, optimise
 from jsdpipe.generation.viewpoints import ring
 from jsdpipe.prior import Prior
@@ -26,7 +27,7 @@ def generate_one(
 ) -> str | None:
     """Generate one asset into `folder`, by hand; returns why it failed, or None."""
     subject = Subject(prompt, (0, "by hand", prompt_id(prompt), seed))
-    mark = fingerprint([subject], recipe, prior, preview_views)
+    mark = batch_fingerprint([subject], recipe, prior, preview_views)
     with progress(f"generate {prompt[:40]}", recipe.steps) as advance:
         return generate_batch([subject], [folder], recipe, prior, preview_views, mark, advance)[0]
 
@@ -46,6 +47,20 @@ def generate_batch(
         _write(folder, outcome, recipe.cameras, preview_views, mark)
         for folder, outcome in zip(folders, outcomes, strict=True)
     ]
+
+
+def batch_fingerprint(batch: Sequence[Subject], recipe: Recipe, prior: Prior, preview_views: int) -> str:
+    """The fingerprint of a batch's assets: its recipe, prior, prompts and draws, and where it runs.
+
+    The whole batch counts, because the last bits of an asset depend on what it shared its U-Net calls with.
+    """
+    return fingerprint(
+        "generate",
+        recipe.model_dump(mode="json"),
+        [prior.digest, str(prior.dtype), prior.device.type],
+        [[subject.text, *subject.key] for subject in batch],
+        preview_views,
+    )
 
 
 def done(folder: Path, mark: str) -> bool:

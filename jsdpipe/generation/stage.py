@@ -2,9 +2,8 @@
 
 import torch
 
-from jsdpipe.config import Resources
-from jsdpipe.generation.asset import done, failure, generate_batch
-from jsdpipe.generation.fingerprint import fingerprint
+from jsdpipe.device import device
+from jsdpipe.generation.asset import batch_fingerprint, done, failure, generate_batch
 from jsdpipe.generation.loop import Subject
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, write_manifest
@@ -21,17 +20,14 @@ def generate(run: Run, shard: Shard) -> None:
     gives the bytes of an uninterrupted one.
     """
     config, recipe = run.config, run.recipes[shard.method]
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
-        torch.set_num_threads(config.resources.get("generate", Resources()).threads)
-    prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device)
+    prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device())
 
     assets = list(shard.assets())
     subjects = [Subject(prompt.text, (config.seed, shard.method, prompt.id, seed)) for prompt, seed in assets]
     folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in assets]
     size, views = config.generation.batch_assets, config.generation.preview_views
     batches = [slice(start, start + size) for start in range(0, len(assets), size)]
-    marks = [fingerprint(subjects[batch], recipe, prior, views) for batch in batches]
+    marks = [batch_fingerprint(subjects[batch], recipe, prior, views) for batch in batches]
     missing = [
         (batch, mark)
         for batch, mark in zip(batches, marks, strict=True)
@@ -41,5 +37,5 @@ def generate(run: Run, shard: Shard) -> None:
         for batch, mark in missing:
             generate_batch(subjects[batch], folders[batch], recipe, prior, views, mark, advance)
     records = [asset_record(*asset, reason=failure(folder)) for asset, folder in zip(assets, folders, strict=True)]
-    origin = provenance(device, prior=f"{prior.name} sha256:{prior.digest}")
+    origin = provenance(device(), prior=f"{prior.name} sha256:{prior.digest}")
     write_manifest(run, "generate", shard, records, origin)

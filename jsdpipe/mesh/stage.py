@@ -11,7 +11,8 @@ from PIL import Image
 
 from jsdpipe import scene
 from jsdpipe.config import Mesh, Render, RingRig
-from jsdpipe.files import atomic, fingerprint, read_fitting, sha256, write_json
+from jsdpipe.files import atomic, read_fitting, sha256, write_json
+from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh import glb, rigs
@@ -52,7 +53,7 @@ def _extract(folder: Path, failed: str | None, config: Mesh) -> tuple[str | None
         target.unlink(missing_ok=True)
         report.unlink(missing_ok=True)
         return failed, {}
-    expected = fingerprint(sha256(source), config.model_dump())
+    expected = fingerprint("mesh", sha256(source), config.model_dump())
     done = read_fitting(report, expected)
     if done is None or (done["reason"] is None and not target.exists()):
         done = {"fingerprint": expected, "reason": None, "threshold": None, "numbers": {}}
@@ -86,6 +87,7 @@ def render(run: Run, shard: Shard) -> None:
     """
     assets = list(shard.assets())
     records = []
+    run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
     with progress(f"render {shard.name}", len(assets)) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
@@ -101,7 +103,7 @@ def render(run: Run, shard: Shard) -> None:
 
 
 def _render(source: Path, views: Path, turntable: Path, config: Render, frames: int) -> None:
-    expected = fingerprint(sha256(source), config.model_dump(exclude={"keep_views"}), frames)
+    expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), frames)
     if views_comment(views) == expected and turntable.exists():
         return
     mesh = glb.load(source)

@@ -6,8 +6,9 @@ import torch
 from diffusers import AutoencoderTiny
 from torch import Tensor
 
+from jsdpipe.device import device
 from jsdpipe.miniature import data
-from jsdpipe.miniature.training import device, train
+from jsdpipe.miniature.training import train
 
 WIDTH = 32
 LATENT_CHANNELS = 8

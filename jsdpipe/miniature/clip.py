@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
+from jsdpipe.device import device
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS, Description, Thing
 from jsdpipe.miniature.tracing import SIZE
-from jsdpipe.miniature.training import device, train
+from jsdpipe.miniature.training import train
 from jsdpipe.seeding import generator
 
 CAPTION_LENGTH = 12  # tokens; the longest caption, which has no view suffix, takes 11

@@ -7,11 +7,12 @@ from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline, U
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from jsdpipe.device import device
 from jsdpipe.files import read_json, write_json
 from jsdpipe.miniature import data
 from jsdpipe.miniature.autoencoder import LATENT_CHANNELS, latents
 from jsdpipe.miniature.tokenizer import CONTEXT_LENGTH
-from jsdpipe.miniature.training import device, train
+from jsdpipe.miniature.training import train
 from jsdpipe.progress import progress
 
 WIDTH = 128

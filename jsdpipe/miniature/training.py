@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jsdpipe.checkpoints import optimiser_tensors, restore_optimiser
+from jsdpipe.device import device
 from jsdpipe.files import atomic
 from jsdpipe.progress import progress
 from jsdpipe.seeding import generator
@@ -20,15 +21,10 @@ CHECKPOINT_EVERY = 500
 AVERAGE = 0.999
 
 
-def device() -> torch.device:
-    """CUDA if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def has_bfloat16() -> bool:
     """Whether the device calculates in bfloat16 (2-3 times as fast as float32); other CPUs only imitate it, slowly."""
     able = torch.cpu.get_capabilities()
-    return torch.cuda.is_available() or bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return device() == "cuda" or bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def train(
@@ -61,7 +57,7 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = lr * min((step + 1) / warmup, 1 - step / steps)
             # plain attention has the faster backward on CPUs
-            with torch.autocast(device().type, torch.bfloat16, enabled=bfloat16), sdpa_kernel(SDPBackend.MATH):
+            with torch.autocast(device(), torch.bfloat16, enabled=bfloat16), sdpa_kernel(SDPBackend.MATH):
                 loss = loss_of(step, generator(seed, "miniature", name, step))
             optimiser.zero_grad()
             loss.backward()

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsdpipe.device import device
-from jsdpipe.files import fingerprint, read_fitting, sha256, write_json
+from jsdpipe.files import read_fitting, sha256, write_json
+from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh.views import read_views
@@ -37,7 +38,7 @@ def score_assets(
             path = run.layout.asset(shard.method, shard.set, prompt.id, seed) / f"{stage}.json"
             views = run.layout.views(shard, prompt.id, seed)
             source = None if reason else sha256(views)
-            expected = fingerprint(source, prompt.text, [run.config.seed, seed], depends, models)
+            expected = fingerprint(stage, source, prompt.text, [run.config.seed, seed], depends, models, device())
             done = read_fitting(path, expected)
             if done is None:
                 record, details = of(prompt, seed, None if reason else read_views(views, stage))

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from jsdpipe.device import device
-from jsdpipe.files import fingerprint, read_fitting, sha256, write_json
+from jsdpipe.files import read_fitting, sha256, write_json
+from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import Record, read_manifest, write_manifest
 from jsdpipe.mesh.views import read_views
@@ -80,7 +81,8 @@ def _score(
     zips = {seed: run.layout.views(shard, prompt.id, seed) for seed in seeds}
     files = {seed: run.layout.asset(shard.method, shard.set, prompt.id, seed) / "diversity.json" for seed in seeds}
     sources = [(seed, sha256(path)) for seed, path in zips.items()]
-    expected = fingerprint(prompt.text, shard.seeds, sources, classifier.identity, extractor.identity)
+    models = [classifier.identity, extractor.identity]
+    expected = fingerprint("diversity", prompt.text, shard.seeds, sources, models, device())
     kept = [done["record"] for path in files.values() if (done := read_fitting(path, expected))]
     if kept and len(kept) == len(seeds):
         return kept[0]

@@ -10,7 +10,7 @@ from PIL import Image
 
 from jsdpipe.config import load_config
 from jsdpipe.generation import generate_one
-from jsdpipe.generation.fingerprint import fingerprint
+from jsdpipe.generation.asset import batch_fingerprint
 from jsdpipe.generation.loop import Subject, optimise
 from jsdpipe.generation.stage import generate
 from jsdpipe.generation.viewpoints import draw, ring
@@ -176,14 +176,14 @@ class TestOne:
 def test_the_fingerprint_is_of_all_that_counts(prior):
     recipe, batch = load_recipe("jsd-miniature"), [Subject("a", ("a", 0)), Subject("b", ("b", 0))]
     marks = {
-        fingerprint(batch, recipe, prior, 8),
-        fingerprint(batch[:1], recipe, prior, 8),
-        fingerprint([batch[0], Subject("b", ("b", 1))], recipe, prior, 8),
-        fingerprint(batch, recipe.model_copy(update={"steps": 7}), prior, 8),
-        fingerprint(batch, recipe, prior, 4),
+        batch_fingerprint(batch, recipe, prior, 8),
+        batch_fingerprint(batch[:1], recipe, prior, 8),
+        batch_fingerprint([batch[0], Subject("b", ("b", 1))], recipe, prior, 8),
+        batch_fingerprint(batch, recipe.model_copy(update={"steps": 7}), prior, 8),
+        batch_fingerprint(batch, recipe, prior, 4),
     }
     assert len(marks) == 5
-    assert fingerprint(list(batch), load_recipe("jsd-miniature"), prior, 8) in marks
+    assert batch_fingerprint(list(batch), load_recipe("jsd-miniature"), prior, 8) in marks
 
 
 class TestStage:

@@ -45,6 +45,19 @@ def test_meshes_are_the_balls(done):
             assert record["watertight"] is True and record["components"] == 1
 
 
+def test_a_shard_whose_assets_all_failed_leaves_the_folder_that_the_workflow_waits_for(tmp_path):
+    run, shard = scored_run.make(tmp_path / "run")
+    path = run.layout.manifest("generate", shard)
+    manifest = read_json(path)
+    for record in manifest["records"]:
+        record |= {"status": "failed", "reason": "burnt"}
+    write_json(path, manifest)
+    extract(run, shard)
+    render(run, shard)
+    assert list(run.layout.views_folder(shard).iterdir()) == []
+    assert {record["reason"] for record in read_manifest(run, "render", shard)} == {"burnt"}
+
+
 def test_failures_say_why_and_stay(done):
     run, shard = done
     for stage in ("mesh", "render"):

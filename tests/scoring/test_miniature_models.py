@@ -66,6 +66,17 @@ def test_reward_is_the_normalised_cosine(clip, reference):
     np.testing.assert_allclose(score, (image @ text[0] - 0.1) / 0.2, atol=1e-5)
 
 
+def test_the_reward_has_imagerewards_floor(folder, tmp_path, reference):
+    text, image = reference[0](["a red mushroom"], IMAGES)
+    cosines = np.sort(image @ text[0])
+    # such a mean and deviation that the least cosine is 3 deviations below the mean, the greatest 1
+    std = float(cosines[-1] - cosines[0]) / 4
+    strict = Clip(dolls_clip.make_clip(tmp_path / "clip", mean=float(cosines[-1]) - std, std=std))
+    score = MiniatureReward(strict).score("a red mushroom", IMAGES)
+    assert score.min() == -2.25
+    assert score.max() == pytest.approx(1, abs=1e-3)
+
+
 def test_classifier_is_the_softmax_of_logits_over_kinds(clip, reference):
     classifier = KindClassifier(clip)
     articles = ["an" if kind[0] in "aeiou" else "a" for kind in KINDS]

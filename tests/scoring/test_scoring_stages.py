@@ -80,7 +80,7 @@ def test_failed_assets_get_the_floors_and_keep_their_reasons(done, clip):
     for index, reason in ((2, "not finite at step 7"), (4, "empty field")):
         record = quality_records[index]
         assert record["status"] == "failed" and reason in record["reason"]
-        reward = (float(black @ clip.texts([record["prompt"]])[0]) - 0.1) / 0.2
+        reward = max((float(black @ clip.texts([record["prompt"]])[0]) - 0.1) / 0.2, -2.25)
         assert record["quality"] == pytest.approx(20 * reward + 50, abs=1e-4)
         graded = alignment_records[index]
         assert graded["status"] == "failed" and graded["reason"] == record["reason"]

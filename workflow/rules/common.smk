@@ -8,7 +8,7 @@ from pathlib import Path
 from jsdpipe.config import load_config
 from jsdpipe.dependencies import digest, model_files
 from jsdpipe.errors import UserError
-from jsdpipe.files import fingerprint
+from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import STAGES
 from jsdpipe.run import Run
 from jsdpipe.validation import read_yaml
@@ -32,7 +32,7 @@ with one_line_errors():
     RUN = Run.resolve(CONFIG, Path("results") / CONFIG.run)
 
 LAYOUT = RUN.layout
-DIGEST = fingerprint(RUN.content())
+DIGEST = fingerprint("report", RUN.content())
 
 
 # The commands of this Python's environment, whether it is activated or not.

@@ -11,6 +11,8 @@ from jsdpipe.miniature import WEIGHTS
 from jsdpipe.miniature.grammar import KINDS, Thing
 from jsdpipe.scoring.models.clip import Clip
 
+FLOOR = -2.25  # about the least that ImageReward gives, which T3Bench's protocol is made for
+
 
 @cache
 def shared_clip() -> Clip:
@@ -30,7 +32,10 @@ class OfClip:
 
 
 class MiniatureReward(OfClip):
-    """Cosine of text and image, less its mean over true pairs, over their deviation (`normalisation.json`)."""
+    """Cosine of text and image, less its mean over true pairs, over their deviation (`normalisation.json`).
+
+    Not below `FLOOR`: the cosine of a black image, say, is many deviations off, and would outweigh a set's other assets.
+    """
 
     def __init__(self, clip: Clip | None = None) -> None:
         super().__init__(clip)
@@ -43,7 +48,7 @@ class MiniatureReward(OfClip):
 
     def score(self, text: str, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         cosine = self.clip.images(images) @ self.clip.texts([text])[0]
-        return (cosine.double().numpy() - self._mean) / self._std
+        return np.maximum((cosine.double().numpy() - self._mean) / self._std, FLOOR)
 
 
 class KindClassifier(OfClip):

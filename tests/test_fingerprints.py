@@ -1,0 +1,77 @@
+"""The code that a result depends on is all in its fingerprint, and little else."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import jsdpipe
+from jsdpipe.fingerprints import CODE, fingerprint, sources
+
+ROOT = Path(jsdpipe.__file__).parent
+ENTRIES = {
+    "generate": "generation.stage", "mesh": "mesh.stage", "render": "mesh.stage", "quality": "scoring.quality",
+    "alignment": "scoring.alignment", "diversity": "scoring.diversity", "report": "report.html",
+}  # fmt: skip
+# what reads, checks, names, carries or tells, but has no part in any number or picture
+NEUTRAL = {
+    "config", "device", "errors", "files", "fingerprints", "layout", "manifests", "prior_files", "progress", "prompts",
+    "provenance", "run", "validation", "recipes", "miniature",
+}  # fmt: skip
+
+
+def name_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {name_of(path): path for path in ROOT.rglob("*.py")}
+
+
+def imported(module):
+    """The package's modules that a module's source imports, at its top or within a function."""
+    found = set()
+    for node in ast.walk(ast.parse(FILES[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "jsdpipe":
+            base = (node.module or "").removeprefix("jsdpipe").removeprefix(".")
+            names = {f"{base}.{alias.name}".removeprefix(".") for alias in node.names}
+            found |= {name if name in FILES else base for name in names}
+    return found - {""}
+
+
+def closure(module):
+    found, ahead = set(), [module]
+    while ahead:
+        if (now := ahead.pop()) not in found:
+            found.add(now)
+            # neutral modules are not looked into: what they import serves to check, not to compute
+            ahead += [] if now in NEUTRAL or now.startswith("recipes.") else imported(now)
+    return found
+
+
+@pytest.mark.parametrize("stage", CODE)
+def test_all_that_a_stage_imports_counts(stage):
+    counted = {name_of(ROOT / path) for path in sources(stage)}
+    missing = {m for m in closure(ENTRIES[stage]) - counted - NEUTRAL if not m.startswith("recipes.")}
+    if stage == "mesh":  # its file also has the stage `render`, whose modules these are
+        missing -= {"cameras", "mesh.rendering", "mesh.rigs", "mesh.views", "mesh"}
+    if stage == "render":
+        missing = {m for m in missing if m.split(".")[0] != "scene"}
+    assert missing == set()
+
+
+def test_every_file_that_is_listed_exists():
+    for stage in CODE:
+        assert all((ROOT / path).is_file() for path in sources(stage))
+        assert all((ROOT / name).exists() for name in CODE[stage])
+
+
+def test_a_fingerprint_is_of_its_stage_and_its_parts():
+    assert fingerprint("mesh", 1) == fingerprint("mesh", 1)
+    assert len({fingerprint("mesh", 1), fingerprint("mesh", 2), fingerprint("render", 1)}) == 3
+
+
+def test_another_library_makes_another_fingerprint(monkeypatch):
+    before = fingerprint("mesh", 1)
+    monkeypatch.setattr("jsdpipe.fingerprints.libraries", lambda: {"torch": "0"})
+    assert fingerprint("mesh", 1) != before
