@@ -1,7 +1,7 @@
 """What a result depends on, as one hash: its inputs, the code that makes it, and the libraries.
 
-Torch-free, because the workflow asks while it plans. A result that is kept has the fingerprint of one that would be made
-now, so the manifest that keeps it may state today's code and libraries as its origin.
+Torch-free, because the workflow asks while it plans. A result that is kept has the fingerprint of one that would be
+made now, so the manifest that keeps it may state today's code and libraries as its origin.
 """
 
 import hashlib

@@ -34,7 +34,7 @@ def _edges(x: Tensor) -> tuple[Tensor, Tensor]:
     return x[..., 1:, :] - x[..., :-1, :], x[..., :, 1:] - x[..., :, :-1]
 
 
-def train_autoencoder(pictures: data.Pictures, folder: Path, steps: int = STEPS) -> AutoencoderTiny:
+def train_autoencoder(pictures: data.Pictures, folder: Path) -> AutoencoderTiny:
     """Train on composed pictures with an L1 and an edge loss; the scaling factor makes latents of unit deviation."""
     torch.manual_seed(0)
     target = device()
@@ -49,7 +49,7 @@ def train_autoencoder(pictures: data.Pictures, folder: Path, steps: int = STEPS)
         sharp = sum((a - b).abs().mean() for a, b in zip(_edges(x), _edges(y), strict=True))
         return (x - y).abs().mean() + (x - y).square().mean() + sharp + 1e-3 * z.square().mean()
 
-    train("autoencoder", vae, loss_of, steps=steps, lr=2e-3, folder=folder)
+    train("autoencoder", vae, loss_of, steps=STEPS, lr=2e-3, folder=folder)
     with torch.no_grad():
         draw = torch.Generator().manual_seed(1)
         index = torch.randint(len(pictures), (1024,), generator=draw)

@@ -13,7 +13,7 @@ from jsdpipe.miniature.evaluation import (
     SAMPLING_STEPS,
     SCALES,
     SEARCH,
-    Judge,
+    Found,
     evaluate_autoencoder,
     evaluate_clip,
     evaluate_samples,
@@ -23,6 +23,9 @@ from jsdpipe.miniature.evaluation import (
     reward_normalisation,
     sample,
 )
+from jsdpipe.miniature.grammar import COLOURS, KINDS, SURROUNDINGS
+from jsdpipe.miniature.tracing import SIZE
+from jsdpipe.scoring.models.clip import Clip
 
 GRID_PROMPTS = (
     "a red mushroom",
@@ -40,24 +43,33 @@ GRID_PROMPTS = (
     "a red ball and a blue cube",
     "a white duck on a red cube",
 )
+# what the models should reach: in the ground truth or the samples, of a form, by a figure of `Found`
+BARS = (
+    ("ground truth", "single", "kind", 0.97),
+    ("ground truth", "single", "colour", 0.97),
+    ("samples", "single", "kind", 0.90),
+    ("samples", "single", "colour", 0.95),
+    ("samples", "surr", "everything", 0.75),
+    ("samples", "multi", "everything", 0.75),
+)
 GRID_VIEWS = (", front view", ", side view", ", back view", ", overhead view", "", "")
 
 
 def write(pictures_folder: Path, weights: Path) -> None:
     """Measure the models in `weights` on held-out pictures; write figures.json, README.md and their pictures there."""
     pictures = data.load(pictures_folder, held_out=True)
-    judge = Judge(weights / "clip")
-    write_json(weights / "clip" / "normalisation.json", reward_normalisation(judge, pictures))
+    model = Clip(weights / "clip")
+    write_json(weights / "clip" / "normalisation.json", reward_normalisation(model, pictures))
     pipe = load_pipeline(weights / "diffusion")
-    truth = evaluate_clip(judge, pictures)
+    truth = evaluate_clip(model, pictures)
     psnr = round(evaluate_autoencoder(pipe, pictures), 1)
-    search = {scale: evaluate_samples(judge, pipe, scale, SEARCH, "search") for scale in SCALES}
+    search = {scale: evaluate_samples(model, pipe, scale, SEARCH, "search") for scale in SCALES}
     best = max(search, key=lambda scale: sum(f.everything for f in search[scale].values()))
-    measured = evaluate_samples(judge, pipe, best, SAMPLES, "measured")
+    measured = evaluate_samples(model, pipe, best, SAMPLES, "measured")
     prompts = [[prompt + view for view in GRID_VIEWS] for prompt in GRID_PROMPTS]
     grid([sample(pipe, row, best, seed=6) for row in prompts], weights / "samples.png", zoom=2)
     images, _ = held_out_truth(pictures, 84)
-    grid(list(images.reshape(7, 12, *images.shape[1:])), weights / "world.png")
+    grid([row for row in images.split(12) if len(row) == 12], weights / "world.png")
     named = {"ground truth": truth, f"{3 * SAMPLES} samples, guidance {best:g}": measured}
     named |= {f"search: {3 * SEARCH} samples, guidance {scale:g}": by for scale, by in search.items()}
     figures = {name: {form: vars(found) for form, found in by.items()} for name, by in named.items()}
@@ -76,11 +88,31 @@ def write(pictures_folder: Path, weights: Path) -> None:
         pairs=[f"{colour} {kind}" for kind, colour in data.held_out_pairs()],
         sampling_steps=SAMPLING_STEPS,
         rows=named,
-        percent=lambda share: f"{100 * share:.1f} %",
+        bars=_bars({"ground truth": truth, "samples": measured}),
+        kinds=len(KINDS),
+        colours=len(COLOURS),
+        surroundings=len(SURROUNDINGS),
+        size=SIZE,
+        percent=_percent,
         psnr=psnr,
+        pictures=f"{data.count(pictures_folder):,}",
         models=[(name, _millions(module), made.STEPS, made.BATCH) for name, module, made in models],
     )
     write_text(weights / "README.md", card + "\n")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _bars(found: dict[str, dict[str, Found]]) -> list[tuple[str, str, str, str]]:
+    """Of each bar: what it is of, the figure, the bar, and by how much it is missed."""
+    rows = []
+    for images, form, figure, bar in BARS:
+        share = getattr(found[images][form], figure)
+        verdict = "reached" if share >= bar else f"missed by {100 * (bar - share):.1f} points"
+        rows.append((f"{images}, {form}: {figure}", _percent(share), _percent(bar), verdict))
+    return rows
 
 
 def _millions(module: nn.Module) -> str:

@@ -112,9 +112,7 @@ def altered(d: Description, draw: torch.Generator) -> Description:
             return chosen
 
 
-def train_clip(
-    pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path, steps: int = STEPS
-) -> open_clip.model.CLIP:
+def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) -> open_clip.model.CLIP:
     """Train by contrast over captions, hard negatives, and the kinds and colours of the things in the pictures.
 
     Captions that are equal count as positives of each other. No text speaks of a pair that is held out.
@@ -172,7 +170,7 @@ def train_clip(
         goals = [(row, COLOURS.index(str(t.colour)), share) for row, (_, _, t, share) in enumerate(named)]
         return loss / 2 + kind_loss + _cross_entropy(chosen, goals)
 
-    train("clip", clip, loss_of, steps=steps, lr=2e-3, folder=folder, weight_decay=0.05)
+    train("clip", clip, loss_of, steps=STEPS, lr=2e-3, folder=folder, weight_decay=0.05)
     # the statistics of batch normalisation are those of the last steps, not of the averaged weights
     fresh = (batch(generator("miniature", "clip", "statistics", i))[0] for i in range(STATISTICS))
     torch.optim.swa_utils.update_bn(fresh, clip.visual)

@@ -128,6 +128,11 @@ def render(folder: Path, count: int, seed: int = 0) -> None:
             advance(CHUNK)
 
 
+def count(folder: Path) -> int:
+    """How many pictures a folder has, those that are held out included."""
+    return CHUNK * len(list(folder.glob("chunk-*.safetensors")))
+
+
 def _chunk_file(folder: Path, chunk: int) -> Path:
     return folder / f"chunk-{chunk:03d}.safetensors"
 

@@ -87,7 +87,7 @@ def encode(vae: AutoencoderTiny, pictures: data.Pictures) -> Tensor:
 
 
 def train_diffusion(
-    pictures: data.Pictures, vae: AutoencoderTiny, tokenizer: CLIPTokenizer, folder: Path, steps: int = STEPS
+    pictures: data.Pictures, vae: AutoencoderTiny, tokenizer: CLIPTokenizer, folder: Path
 ) -> StableDiffusionPipeline:
     """Train the U-Net and the text encoder to predict noise, on views from the usual elevations."""
     low, high = data.USUAL_ELEVATION
@@ -117,7 +117,7 @@ def train_diffusion(
         weight = snr.clamp_max(MIN_SNR) / snr
         return (weight * (predicted.float() - eps).square().mean(dim=(1, 2, 3))).mean()
 
-    train("diffusion", model, loss_of, steps=steps, lr=1e-3, folder=folder)
+    train("diffusion", model, loss_of, steps=STEPS, lr=1e-3, folder=folder)
     return pipeline(model, vae, tokenizer)
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import open_clip
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 from PIL import Image
@@ -15,6 +14,7 @@ from jsdpipe.miniature.autoencoder import latents
 from jsdpipe.miniature.grammar import COLOURS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
 from jsdpipe.miniature.scenes import random_description
 from jsdpipe.progress import progress
+from jsdpipe.scoring.models.clip import Clip
 from jsdpipe.seeding import generator
 
 SCALES = (2.0, 3.0, 5.0, 7.5)
@@ -23,33 +23,15 @@ SAMPLES = 192  # prompts a form, other ones, to measure it
 SAMPLING_STEPS = 25
 
 
-class Judge:
-    """The CLIP's verdicts: which of several captions it finds nearest to an image."""
+def features(clip: Clip, images: Tensor) -> Tensor:
+    """The CLIP's features (n, d) of images (n, 64, 64, 3) in [0, 1], by the path that scores take: 8 bits, and PIL."""
+    return clip.images((images * 255).round().byte().numpy())
 
-    def __init__(self, folder: Path) -> None:
-        self.model, _, self.preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
-        self.model.eval()
-        self.tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-        self._texts: dict[str, Tensor] = {}
 
-    @torch.no_grad()
-    def images(self, images: Tensor) -> Tensor:
-        """Features (n, d) of images (n, 64, 64, 3) in [0, 1]."""
-        x = images.permute(0, 3, 1, 2) * 2 - 1
-        return torch.cat([self.model.encode_image(part, normalize=True) for part in x.split(128)])
-
-    @torch.no_grad()
-    def texts(self, captions: list[str]) -> Tensor:
-        """Features (n, d) of captions."""
-        fresh = [c for c in dict.fromkeys(captions) if c not in self._texts]
-        if fresh:
-            self._texts |= dict(zip(fresh, self.model.encode_text(self.tokenizer(fresh), normalize=True), strict=True))
-        return torch.stack([self._texts[c] for c in captions])
-
-    def prefers(self, feature: Tensor, right: Description, wrong: list[Description]) -> bool:
-        """Whether an image (feature (d,)) is nearer to `right`'s caption than to any of `wrong`'s."""
-        scores = self.texts([caption(d) for d in (right, *wrong)]) @ feature
-        return bool(scores[0] > scores[1:].max())
+def prefers(clip: Clip, feature: Tensor, right: Description, wrong: list[Description]) -> bool:
+    """Whether an image (feature (d,)) is nearer to `right`'s caption than to any of `wrong`'s."""
+    scores = clip.texts([caption(d) for d in (right, *wrong)]) @ feature
+    return bool(scores[0] > scores[1:].max())
 
 
 def _with_thing(d: Description, i: int, thing: Thing) -> Description:
@@ -81,19 +63,19 @@ class Found:
     everything: float
 
 
-def found(judge: Judge, images: Tensor, descriptions: list[Description]) -> Found:
+def found(clip: Clip, images: Tensor, descriptions: list[Description]) -> Found:
     """The CLIP's verdicts on images (n, 64, 64, 3) of known content.
 
     The kind of a single thing is sought among "a KIND" for all kinds, its colour among "a COLOUR KIND"; everything is
     found if no caption that differs in one named attribute is nearer.
     """
     kind = colour = everything = 0
-    for feature, d in zip(judge.images(images), descriptions, strict=True):
+    for feature, d in zip(features(clip, images), descriptions, strict=True):
         bare = Description((Thing(d.things[0].kind),))
-        kind += judge.prefers(feature, bare, [Description((Thing(k),)) for k in KINDS if k != d.things[0].kind])
+        kind += prefers(clip, feature, bare, [Description((Thing(k),)) for k in KINDS if k != d.things[0].kind])
         painted = Description((Thing(d.things[0].kind, d.things[0].colour),))
-        colour += judge.prefers(feature, painted, alternatives(painted).get("colour 0", []))
-        everything += all(judge.prefers(feature, d, wrong) for wrong in alternatives(d).values())
+        colour += prefers(clip, feature, painted, alternatives(painted).get("colour 0", []))
+        everything += all(prefers(clip, feature, d, wrong) for wrong in alternatives(d).values())
     n = len(descriptions)
     return Found(kind / n, colour / n, everything / n)
 
@@ -139,13 +121,13 @@ def held_out_truth(pictures: data.Pictures, count: int = 1500) -> tuple[Tensor, 
     return chosen.compose(torch.arange(len(chosen)), draw), chosen.descriptions
 
 
-def evaluate_clip(judge: Judge, pictures: data.Pictures) -> dict[str, Found]:
+def evaluate_clip(clip: Clip, pictures: data.Pictures) -> dict[str, Found]:
     """By form, the CLIP's verdicts on held-out ground truth."""
     images, descriptions = held_out_truth(pictures)
     result = {}
     for form in data.FORMS:
         rows = [i for i, d in enumerate(descriptions) if form_of(d) == form]
-        result[form] = found(judge, images[rows], [descriptions[i] for i in rows])
+        result[form] = found(clip, images[rows], [descriptions[i] for i in rows])
     return result
 
 
@@ -160,7 +142,7 @@ def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures)
 
 
 def evaluate_samples(
-    judge: Judge, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
+    clip: Clip, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
 ) -> dict[str, Found]:
     """By form, the CLIP's verdicts on samples of `count` random prompts at a guidance scale."""
     result = {}
@@ -168,18 +150,18 @@ def evaluate_samples(
         for form in data.FORMS:
             draw = generator("miniature", "samples", seed, form)
             descriptions = [random_description(draw, form) for _ in range(count)]
-            result[form] = found(judge, sample(pipe, [caption(d) for d in descriptions], scale), descriptions)
+            result[form] = found(clip, sample(pipe, [caption(d) for d in descriptions], scale), descriptions)
             advance(count, f"{form}: everything {result[form].everything:.2f}")
     return result
 
 
-def reward_normalisation(judge: Judge, pictures: data.Pictures) -> dict[str, float]:
+def reward_normalisation(clip: Clip, pictures: data.Pictures) -> dict[str, float]:
     """Mean and deviation of the cosine of held-out pictures, drawn as the protocols draw meshes, and their captions."""
     draw = torch.Generator().manual_seed(5)
     index = torch.arange(min(len(pictures), 2000))
-    features = judge.images(pictures.compose(index, draw, unlit_on_black=1.0))
-    texts = judge.texts([caption(pictures.descriptions[int(i)]) for i in index])
-    cosines = (features * texts).sum(dim=-1)
+    shown = features(clip, pictures.compose(index, draw, unlit_on_black=1.0))
+    texts = clip.texts([caption(pictures.descriptions[int(i)]) for i in index])
+    cosines = (shown * texts).sum(dim=-1)
     return {"mean": round(float(cosines.mean()), 6), "std": round(float(cosines.std()), 6)}
 
 

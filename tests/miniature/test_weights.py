@@ -4,16 +4,17 @@ import pytest
 import torch
 
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.miniature.evaluation import Judge, alternatives, found, load_pipeline, sample
+from jsdpipe.miniature.evaluation import alternatives, found, load_pipeline, sample
 from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing, caption
 from jsdpipe.miniature.scenes import background, compose, random_description
 from jsdpipe.miniature.tracing import shade, trace
+from jsdpipe.scoring.models.clip import Clip
 from jsdpipe.seeding import generator
 
 
 @pytest.fixture(scope="module")
-def judge():
-    return Judge(WEIGHTS / "clip")
+def clip():
+    return Clip(WEIGHTS / "clip")
 
 
 def test_weights_are_safetensors_of_at_most_24_megabytes():
@@ -24,7 +25,7 @@ def test_weights_are_safetensors_of_at_most_24_megabytes():
     assert sum(p.stat().st_size for p in weights) <= 24e6
 
 
-def test_the_clip_names_fresh_pictures(judge):
+def test_the_clip_names_fresh_pictures(clip):
     draw = generator("tests", "fresh pictures")
     images, descriptions = [], []
     for i in range(96):
@@ -34,16 +35,16 @@ def test_the_clip_names_fresh_pictures(judge):
         sun = torch.tensor([[0.2, 0.3, 0.93]])
         images.append(shade(trace(scene, azimuth, elevation, sun), background(1, draw), torch.full((1,), 0.7)))
         descriptions.append(description)
-    verdict = found(judge, torch.cat(images), descriptions)
+    verdict = found(clip, torch.cat(images), descriptions)
     assert verdict.kind >= 0.9
     assert verdict.colour >= 0.9
 
 
-def test_samples_show_what_was_asked_for(judge):
+def test_samples_show_what_was_asked_for(clip):
     pipe = load_pipeline(WEIGHTS / "diffusion")
     draw = generator("tests", "samples")
     descriptions = [random_description(draw, "single") for _ in range(16)]
-    verdict = found(judge, sample(pipe, [caption(d) for d in descriptions], 4.0), descriptions)
+    verdict = found(clip, sample(pipe, [caption(d) for d in descriptions], 4.0), descriptions)
     assert verdict.kind >= 0.7
     assert verdict.colour >= 0.7
 

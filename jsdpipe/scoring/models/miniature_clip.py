@@ -34,7 +34,7 @@ class OfClip:
 class MiniatureReward(OfClip):
     """Cosine of text and image, less its mean over true pairs, over their deviation (`normalisation.json`).
 
-    Not below `FLOOR`: the cosine of a black image, say, is many deviations off, and would outweigh a set's other assets.
+    Not below `FLOOR`: a black image, say, is many deviations off, and would outweigh a set's other assets.
     """
 
     def __init__(self, clip: Clip | None = None) -> None:
