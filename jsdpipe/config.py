@@ -175,5 +175,5 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
         if folder := prior_files.local_folder(config.prior.model):
             prior_files.files(folder)
     with at(name):
-        models.check_names(config)
+        models.check_models(config)
     return config

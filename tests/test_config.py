@@ -11,6 +11,7 @@ import pytest
 import tiny
 
 from jsdpipe.config import load_config
+from jsdpipe.scoring import models
 
 GONE = object()
 
@@ -112,6 +113,22 @@ def test_a_wrong_key_in_an_override(refused, tmp_path):
     said = refused(changed(tiny.config(tmp_path), "methods/jsd/override", {"stepz": 1}))
     assert said.startswith("methods.jsd: ")
     assert said.endswith("jsd-miniature.yaml with its override: stepz: unknown key; did you mean 'steps'?")
+
+
+def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
+    """Before the hours of generation, not after them."""
+    weights = tmp_path / "weights"
+    shutil.copytree(models.WEIGHTS / "clip", weights / "clip")
+    monkeypatch.setattr(models, "WEIGHTS", weights)
+    config = tiny.config(tmp_path)
+    load_config(config)
+    for name in sorted(path.name for path in (weights / "clip").iterdir()):
+        (weights / "clip" / name).rename(tmp_path / "aside")
+        assert refused(config) == (
+            f"quality.reward: {weights / 'clip'}: {name} is missing; restore the folder, or train the miniature's "
+            "models"
+        )
+        (tmp_path / "aside").rename(weights / "clip" / name)
 
 
 def test_an_unreadable_file(jsdpipe, tmp_path):

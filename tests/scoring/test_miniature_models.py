@@ -212,9 +212,9 @@ CHECK = """
 import sys
 from pathlib import Path
 from jsdpipe.run import Run
-from jsdpipe.scoring.models import check_names, check_prompts
+from jsdpipe.scoring.models import check_models, check_prompts
 run = Run.load(Path(sys.argv[1]))
-check_names(run.config)
+check_models(run.config)
 check_prompts(run)
 assert 'torch' not in sys.modules
 """
@@ -225,6 +225,6 @@ def test_a_run_s_names_and_prompts_are_checked_without_torch(tmp_path):
     subprocess.run([sys.executable, "-c", CHECK, run.folder], check=True)
     other = run.config.model_copy(update={"diversity": Diversity(classifier="miniature-clip", features="dino")})
     with pytest.raises(UserError, match=r"diversity\.features: no model 'dino'"):
-        models.check_names(other)
+        models.check_models(other)
     with pytest.raises(UserError, match="cannot read the prompt 'a fox'"):
         models.check_prompts(Run(run.folder, run.config, run.recipes, {"mine": (Prompt("a-fox", "a fox"),)}))

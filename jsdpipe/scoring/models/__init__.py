@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jsdpipe.errors import UserError
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.validation import nearest
+from jsdpipe.scoring.models import clip_files
+from jsdpipe.validation import at, nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,11 +70,14 @@ class Features(Model, Protocol):
         """Of each image, a vector of length 1 (N, D)."""
 
 
-def check_names(config: "RunConfig") -> None:
-    """Raise `UserError` if a configuration names a scoring model that there is none of."""
+def check_models(config: "RunConfig") -> None:
+    """Raise `UserError` if a configuration names a scoring model that there is none of, or that lacks a file."""
     for key in ADAPTERS:
         section, field = key.split(".")
-        _place(key, getattr(getattr(config, section), field))
+        name = getattr(getattr(config, section), field)
+        _place(key, name)
+        with at(key):
+            _weight_files(name)
 
 
 def check_prompts(run: "Run") -> None:
@@ -85,9 +89,13 @@ def check_prompts(run: "Run") -> None:
 
 
 def weight_files(config: "RunConfig", section: str) -> list[Path]:
-    """The local files of the weights of a section's models."""
+    """The local files of the weights of a section's models; `UserError` if one is missing."""
     names = getattr(config, section).model_dump().values()
-    return sorted((WEIGHTS / "clip").glob("*")) if OF_CLIP.intersection(names) else []
+    return sorted({path for name in names for path in _weight_files(name)})
+
+
+def _weight_files(name: str) -> list[Path]:
+    return clip_files.files(WEIGHTS / "clip") if name in OF_CLIP else []
 
 
 def load(key: str, name: str) -> Any:
