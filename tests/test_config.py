@@ -81,6 +81,40 @@ def refused(jsdpipe, tmp_path):
         ),
         ("prior/model", "/none/sd", "prior.model: '/none/sd' is no folder"),
         ("sets/single/file", "none.txt", "sets.single.file: none.txt: no such prompt file"),
+        ("methods/jsd/recipe", "", "methods.jsd.recipe: string should have at least 1 character"),
+        (
+            "methods/JSD",
+            {"recipe": "jsd"},
+            "methods: 'jsd' and 'JSD' differ only in case, and name folders; rename one",
+        ),
+        ("sets/Single", {"file": "x"}, "sets: 'single' and 'Single' differ only in case, and name folders; rename one"),
+        ("prior/model", "", "prior.model: string should have at least 1 character"),
+        ("sets/single/file", "", "sets.single.file: string should have at least 1 character"),
+        ("render/quality/fovy_deg", [], "render.quality.fovy_deg: list should have at least 1 item"),
+        (
+            "render/quality/fovy_deg",
+            [60.0, 180.0],
+            "render.quality.fovy_deg.1: input should be less than 180, found 180.0",
+        ),
+        ("render/quality/fovy_deg", [0.0], "render.quality.fovy_deg.0: input should be greater than 0, found 0.0"),
+        ("render/alignment/fovy_deg", 400.0, "render.alignment.fovy_deg: input should be less than 180, found 400.0"),
+        ("render/diversity/fovy_deg", 180, "render.diversity.fovy_deg: input should be less than 180, found 180"),
+        (
+            "render/diversity/elevation_deg",
+            90.5,
+            "render.diversity.elevation_deg: input should be less than or equal to 90",
+        ),
+        (
+            "render/diversity/elevation_deg",
+            -91,
+            "render.diversity.elevation_deg: input should be greater than or equal to",
+        ),
+        (
+            "render/quality/radius",
+            1.7,
+            "render.quality.radius: must be above sqrt(3), about 1.7321, to be outside of the",
+        ),
+        ("render/alignment/radius", -4.0, "render.alignment.radius: must be above sqrt(3), about 1.7321"),
     ],
 )
 def test_a_wrong_key(refused, tmp_path, key, value, said):

@@ -21,7 +21,7 @@ class JSD(Strict):
     kind: Literal["jsd"]
     guidance_scale: float = Field(description="scale of both denoised estimates")
     inversion_scale: float = Field(description="scale of the DDIM inversion; negative in the public code")
-    inversion_steps: Annotated[int, Field(ge=1, description="nominal steps over the whole schedule")]
+    inversion_steps: Annotated[int, Field(ge=1, le=1000, description="nominal steps over the whole schedule")]
     inversion_eta: NonNegative = Field(description="extra noise a step, in units of the DDIM deviation")
     clamp_first_timestep: bool = Field(
         default=False, description="ask the U-Net at 0 where the public code asks at a negative timestep"
