@@ -226,5 +226,7 @@ def test_a_run_s_names_and_prompts_are_checked_without_torch(tmp_path):
     other = run.config.model_copy(update={"diversity": Diversity(classifier="miniature-clip", features="dino")})
     with pytest.raises(UserError, match=r"diversity\.features: no model 'dino'"):
         models.check_models(other)
-    with pytest.raises(UserError, match="cannot read the prompt 'a fox'"):
-        models.check_prompts(Run(run.folder, run.config, run.recipes, {"mine": (Prompt("a-fox", "a fox"),)}))
+    [(name, of_set)] = run.config.sets.items()
+    prompts = (Prompt("a-ball", "a ball"), Prompt("a-fox", "a fox"))
+    with pytest.raises(UserError, match=rf'^sets\.{name}\.file: {of_set.file}: line 2: .* cannot read .*"a fox"'):
+        models.check_prompts(Run(run.folder, run.config, run.recipes, {name: prompts}))

@@ -5,7 +5,6 @@ that cannot read every prompt has `check_prompt(text)`, and imports torch within
 """
 
 import importlib
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -81,11 +80,14 @@ def check_models(config: "RunConfig") -> None:
 
 
 def check_prompts(run: "Run") -> None:
-    """Raise `UserError` if a run's judge cannot read one of its prompts."""
+    """Raise `UserError`, with set, file and line, if a run's judge cannot read one of its prompts."""
     module, _ = _place("alignment.judge", run.config.alignment.judge).split(":")
     check_prompt = getattr(importlib.import_module(f"{__name__}.{module}"), "check_prompt", lambda _: None)
-    for prompt in chain.from_iterable(run.prompts.values()):
-        check_prompt(prompt.text)
+    for name, of_set in run.prompts.items():
+        # Prompt files have no empty line, so that a prompt's number is its line.
+        for line, prompt in enumerate(of_set, start=1):
+            with at(f"sets.{name}.file: {run.config.sets[name].file}: line {line}"):
+                check_prompt(prompt.text)
 
 
 def weight_files(config: "RunConfig", section: str) -> list[Path]:
