@@ -6,16 +6,17 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from jsdpipe.config import RunConfig, Stage, load_config
+from jsdpipe.config import Stage, load_config
 from jsdpipe.errors import UserError
 from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
+from jsdpipe.validation import at
 
 STAGES: dict[Stage, tuple[str, str]] = {
     "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets."),
@@ -60,18 +61,20 @@ def check(config: Config) -> None:
 
 
 def _resolve(config: str, folder: Path) -> Run:
-    run = Run.resolve(_load(config), folder)
-    models.check_prompts(run)
+    if not config:
+        raise UserError("CONFIG: empty; give the path of a YAML file, or - for JSON on standard input")
+    source, name = (_standard_input(), "standard input") if config == "-" else (Path(config), str(Path(config)))
+    run = Run.resolve(load_config(source, name), folder)
+    with at(name):
+        models.check_prompts(run)
     return run
 
 
-def _load(config: str) -> RunConfig:
-    if config != "-":
-        return load_config(Path(config))
+def _standard_input() -> Any:
     try:
-        return load_config(json.load(sys.stdin), "standard input")
+        return json.load(sys.stdin)
     except ValueError as error:
-        raise UserError(f"standard input: not JSON ({error})") from None
+        raise UserError(f"standard input: not JSON ({error}); give one JSON object") from None
 
 
 def _place(place: str) -> Callable[..., None]:

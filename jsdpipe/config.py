@@ -3,35 +3,46 @@
 Torch-free, because the workflow reads the configuration while it plans.
 """
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from jsdpipe import prior_files
 from jsdpipe.errors import UserError
 from jsdpipe.prompts import read_prompts
 from jsdpipe.recipes import load_recipe
-from jsdpipe.recipes.strict import Positive, Strict
+from jsdpipe.recipes.strict import Elevation, Fovy, NonEmpty, Positive, Strict
 from jsdpipe.scoring import models
 from jsdpipe.validation import NAME, at, read_yaml, validate
 
 Name = Annotated[str, Field(pattern=NAME)]
 
 
+def _outside_the_mesh(radius: float) -> float:
+    """T3Bench places a mesh in the cube [-1, 1]^3, whose corners are sqrt(3) from the middle."""
+    if radius <= math.sqrt(3):
+        raise ValueError("must be above sqrt(3), about 1.7321, to be outside of the mesh's cube [-1, 1]^3")
+    return radius
+
+
+CameraDistance = Annotated[float, AfterValidator(_outside_the_mesh)]
+
+
 class PromptSet(Strict):
     """A file of prompts, one a line."""
 
-    file: str
+    file: NonEmpty
     limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description="only the first so many prompts")
 
 
 class Method(Strict):
     """A method of the comparison: a recipe by name or path, and what this run overrides in it."""
 
-    recipe: str
+    recipe: NonEmpty
     override: dict[str, object] = Field(default_factory=dict)
     label: str | None = None
 
@@ -39,7 +50,7 @@ class Method(Strict):
 class Prior(Strict):
     """The frozen text-to-image model: a folder in diffusers' format, a hub id, or `miniature`."""
 
-    model: str
+    model: NonEmpty
     revision: str | None = None
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
 
@@ -66,25 +77,27 @@ class QualityRig(Strict):
     """T3Bench's quality views: the vertices of an icosphere, at several fields of view."""
 
     subdivision: Annotated[int, Field(ge=0, le=4)]
-    radius: Positive
-    fovy_deg: list[Positive]
+    radius: CameraDistance
+    fovy_deg: Annotated[list[Fovy], Field(min_length=1)]
 
 
 class AlignmentRig(Strict):
     """T3Bench's alignment views."""
 
     subdivision: Annotated[int, Field(ge=0, le=4)]
-    radius: Positive = Field(description="the cameras' distance; T3Bench's code applies its 2.2 twice, which is 4.84")
-    fovy_deg: Positive
+    radius: CameraDistance = Field(
+        description="the cameras' distance; T3Bench's code applies its 2.2 twice, which is 4.84"
+    )
+    fovy_deg: Fovy
 
 
 class RingRig(Strict):
     """DiverseDream's views: a ring around the asset."""
 
     views: Annotated[int, Field(ge=1)]
-    elevation_deg: float
+    elevation_deg: Elevation
     distance: Positive
-    fovy_deg: Positive
+    fovy_deg: Fovy
 
 
 class Render(Strict):
@@ -165,6 +178,9 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
     config = validate(RunConfig, source, name)
     if repeated := [seed for seed, count in Counter(config.seeds).items() if count > 1]:
         raise UserError(f"{name}: seeds: {repeated[0]} is there twice; remove one")
+    with at(name):
+        _check_case("sets", config.sets)
+        _check_case("methods", config.methods)
     for key, of in config.sets.items():
         with at(f"{name}: sets.{key}.file"):
             read_prompts(Path(of.file), of.limit)
@@ -175,5 +191,13 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
         if folder := prior_files.local_folder(config.prior.model):
             prior_files.files(folder)
     with at(name):
-        models.check_names(config)
+        models.check_models(config)
     return config
+
+
+def _check_case(section: str, names: Iterable[str]) -> None:
+    """Raise `UserError` if two names would be one folder where file systems ignore case."""
+    known: dict[str, str] = {}
+    for name in names:
+        if (other := known.setdefault(name.casefold(), name)) != name:
+            raise UserError(f"{section}: {other!r} and {name!r} differ only in case, and name folders; rename one")

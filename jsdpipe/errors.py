@@ -1,8 +1,23 @@
 """The errors that are the user's to mend."""
 
+import json
+from typing import Any
+
+ROOM = 60
+
 
 class UserError(Exception):
     """A mistake in the input: one line that says what is wrong, where, and what to do.
 
-    The command line prints it without a traceback and exits with status 2.
+    The command line prints it without a traceback and exits with status 2. What does not print, line breaks in a name
+    among it, is escaped as in a Python string: it stays one line whatever it quotes.
     """
+
+    def __init__(self, line: str) -> None:
+        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in line))
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, cut to what a line has room for."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= ROOM else f"{text[: ROOM - 3]}..."

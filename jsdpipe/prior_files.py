@@ -25,8 +25,11 @@ NAMES = [*(name for choice in REQUIRED for name in choice), *OPTIONAL]
 def local_folder(model: str) -> Path | None:
     """The folder that a prior's name stands for, `None` for a hub id; `UserError` if it can be neither."""
     folder = WEIGHTS / "diffusion" if model == "miniature" else Path(model)
-    if folder.is_dir():
-        return folder
+    try:
+        if folder.is_dir():
+            return folder
+    except OSError as error:
+        raise UserError(f"{model!r} cannot be looked at ({error.strerror}); correct the path") from None
     if model != "miniature" and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", model):
         return None
     raise UserError(

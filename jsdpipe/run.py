@@ -62,9 +62,15 @@ class Run:
         }
 
     def save(self) -> None:
-        """Write `run.json`."""
+        """Write `run.json`; `UserError` if it cannot be written."""
         # Not sorted: the order of methods and sets is that of the configuration, and of the tables.
-        write_text(self.layout.run_json, json.dumps(self.content(), indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(self.content(), indent=1, ensure_ascii=False) + "\n"
+        try:
+            write_text(self.layout.run_json, text)
+        except OSError as error:
+            raise UserError(
+                f"{self.layout.run_json}: cannot be written ({error.strerror}); give another folder, or free this one"
+            ) from None
 
     @property
     def layout(self) -> Layout:

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from jsdpipe.errors import UserError
+from jsdpipe.errors import UserError, shown
 
 # what names files: no separator, no space, no leading dot
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -19,15 +20,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys without a word; this one refuses them."""
+    """PyYAML keeps the last of two equal keys without a word; this one refuses them, and keys that are no scalars."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a list or mapping as a key", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key.value!r} twice; remove one", key.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -35,16 +36,22 @@ class _Loader(yaml.SafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; `UserError` if it is missing, unreadable, no YAML, or anything but a mapping."""
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); correct the path") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except ValueError as error:  # no path at all
+        raise UserError(f"{path}: cannot be read ({error}); correct the path") from None
+    try:
+        raw = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UserError(f"{path}: {where}not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{path}: {where}not valid YAML ({error.problem}); correct it there") from None
+    except yaml.YAMLError as error:  # of a character that YAML does not allow
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}); remove the character") from None
+    except (ValueError, RecursionError) as error:  # of a value such as the date 2026-13-01; of a nest too deep
+        raise UserError(f"{path}: not valid YAML ({error}); correct it") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must be a mapping of keys to values, as in config.yaml")
     return raw
@@ -95,6 +102,11 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         known = sorted({name for node in parents for of in _resolved(node, definitions) for name in _properties(of)})
         return f"{where}: unknown key; {nearest(key[-1], known, 'known here')}"
+    if kind == "union_tag_invalid":
+        tag, known = fault["ctx"]["tag"], re.findall("'(.*?)'", fault["ctx"]["expected_tags"])
+        return f"{where}.{_discriminator(fault)}: there is no {shown(tag)}; {nearest(tag, known, 'there are')}"
+    if kind == "union_tag_not_found":
+        return f"{where}.{_discriminator(fault)}: missing; add it"
     if kind == "missing":
         return f"{where}: missing; add it"
     if kind == "literal_error" and fault["loc"][-1] == "[key]":
@@ -102,7 +114,7 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME:
         return f"{where}: it names files; take at most 64 of letters, digits, '.', '_', '-', a letter or digit first"
     message = fault["msg"].removeprefix("Value error, ")
-    found = "" if isinstance(fault["input"], dict) else f", found {_shown(fault['input'])}"
+    found = "" if isinstance(fault["input"], dict) else f", found {shown(fault['input'])}"
     return f"{where}: {message[0].lower()}{message[1:]}{found}"
 
 
@@ -134,6 +146,7 @@ def _properties(node: dict[str, Any]) -> dict[str, Any]:
     return properties
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _discriminator(fault: Any) -> str:
+    """The key that tells the options of a union apart."""
+    key: str = fault["ctx"]["discriminator"]
+    return key.strip("'")

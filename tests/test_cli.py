@@ -38,6 +38,29 @@ def test_configure_reads_standard_input(jsdpipe, tmp_path, monkeypatch):
     assert (tmp_path / "file/run.json").read_bytes() == (tmp_path / "stdin/run.json").read_bytes()
 
 
+def test_an_empty_path_is_named(jsdpipe):
+    assert jsdpipe("check", "") == (
+        2, "", "jsdpipe: error: CONFIG: empty; give the path of a YAML file, or - for JSON on standard input\n"
+    )  # fmt: skip
+
+
+def test_a_run_that_cannot_be_written_is_one_line(jsdpipe, tmp_path):
+    config = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full/run.json").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    for folder, reason in (
+        (tmp_path / "file", "File exists"),
+        (tmp_path / "file/below", "Not a directory"),
+        (tmp_path / "full", "Is a directory"),
+        (tmp_path / ("x" * 300), "File name too long"),
+    ):
+        said = f"{folder}/run.json: cannot be written ({reason}); give another folder, or free this one"
+        assert jsdpipe("configure", config, "--run", folder) == (2, "", f"jsdpipe: error: {said}\n")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_without_its_run_or_of_an_unknown_shard(jsdpipe, tmp_path, stage):
     status, _, err = jsdpipe(stage, "--run", tmp_path / "none", "--shard", "jsd/single/000")

@@ -11,6 +11,7 @@ import pytest
 import tiny
 
 from jsdpipe.config import load_config
+from jsdpipe.scoring import models
 
 GONE = object()
 
@@ -69,8 +70,31 @@ def refused(jsdpipe, tmp_path):
         ("methods/x\ny", {"recipe": "jsd"}, r"methods.'x\ny': it names files"),
         ("run", "../elsewhere", "run: it names files"),
         ("run", "r" * 65, "run: it names files"),
-        ("methods/jsd/recipe", "jds-miniature", "methods.jsd: recipe 'jds-miniature': no file"),
-        ("methods/jsd/recipe", "./none.yaml", "methods.jsd: recipe './none.yaml': no file none.yaml"),
+        (
+            "methods/jsd/recipe",
+            "jsd-minature",
+            "methods.jsd: no recipe \"jsd-minature\"; did you mean 'jsd-miniature'?",
+        ),
+        (
+            "methods/jsd/recipe",
+            "./none.yaml",
+            "methods.jsd: none.yaml: cannot be read (No such file or directory); corr",
+        ),
+        ("methods/jsd/recipe", "./a\nb.yaml", r"methods.jsd: a\nb.yaml: cannot be read (No such file or directory)"),
+        ("methods/jsd/recipe", "a\nb", r'methods.jsd: no recipe "a\nb"; there are: '),
+        ("methods/jsd/recipe", "x" * 300, 'methods.jsd: no recipe "xxx'),
+        (
+            "methods/jsd/recipe",
+            "/\0.yaml",
+            r"methods.jsd: /\x00.yaml: cannot be read (embedded null byte); correct the path",
+        ),
+        ("methods/jsd/recipe", "", "methods.jsd.recipe: string should have at least 1 character"),
+        (
+            "methods/JSD",
+            {"recipe": "jsd"},
+            "methods: 'jsd' and 'JSD' differ only in case, and name folders; rename one",
+        ),
+        ("sets/Single", {"file": "x"}, "sets: 'single' and 'Single' differ only in case, and name folders; rename one"),
         ("quality/reward", "imagerevard", "quality.reward: no model 'imagerevard'; there are: miniature-clip"),
         ("alignment/judge", "attribute", "alignment.judge: no model 'attribute'; did you mean 'attributes'?"),
         (
@@ -79,7 +103,41 @@ def refused(jsdpipe, tmp_path):
             "prior.model: 'minature' is no folder; name a folder in diffusers' format, a hub id",
         ),
         ("prior/model", "/none/sd", "prior.model: '/none/sd' is no folder"),
+        ("prior/model", "", "prior.model: string should have at least 1 character"),
+        ("prior/model", "x" * 300, f"prior.model: '{'x' * 300}' cannot be looked at (File name too long); correct"),
         ("sets/single/file", "none.txt", "sets.single.file: none.txt: no such prompt file"),
+        ("sets/single/file", "", "sets.single.file: string should have at least 1 character"),
+        (
+            "sets/single/file",
+            "a\0b",
+            r"sets.single.file: a\x00b: prompt file cannot be read (embedded null byte); correct",
+        ),
+        ("sets/single/file", "/", "sets.single.file: /: prompt file cannot be read (Is a directory); correct the path"),
+        ("render/quality/fovy_deg", [], "render.quality.fovy_deg: list should have at least 1 item"),
+        (
+            "render/quality/fovy_deg",
+            [60.0, 180.0],
+            "render.quality.fovy_deg.1: input should be less than 180, found 180.0",
+        ),
+        ("render/quality/fovy_deg", [0.0], "render.quality.fovy_deg.0: input should be greater than 0, found 0.0"),
+        ("render/alignment/fovy_deg", 400.0, "render.alignment.fovy_deg: input should be less than 180, found 400.0"),
+        ("render/diversity/fovy_deg", 180, "render.diversity.fovy_deg: input should be less than 180, found 180"),
+        (
+            "render/diversity/elevation_deg",
+            90.5,
+            "render.diversity.elevation_deg: input should be less than or equal to 90",
+        ),
+        (
+            "render/diversity/elevation_deg",
+            -91,
+            "render.diversity.elevation_deg: input should be greater than or equal to",
+        ),
+        (
+            "render/quality/radius",
+            1.7,
+            "render.quality.radius: must be above sqrt(3), about 1.7321, to be outside of the",
+        ),
+        ("render/alignment/radius", -4.0, "render.alignment.radius: must be above sqrt(3), about 1.7321"),
     ],
 )
 def test_a_wrong_key(refused, tmp_path, key, value, said):
@@ -99,13 +157,29 @@ def test_a_bad_prompt(refused, tmp_path, prompts, said):
     assert refused(tiny.config(tmp_path, prompts)) == f"sets.single.file: {file}: {said}"
 
 
-def test_a_prompt_that_the_judge_cannot_read(jsdpipe, tmp_path):
-    for prompt in ('a "red" ball', "$(touch x)", "../../a ball", "a 🍄", "a ball " * 300):
-        config = tiny.config(tmp_path, prompt)
-        status, _, err = jsdpipe("configure", tiny.write(tmp_path / "c.yaml", config), "--run", tmp_path / "run")
-        assert (status, err.count("\n")) == (2, 1)
-        assert "alignment.judge: attributes cannot read the prompt" in err
-        assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize(
+    ("prompt", "shown"),
+    [
+        ('a "red" ball', r'"a \"red\" ball"'),
+        ("$(touch x)", '"$(touch x)"'),
+        ("../../a ball", '"../../a ball"'),
+        ("a 🍄", '"a 🍄"'),
+        ("a\u202e ball", r'"a\u202e ball"'),  # which would turn the rest of the line around
+        ("a ball " * 300, '"a ball a ball a ball a ball a ball a ball a ball a ball ...'),
+    ],
+)
+def test_a_prompt_that_the_judge_cannot_read(refused, tmp_path, prompt, shown):
+    config = tiny.config(tmp_path, f"a red ball\n{prompt}\na blue cube\n")
+    assert refused(config) == (
+        f"sets.single.file: {tmp_path / 'prompts.txt'}: line 2: the judge 'attributes' cannot read the prompt (not a "
+        f"thing of the miniature world: {shown}); write one such as 'a striped red mug on green grass'"
+    )
+
+
+def test_a_prompt_that_the_judge_can_read(jsdpipe, tmp_path):
+    """The example of the message before."""
+    config = tiny.config(tmp_path, "a striped red mug on green grass\n")
+    assert jsdpipe("check", tiny.write(tmp_path / "c.yaml", config))[0] == 0
 
 
 def test_a_wrong_key_in_an_override(refused, tmp_path):
@@ -114,18 +188,44 @@ def test_a_wrong_key_in_an_override(refused, tmp_path):
     assert said.endswith("jsd-miniature.yaml with its override: stepz: unknown key; did you mean 'steps'?")
 
 
+def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
+    """Before the hours of generation, not after them."""
+    weights = tmp_path / "weights"
+    shutil.copytree(models.WEIGHTS / "clip", weights / "clip")
+    monkeypatch.setattr(models, "WEIGHTS", weights)
+    config = tiny.config(tmp_path)
+    load_config(config)
+    for name in sorted(path.name for path in (weights / "clip").iterdir()):
+        (weights / "clip" / name).rename(tmp_path / "aside")
+        assert refused(config) == (
+            f"quality.reward: {weights / 'clip'}: {name} is missing; restore the folder, or train the miniature's "
+            "models"
+        )
+        (tmp_path / "aside").rename(weights / "clip" / name)
+
+
 def test_an_unreadable_file(jsdpipe, tmp_path):
     (tmp_path / "list.yaml").write_text("[1, 2]")
     (tmp_path / "open.yaml").write_text("a: [1, 2")
     (tmp_path / "twice.yaml").write_text("run: a\nseed: 1\nrun: b\n")
     (tmp_path / "latin.yaml").write_bytes("run: é".encode("latin-1"))
     (tmp_path / "date.yaml").write_text("run: 2026-01-01")
+    (tmp_path / "month.yaml").write_text("run: 2026-13-01")
+    (tmp_path / "deep.yaml").write_text("[" * 5000)
+    (tmp_path / "key.yaml").write_text("run: x\n? [a]\n: 1\n")
+    (tmp_path / "mapping.yaml").write_text("run:\n  {a: b}: 1\n")
+    (tmp_path / "bell.yaml").write_text("run: \a")
     for name, said in (
         ("none.yaml", "cannot be read (No such file or directory)"),
         ("", "cannot be read (Is a directory)"),
         ("list.yaml", "must be a mapping of keys"),
-        ("open.yaml", "line 1: not valid YAML"),
-        ("twice.yaml", "line 3: not valid YAML: key 'run' twice; remove one"),
+        ("open.yaml", "line 1: not valid YAML (expected ',' or ']', but got '<stream end>'); correct it there"),
+        ("twice.yaml", "line 3: not valid YAML (key 'run' twice); correct it there"),
+        ("key.yaml", "line 2: not valid YAML (a list or mapping as a key); correct it there"),
+        ("mapping.yaml", "line 2: not valid YAML (a list or mapping as a key); correct it there"),
+        ("month.yaml", "not valid YAML (month must be in 1..12); correct it"),
+        ("deep.yaml", "not valid YAML (maximum recursion depth exceeded"),
+        ("bell.yaml", "position 5); remove the character"),
         ("latin.yaml", "not UTF-8 (byte 5)"),
         ("date.yaml", "date is not JSON serializable; use only text, numbers"),
     ):

@@ -1,5 +1,6 @@
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -82,5 +83,9 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         read_prompts(tmp_path / "none.txt")
     with pytest.raises(UserError, match="jsdpipe prompts fetch t3bench"):
         read_prompts(tmp_path / "t3bench" / "prompt_single.txt")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"cannot be read \(Is a directory\); correct the path$"):
         read_prompts(tmp_path)
+    with pytest.raises(
+        UserError, match=r"a\\x00b: prompt file cannot be read \(embedded null byte\); correct the path$"
+    ):
+        read_prompts(Path("a\0b"))

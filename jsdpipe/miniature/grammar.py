@@ -7,6 +7,8 @@ a [...] KIND on a [...] SUPPORT
 
 from dataclasses import dataclass
 
+from jsdpipe.errors import shown
+
 KINDS = (
     "ball", "cube", "cone", "cylinder", "donut", "pyramid", "mushroom", "house", "tree", "snowman", "rocket", "table",
     "chair", "mug", "lamp", "bottle", "car", "boat", "cactus", "duck", "robot", "umbrella", "tower", "hourglass",
@@ -73,5 +75,5 @@ def _thing(phrase: str) -> Thing:
     pattern = words.pop(0) if words and words[0] in PATTERNS else None
     colour = words.pop(0) if words and words[0] in COLOURS else None
     if len(words) != 1 or words[0] not in KINDS:
-        raise ValueError(f"not a thing of the miniature world: '{phrase}'")
+        raise ValueError(f"not a thing of the miniature world: {shown(phrase)}")
     return Thing(words[0], colour, pattern)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jsdpipe.errors import UserError
+from jsdpipe.errors import UserError, shown
 from jsdpipe.recipes.models import Recipe
-from jsdpipe.validation import nearest, read_yaml, validate
+from jsdpipe.validation import at, nearest, read_yaml, validate
 
 FOLDER = Path(__file__).parent
 
@@ -40,23 +40,22 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _find(name: str, folder: Path) -> Path:
     if name.endswith((".yaml", ".yml")) or "/" in name:
-        path, mend = folder / name, "correct the path"
-    else:
-        known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-        path, mend = FOLDER / f"{name}.yaml", f"{nearest(name, known, 'there are')} (or a path that ends in .yaml)"
-    if not path.is_file():
-        raise UserError(f"recipe {name!r}: no file {path}; {mend}")
-    return path
+        return folder / name
+    known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    if name not in known:
+        raise UserError(f"no recipe {shown(name)}; {nearest(name, known, 'there are')} (or a path that ends in .yaml)")
+    return FOLDER / f"{name}.yaml"
 
 
 def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     """A recipe's keys, with its bases' below them."""
+    data = read_yaml(path)
     if path.resolve() in seen:
         raise UserError(f"{path}: base: leads back to this file; take it out")
-    data = read_yaml(path)
     base = data.pop("base", None)
     if base is None:
         return data
     if not isinstance(base, str):
         raise UserError(f"{path}: base: must be a recipe's name or path")
-    return merge(_read(_find(base, path.parent), (*seen, path.resolve())), data)
+    with at(f"{path}: base"):
+        return merge(_read(_find(base, path.parent), (*seen, path.resolve())), data)

@@ -93,7 +93,7 @@ class ISM(Strict):
     guidance_scale: GuidanceScale
     t_range: RandomRange
     interval: Schedule = Field(description="timesteps between the two scores")
-    inversion_steps: Annotated[int, Field(ge=1)]
+    inversion_steps: Annotated[int, Field(ge=1, le=1000)]
     inversion_stride: Annotated[int, Field(ge=1, description="most timesteps an inversion step takes")]
 
 
@@ -103,7 +103,7 @@ class SDI(Strict):
     kind: Literal["sdi"]
     guidance_scale: GuidanceScale
     inversion_scale: float = Field(description="scale of the DDIM inversion; negative in the public code")
-    inversion_steps: Annotated[int, Field(ge=1, description="nominal steps over the whole schedule")]
+    inversion_steps: Annotated[int, Field(ge=1, le=1000, description="nominal steps over the whole schedule")]
     inversion_eta: NonNegative = Field(description="extra noise a step, in units of the DDIM deviation")
     clamp_first_timestep: bool = Field(
         default=False, description="ask the U-Net at 0 where the public code asks at a negative timestep"

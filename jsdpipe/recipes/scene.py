@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from jsdpipe.recipes.strict import NonNegative, Positive, Range, Strict
+from jsdpipe.recipes.strict import Elevation, Fovy, NonNegative, Positive, Strict
 
 
 class VoxelField(Strict):
@@ -24,9 +24,9 @@ class VoxelField(Strict):
 class Cameras(Strict):
     """Random training cameras that look at the origin."""
 
-    distance: Range
-    fovy_deg: Range
-    elevation_deg: Range
+    distance: tuple[Positive, Positive]
+    fovy_deg: tuple[Fovy, Fovy]
+    elevation_deg: tuple[Elevation, Elevation]
     size: Annotated[int, Field(ge=8, description="pixels a side of the training renders")]
     samples_per_ray: Annotated[int, Field(ge=2)]
 

@@ -7,9 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
-Range = tuple[float, float]
 Step = Annotated[int, Field(ge=0)]
 FractionSchedule = Fraction | tuple[Step, Fraction, Fraction, Step]  # see jsdpipe.schedules
+Fovy = Annotated[float, Field(gt=0, lt=180, description="vertical field of view in degrees")]
+Elevation = Annotated[float, Field(ge=-90, le=90, description="degrees from the xy-plane")]
+NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 class Strict(BaseModel):

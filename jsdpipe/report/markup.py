@@ -13,12 +13,16 @@ LATEX = {
     '"': r"\textquotedbl{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
-    "\N{EN DASH}": "--",
+    "\N{EN DASH}": r"\textendash{}",
     "\N{MINUS SIGN}": "$-$",
     "≤": r"$\leq$",
     "ⁿ": "$^n$",
+    "\N{ZERO WIDTH SPACE}": r"\allowbreak{}",
     **{character: "\\" + character for character in "&%$#_{}"},
 }
+LIGATURE = re.compile(r"([-`',])(?=\1)|[?!](?=`)")  # what T1 fonts draw as one other character
+LONGEST = 160
+LONGEST_WORD = 20
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Cell:
 class Table:
     """Rows of cells under `header`; the first `labels` columns are text, the others numbers.
 
-    A new value in the first column starts a group. `empty` is said where there are no rows.
+    A new value in the first column starts a group. `empty` is said where there are no rows. The columns `wrapped` hold
+    sentences, which a page must break into lines.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Table:
     labels: int
     rows: tuple[tuple[Cell, ...], ...]
     empty: str = ""
+    wrapped: tuple[int, ...] = ()
 
     def groups(self) -> list[list[tuple[Cell, ...]]]:
         """The rows, split where the first column's text changes."""
@@ -71,8 +77,22 @@ def escape_markdown(text: str) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Text that LaTeX (T1 encoding, or XeLaTeX) shows as it is."""
-    return "".join(LATEX.get(character, character) for character in one_line(text))
+    """Text that LaTeX (T1 encoding, or XeLaTeX) shows as it is; beyond printable Latin-1, code points: U+1F344."""
+    return LIGATURE.sub(r"\g<0>{}", "".join(map(_latex, one_line(text))))
+
+
+def _latex(character: str) -> str:
+    if character in LATEX:
+        return LATEX[character]
+    printable = character.isprintable() and ord(character) < 0x100
+    return character if printable else rf"\texttt{{U+{ord(character):04X}}}"
+
+
+def _breakable(text: str) -> str:
+    """Text cut to what a few lines hold, where long words and code points may be broken."""
+    text = one_line(text)
+    text = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return re.sub(rf"([^\0-\xff]|[!-\xff]{{{LONGEST_WORD}}})(?=\S)", "\\1\N{ZERO WIDTH SPACE}", text)
 
 
 def markdown(table: Table) -> str:
@@ -95,19 +115,25 @@ def latex(table: Table) -> str:
     if not table.rows:
         return f"% {one_line(table.caption)}\n% {one_line(table.empty)}\n"
 
-    def cell(value: Cell) -> str:
-        text = escape_latex(value.text)
+    def cell(column: int, value: Cell) -> str:
+        text = escape_latex(_breakable(value.text) if column in table.wrapped else value.text)
         text = rf"\textbf{{{text}}}" if value.best else text
         # A bracket at the start of a row would be read as the optional argument of the `\\` before it.
-        return "{}" + text if text.startswith("[") else text
+        text = "{}" + text if text.startswith("[") else text
+        return text + (rf" {{\scriptsize {escape_latex(value.aside)}}}" if value.aside else "")
 
     def line(row: tuple[Cell, ...]) -> str:
-        return " & ".join(cell(c) + (rf" {{\scriptsize {escape_latex(c.aside)}}}" if c.aside else "") for c in row)
+        return " & ".join(cell(column, value) for column, value in enumerate(row))
 
-    columns = "l" * table.labels + "r" * (len(table.header) - table.labels)
+    # Two such columns leave half of the page to the others and the gaps.
+    wrapped = r">{\raggedright\arraybackslash}p{0.25\linewidth}"
+    columns = "".join(
+        wrapped if column in table.wrapped else "l" if column < table.labels else "r"
+        for column in range(len(table.header))
+    )
     body = "    \\midrule\n".join("".join(f"    {line(row)} \\\\\n" for row in group) for group in table.groups())
     return (
-        "% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}\n"
+        "% needs \\usepackage{array}, \\usepackage{booktabs} and \\usepackage[T1]{fontenc}\n"
         "\\begin{table}\n"
         "  \\centering\n"
         f"  \\caption{{{escape_latex(table.caption)}}}\n"

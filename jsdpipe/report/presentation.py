@@ -113,7 +113,8 @@ def failures(run: Run, assets: pd.DataFrame) -> Table:
         for row in failed[failed["set"] == part].to_dict("records")
     )
     header = ("Set", "Method", "Prompt", "Stage", "Reason", "Seed")
-    return Table("failures", "Failures: the first stage that failed, and why.", header, 5, rows, "No asset failed.")
+    caption = "Failures: the first stage that failed, and why."
+    return Table("failures", caption, header, 5, rows, "No asset failed.", wrapped=(2, 4))
 
 
 def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:

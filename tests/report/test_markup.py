@@ -2,10 +2,11 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsdpipe.report.markup import LATEX, Cell, Table, escape_latex, escape_markdown, latex, markdown, one_line
+from jsdpipe.report.markup import Cell, Table, escape_latex, escape_markdown, latex, markdown, one_line
 
 TABLE = Table(
     "t",
@@ -19,22 +20,53 @@ TABLE = Table(
     ),
     "nothing",
 )
+anything = st.text(st.characters(exclude_categories=("Cs",))).map(one_line)
 printable = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs"))).map(one_line)
 specials = st.text('&%$#_{}~^\\<>|"ab ', max_size=20).map(one_line)
+ligatures = st.text("-`',?!<>\N{EN DASH}\N{MINUS SIGN}\N{ZERO WIDTH SPACE}a ", max_size=20).map(one_line)
+COMMANDS = {
+    "textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^", "textless": "<", "textgreater": ">",
+    "textbar": "|", "textquotedbl": '"', "textendash": "\N{EN DASH}", "allowbreak": "\N{ZERO WIDTH SPACE}",
+}  # fmt: skip
+MATHS = {r"\uparrow": "↑", r"\downarrow": "↓", "-": "\N{MINUS SIGN}", r"\leq": "≤", "^n": "ⁿ"}
+TOKEN = re.compile(
+    r"\\texttt\{U\+(?P<point>[0-9A-F]{4,6})\}|\\(?P<command>[a-z]+)\{\}|\\(?P<escaped>[&%$#_{}])|\$(?P<maths>[^$]+)\$"
+    r"|(?P<nothing>\{\})|(?P<plain>[^\\{}$&%#_~^])"
+)
 
 
-@given(printable | specials)
+def shown(source: str) -> str:
+    """What LaTeX shows of the little of it that escapes are made of."""
+    text, place = "", 0
+    while place < len(source):
+        token = TOKEN.match(source, place)
+        assert token, source[place:]
+        point, command, escaped, maths, _, plain = token.groups()
+        text += chr(int(point, 16)) if point else COMMANDS[command] if command else MATHS[maths] if maths else ""
+        text += escaped or plain or ""
+        place = token.end()
+    return text
+
+
+@given(anything | specials | ligatures)
 def test_latex_reads_back(text):
-    back = {command: character for character, command in LATEX.items()}
-    tokens = re.findall(r"\\[a-z]+\{\}|\$\\[a-z]+\$|\$-\$|\$\^n\$|--|\\[&%$#_{}]|.", escape_latex(text), re.DOTALL)
-    assert "".join(back.get(token, token) for token in tokens) == text.replace("--", "\N{EN DASH}")
-    assert not any(token in set("&%$#_{}~^\\") for token in tokens)
+    assert shown(escape_latex(text)) == text
+
+
+@given(anything | specials | ligatures)
+def test_latex_is_made_of_what_its_fonts_have_and_joins_nothing(text):
+    escaped = escape_latex(text)
+    latin_1 = {*range(0x20, 0x7F), *range(0xA1, 0x100)} - {0xAD}  # without the soft hyphen, which does not show
+    assert {ord(character) for character in escaped} <= latin_1
+    assert not any(pair in escaped for pair in ("``", "''", ",,", "--", "?`", "!`", "<<", ">>"))
 
 
 def test_latex_by_hand():
     assert escape_latex("50% & $x_1$ #2 {~^}\\") == (
         r"50\% \& \$x\_1\$ \#2 \{\textasciitilde{}\textasciicircum{}\}\textbackslash{}"
     )
+    assert escape_latex("Café 🍄 蘑\a") == r"Café \texttt{U+1F344} \texttt{U+8611}\texttt{U+0007}"
+    assert escape_latex("---- ``a'' ,, ?` !` <<") == (r"-{}-{}-{}- `{}`a'{}' ,{}, ?{}` !{}` \textless{}\textless{}")
 
 
 @given(printable | specials)
@@ -74,6 +106,26 @@ def test_latex_table():
     ]
     assert r"\caption{50\% of it}" in lines
     assert r"\begin{tabular}{llr}" in lines
+
+
+@pytest.mark.parametrize(
+    ("text", "longest", "seen"),
+    [
+        ("a plain sentence, as prompts are", 9, "a plain sentence, as prompts are"),
+        ("x" * 2000, 20, "x" * 157 + "..."),
+        ("蘑" * 30, 1, "蘑" * 30),
+        ("word " * 100, 5, ("word " * 32)[:157] + "..."),
+    ],
+)
+def test_a_wrapped_column_keeps_on_the_page(text, longest, seen):
+    table = Table("t", "c", ("Set", "Prompt", "n"), 2, ((Cell("a"), Cell(text), Cell("1")),), wrapped=(1,))
+    source = latex(table)
+    assert r"\begin{tabular}{l>{\raggedright\arraybackslash}p{0.25\linewidth}r}" in source
+    [cell] = re.findall(r"^ *a & (.*) & 1 \\\\$", source, re.MULTILINE)
+    parts = re.split("([ \N{ZERO WIDTH SPACE}])", shown(cell))
+    assert "".join(part for part in parts if part != "\N{ZERO WIDTH SPACE}") == seen
+    assert max(map(len, parts)) <= longest
+    assert markdown(table).endswith(f"| a | {text.strip()} | 1 |\n")  # whole
 
 
 def test_an_empty_table_says_why():

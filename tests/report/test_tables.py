@@ -84,7 +84,10 @@ def test_failures_name_prompt_and_reason_in_every_form(tmp_path):
     }
     latex = (run.layout.tables / "failures.tex").read_text()
     assert r"\textless{}script\textgreater{}alert(\textquotedbl{}x\textquotedbl{})" in latex
-    assert r"\& 100\% \$(rm -rf) \#1 \textbackslash{}\_\{\}\textasciitilde{}\textasciicircum{}\textbar{}* 🍄" in latex
+    assert r"\& 100\% \$(rm -rf) \#1 \textbackslash{}\_\{\}\textasciitilde{}\textasciicircum{}\textbar{}*" in latex
+    assert r"* \texttt{U+1F344} & mesh" in latex
+    assert r"}p{0.25\linewidth}" in latex
+    assert latex.isascii()
     assert r"no density above 25\_000" in latex
     assert "<script>" not in (run.layout.tables / "failures.md").read_text().replace(r"\<", "")
 

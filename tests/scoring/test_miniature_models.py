@@ -223,9 +223,9 @@ CHECK = """
 import sys
 from pathlib import Path
 from jsdpipe.run import Run
-from jsdpipe.scoring.models import check_names, check_prompts
+from jsdpipe.scoring.models import check_models, check_prompts
 run = Run.load(Path(sys.argv[1]))
-check_names(run.config)
+check_models(run.config)
 check_prompts(run)
 assert 'torch' not in sys.modules
 """
@@ -236,6 +236,8 @@ def test_a_run_s_names_and_prompts_are_checked_without_torch(tmp_path):
     subprocess.run([sys.executable, "-c", CHECK, run.folder], check=True)
     other = run.config.model_copy(update={"diversity": Diversity(classifier="miniature-clip", features="dino")})
     with pytest.raises(UserError, match=r"diversity\.features: no model 'dino'"):
-        models.check_names(other)
-    with pytest.raises(UserError, match="cannot read the prompt 'a fox'"):
-        models.check_prompts(Run(run.folder, run.config, run.recipes, {"mine": (Prompt("a-fox", "a fox"),)}))
+        models.check_models(other)
+    [(name, of_set)] = run.config.sets.items()
+    prompts = (Prompt("a-ball", "a ball"), Prompt("a-fox", "a fox"))
+    with pytest.raises(UserError, match=rf'^sets\.{name}\.file: {of_set.file}: line 2: .* cannot read .*"a fox"'):
+        models.check_prompts(Run(run.folder, run.config, run.recipes, {name: prompts}))

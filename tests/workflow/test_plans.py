@@ -87,11 +87,12 @@ def test_a_mistake_is_one_line(folder):
 
 
 def test_prompts_that_the_judge_cannot_read_end_the_run_before_its_first_job(folder):
-    tiny.write(folder / "tiny.yaml", tiny.config(folder, 'a "$(touch x)/../" 🍄\n'))
+    tiny.write(folder / "tiny.yaml", tiny.config(folder, 'a red ball\na "$(touch x)/../" 🍄\n'))
     arguments = ("--cores", "1", "--configfile", "tiny.yaml")
-    assert jobs(snakemake(folder, "-n", "--quiet", "rules", *arguments))["generate"] == 2
+    assert jobs(snakemake(folder, "-n", "--quiet", "rules", *arguments))["generate"] == 4
     done = snakemake(folder, *arguments)
-    assert done.returncode != 0
-    assert "jsdpipe: error: alignment.judge: attributes cannot read the prompt" in done.stderr
+    said = f"jsdpipe: error: tiny.yaml: sets.single.file: {folder / 'prompts.txt'}: line 2: the judge 'attributes' "
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(said)
     assert "Traceback" not in done.stderr
     assert not any((folder / "results").glob("*"))

@@ -28,7 +28,8 @@ with one_line_errors():
     # Snakemake has read and merged the files already, but keeps the last of two equal keys without a word.
     for path in workflow.configfiles:
         read_yaml(Path(path))
-    CONFIG = load_config(config, ", ".join(os.path.relpath(path) for path in workflow.configfiles))
+    CONFIG_NAME = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
+    CONFIG = load_config(config, CONFIG_NAME)
     RUN = Run.resolve(CONFIG, Path("results") / CONFIG.run)
 
 LAYOUT = RUN.layout

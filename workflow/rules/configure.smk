@@ -2,9 +2,11 @@
 # everything again; as an ancient() one, Snakemake 9.27 would run nothing again but `configure`, because it doesn't look
 # at the other triggers (params) of jobs that depend on one that runs. So each rule states as `digest` what it takes.
 from jsdpipe.scoring import models
+from jsdpipe.validation import at
 
 
 onstart:
     with one_line_errors():
-        models.check_prompts(RUN)
+        with at(CONFIG_NAME):
+            models.check_prompts(RUN)
         RUN.save()

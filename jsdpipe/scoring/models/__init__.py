@@ -5,13 +5,13 @@ that cannot read every prompt has `check_prompt(text)`, and imports torch within
 """
 
 import importlib
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jsdpipe.errors import UserError
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.validation import nearest
+from jsdpipe.scoring.models import clip_files
+from jsdpipe.validation import at, nearest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,25 +69,35 @@ class Features(Model, Protocol):
         """Of each image, a vector of length 1 (N, D)."""
 
 
-def check_names(config: "RunConfig") -> None:
-    """Raise `UserError` if a configuration names a scoring model that there is none of."""
+def check_models(config: "RunConfig") -> None:
+    """Raise `UserError` if a configuration names a scoring model that there is none of, or that lacks a file."""
     for key in ADAPTERS:
         section, field = key.split(".")
-        _place(key, getattr(getattr(config, section), field))
+        name = getattr(getattr(config, section), field)
+        _place(key, name)
+        with at(key):
+            _weight_files(name)
 
 
 def check_prompts(run: "Run") -> None:
-    """Raise `UserError` if a run's judge cannot read one of its prompts."""
+    """Raise `UserError`, with set, file and line, if a run's judge cannot read one of its prompts."""
     module, _ = _place("alignment.judge", run.config.alignment.judge).split(":")
     check_prompt = getattr(importlib.import_module(f"{__name__}.{module}"), "check_prompt", lambda _: None)
-    for prompt in chain.from_iterable(run.prompts.values()):
-        check_prompt(prompt.text)
+    for name, of_set in run.prompts.items():
+        # Prompt files have no empty line, so that a prompt's number is its line.
+        for line, prompt in enumerate(of_set, start=1):
+            with at(f"sets.{name}.file: {run.config.sets[name].file}: line {line}"):
+                check_prompt(prompt.text)
 
 
 def weight_files(config: "RunConfig", section: str) -> list[Path]:
-    """The local files of the weights of a section's models."""
+    """The local files of the weights of a section's models; `UserError` if one is missing."""
     names = getattr(config, section).model_dump().values()
-    return sorted((WEIGHTS / "clip").glob("*")) if OF_CLIP.intersection(names) else []
+    return sorted({path for name in names for path in _weight_files(name)})
+
+
+def _weight_files(name: str) -> list[Path]:
+    return clip_files.files(WEIGHTS / "clip") if name in OF_CLIP else []
 
 
 def load(key: str, name: str) -> Any:

@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 def check_prompt(prompt: str) -> None:
     """Raise `UserError` for a prompt that the judge cannot grade."""
-    _parsed(prompt, "prompt")
+    _read(prompt)
 
 
 class AttributesJudge:
@@ -30,7 +30,7 @@ class AttributesJudge:
         of the views show it, because it is hidden from the others. Attributes are voted on by those captions alone
         that name the elected kinds. Ties go to the earliest view.
         """
-        described = [_in_order(_parsed(text, "caption")) for text in captions]
+        described = [_in_order(parse(text)) for text in captions]
         pairs = [d for d in described if d.relation]
         if len(pairs) >= DETAIL_SHARE * len(described):
             relation, kinds = _most((d.relation, tuple(t.kind for t in d.things)) for d in pairs)
@@ -49,7 +49,7 @@ class AttributesJudge:
         counts with its kind alone, a relation with both kinds; things are matched in the way that recalls most. So 5
         means all, and what the caption says besides costs nothing.
         """
-        wanted, told = _parsed(prompt, "prompt"), _parsed(caption, "caption")
+        wanted, told = _read(prompt), parse(caption)
         attributes = sum(1 + bool(t.colour) + bool(t.pattern) for t in wanted.things)
         attributes += bool(wanted.relation) + bool(wanted.surrounding)
         return 1 + 4 * _recalled(wanted, told) // attributes
@@ -76,13 +76,13 @@ def _matches(wanted: Thing, told: Thing) -> int:
     return 1 + colour + (wanted.pattern is not None and wanted.pattern == told.pattern)
 
 
-def _parsed(text: str, what: str) -> Description:
+def _read(prompt: str) -> Description:
     try:
-        return parse(text)
+        return parse(prompt)
     except ValueError as error:
         raise UserError(
-            f"alignment.judge: attributes cannot read the {what} {text!r} ({error}); choose another judge, or "
-            "prompts of the miniature grammar"
+            f"the judge 'attributes' cannot read the prompt ({error}); write one such as "
+            "'a striped red mug on green grass'"
         ) from None
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from jsdpipe.device import device
 from jsdpipe.errors import UserError
 from jsdpipe.files import sha256_folder
+from jsdpipe.scoring.models import clip_files
 
 BATCH = 128
 
@@ -21,9 +22,7 @@ class Clip:
     """An open_clip model from a local folder, float32, on the GPU if there is one."""
 
     def __init__(self, folder: Path) -> None:
-        for name in ("open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"):
-            if not (folder / name).is_file():
-                raise UserError(f"{folder / name}: no such file; train the models or restore the folder")
+        clip_files.files(folder)
         self.folder = folder
         self.device = device()
         try:
