@@ -1,6 +1,6 @@
 # make demo   set everything up, run the miniature benchmark, say where its report is
 # make test   set everything up, run the tests
-# make lint   set everything up, check style, types, and the plan of every configuration
+# make lint   set everything up, check style and types
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -24,7 +24,6 @@ lint: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/python -m pytest tests/workflow/test_plans.py
 
 .venv/ready: requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name it: make PYTHON=..." >&2; exit 1; }
