@@ -22,7 +22,7 @@ from jsdpipe.seeding import generator
 
 CAPTION_LENGTH = 12  # tokens; the longest caption, which has no view suffix, takes 11
 BATCH = 128
-STEPS = 4000
+STEPS = 3600
 UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
 RECOLOURED_SHARE = 0.5  # pictures without a surrounding whose colours are mixed, and left out of their captions
 INVERTED_SHARE = 0.3  # of those, pictures in negative
