@@ -9,6 +9,8 @@ import torch
 
 # samples of rays worked on at once: on a CPU as many as its second-level cache holds
 CHUNK = {"cpu": 1 << 15, "cuda": 1 << 24}
+# samples of hash grids whose graphs are kept at once: about 8 kB each in plain PyTorch, with normals
+GRAPH_CHUNK = {"cpu": 1 << 15, "cuda": 1 << 20}
 
 
 def device() -> str:

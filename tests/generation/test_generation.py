@@ -112,9 +112,9 @@ def test_renders_go_where_the_prior_is(prior, name):
     (outcome,) = optimise([Subject("red", ("red", 0))], recipe, toy, nothing)
     assert outcome.reason is None
     # (mean + 1) / 2: 0.9, 0.1, 0.1
-    background = torch.sigmoid(outcome.volume.background)
+    background = torch.sigmoid(outcome.asset.background)
     assert background.tolist() == pytest.approx([0.9, 0.1, 0.1], abs=0.12)
-    albedo = outcome.volume.albedo_at(torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]]))
+    albedo = outcome.asset.albedo_at(torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]]))
     assert (albedo[:, 0] > 0.75).all()
     assert (albedo[:, 1:] < 0.25).all()
 
@@ -126,10 +126,10 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
     for subject, expected in zip(subjects, together, strict=True):
         (alone,) = optimise([subject], recipe, prior, nothing)
         # Adam's first steps are signs of gradients, which the last bits of a shared call can turn in a few voxels
-        close = torch.isclose(alone.volume.albedo, expected.volume.albedo, atol=1e-3)
+        close = torch.isclose(alone.asset.albedo, expected.asset.albedo, atol=1e-3)
         assert close.float().mean() > 0.98
         assert alone.history[0]["loss"] == pytest.approx(expected.history[0]["loss"], rel=1e-4)
-    assert not torch.equal(together[0].volume.albedo, together[1].volume.albedo)
+    assert not torch.equal(together[0].asset.albedo, together[1].asset.albedo)
 
 
 def test_several_views_a_step(prior):
