@@ -4,6 +4,7 @@ import dolls
 import pytest
 import torch
 from PIL import Image
+from toys import towards
 
 from jsdpipe.generation import generate_one
 from jsdpipe.generation.loop import Subject, optimise
@@ -60,6 +61,17 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
             close = torch.isclose(tensor, expected.asset.tensors()[name], atol=1e-3)
             assert close.float().mean() > 0.95, name
     assert not torch.equal(together[0].asset.encoding.table, together[1].asset.encoding.table)
+
+
+def test_renders_go_where_the_prior_is(prior):
+    field = SMALL["field"] | {"lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20}}
+    recipe = load_recipe("jsd", SMALL | {"steps": 40, "field": field})
+    (outcome,) = optimise([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
+    assert outcome.reason is None
+    points = torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]])
+    for colours in (outcome.asset.albedo_at(points), outcome.asset.background(points / 0.3)):
+        assert colours[:, 0].min() > 0.75
+        assert colours[:, 1:].max() < 0.25
 
 
 def test_all_parameters_are_trained(prior):
