@@ -25,7 +25,8 @@ _SCORES = (
 # of each stage, the files and folders of the package that its numbers and pictures come from
 CODE: dict[str, tuple[str, ...]] = {
     "generate": (
-        "cameras.py", "checkpoints.py", "schedules.py", "seeding.py", "generation", "objectives", "prior", "scene",
+        "cameras.py", "checkpoints.py", "device.py", "schedules.py", "seeding.py",
+        "generation", "objectives", "prior", "scene",
     ),
     "mesh": ("mesh/coloured.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/stage.py", "scene"),
     "render": ("cameras.py", "mesh"),

@@ -1,4 +1,4 @@
-"""Values that change over a run: a number, or `[start_step, start, end, end_step]`, linear in between."""
+"""Values that change over a run: linear between two steps, `[start_step, start, end, end_step]`, or by milestones."""
 
 Schedule = float | tuple[int, float, float, int]
 
@@ -13,3 +13,10 @@ def value_at(schedule: Schedule, step: int) -> float:
     if step >= end_step:
         return end
     return start + (end - start) * (step - start_step) / (end_step - start_step)
+
+
+def size_at(size: int | tuple[tuple[int, int], ...], step: int) -> int:
+    """A size at a step: a number, or that of the last milestone (step, size) reached, of rising steps from 0 on."""
+    if isinstance(size, int):
+        return size
+    return [pixels for start, pixels in size if start <= step][-1]

@@ -66,8 +66,10 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
-        # A misspelt key is both unknown and missing: the former line says more.
-        faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+        # A misspelt key is both unknown and missing: the former line says more. Of a value with several forms, the
+        # most is said by a check of our own, which follows the right type.
+        rank = {"extra_forbidden": 0, "value_error": 1}
+        faults = sorted(error.errors(), key=lambda fault: rank.get(fault["type"], 2))
         raise UserError(f"{name}: {_line(faults[0], model)}") from None
 
 

@@ -9,7 +9,8 @@ from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, write_manifest
 from jsdpipe.recipes.scene import VoxelField
 from jsdpipe.run import Run
-from jsdpipe.scene import Volume, save
+from jsdpipe.scene import save
+from jsdpipe.scene.voxels import Volume
 
 SETTINGS = VoxelField(
     kind="voxels", resolution=16, bound=1.0, density_scale=1.0, blob_scale=40.0, blob_radius=0.5,

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsdpipe.schedules import value_at
+from jsdpipe.schedules import size_at, value_at
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,12 @@ def test_a_jump_as_the_public_codes_write_it(step, value):
 def test_never_outside_of_its_ends(first, length, start, end, step):
     low, high = sorted((start, end))
     assert low - 1e-9 <= value_at((first, start, end, first + length), step) <= high + 1e-9
+
+
+@pytest.mark.parametrize(("step", "size"), [(0, 256), (1999, 256), (2000, 512), (9999, 512)])
+def test_a_milestone_counts_from_its_step_on(step, size):
+    assert size_at(((0, 256), (2000, 512)), step) == size
+
+
+def test_one_size_stays_what_it_is():
+    assert size_at(64, 12345) == 64

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from jsdpipe.errors import UserError
@@ -16,8 +15,8 @@ from jsdpipe.prior import Prior
 from jsdpipe.progress import Advance, progress
 from jsdpipe.prompts import prompt_id
 from jsdpipe.recipes.models import Recipe
-from jsdpipe.recipes.scene import Cameras
-from jsdpipe.scene import Volume, render, save
+from jsdpipe.scene import Asset, evaluate, save
+from jsdpipe.schedules import size_at
 
 OPAQUE = 0.5
 
@@ -44,8 +43,7 @@ def generate_batch(
     """Generate assets side by side, write each into its folder with the fingerprint `mark`; returns their failures."""
     outcomes = optimise(subjects, recipe, prior, advance)
     return [
-        _write(folder, outcome, recipe.cameras, preview_views, mark)
-        for folder, outcome in zip(folders, outcomes, strict=True)
+        _write(folder, outcome, recipe, preview_views, mark) for folder, outcome in zip(folders, outcomes, strict=True)
     ]
 
 
@@ -78,19 +76,19 @@ def failure(folder: Path) -> str | None:
     return read_json(folder / "asset.json")["reason"]
 
 
-def _write(folder: Path, outcome: Outcome, cameras: Cameras, views: int, mark: str) -> str | None:
+def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str) -> str | None:
     """Write an asset's files, asset.json last; a failed asset has no scene."""
     reason = outcome.reason
     for name in ("asset.json", "scene.safetensors", "preview.png"):
         (folder / name).unlink(missing_ok=True)
     if reason is None:
-        row, opacity = preview(outcome.volume, cameras, views)
+        row, opacity = preview(outcome.asset, recipe, views)
         with atomic(folder / "preview.png") as temporary:
             Image.fromarray(row).save(temporary)
         if opacity < OPAQUE:
             reason = f"the field is empty: no ray of the preview is opaque (at most {opacity:.3f})"
         else:
-            save(folder / "scene.safetensors", outcome.volume)
+            save(folder / "scene.safetensors", outcome.asset)
     status = "ok" if reason is None else "failed"
     write_json(
         folder / "asset.json",
@@ -99,11 +97,10 @@ def _write(folder: Path, outcome: Outcome, cameras: Cameras, views: int, mark: s
     return reason
 
 
-@torch.no_grad()
-def preview(volume: Volume, cameras: Cameras, views: int) -> tuple[np.ndarray, float]:
+def preview(asset: Asset, recipe: Recipe, views: int) -> tuple[np.ndarray, float]:
     """A row of views around the asset (size, views * size, 3) in 8 bits, and the largest opacity of their rays."""
-    size = cameras.size
-    origins, directions = (x.to(volume.density.device) for x in ring(cameras, views).rays(size))
-    rendering = render(volume, origins, directions, cameras.samples_per_ray)
+    cameras, size = recipe.cameras, size_at(recipe.cameras.size, recipe.steps)
+    origins, directions = (x.to(asset.device) for x in ring(cameras, views).rays(size))
+    rendering = evaluate(asset, origins, directions, cameras.samples_per_ray)
     row = rendering.rgb.view(views, size, size, 3).transpose(0, 1).reshape(size, views * size, 3)
     return (row.clamp(0, 1) * 255).round().byte().cpu().numpy(), float(rendering.opacity.max())

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from jsdpipe import objectives
+from jsdpipe.generation.painter import Painter
 from jsdpipe.generation.viewpoints import draw
 from jsdpipe.prior import Prior, ViewPrompts
 from jsdpipe.progress import Advance
 from jsdpipe.recipes.models import Recipe
-from jsdpipe.scene import Volume, Voxels, regularise, render
+from jsdpipe.scene import Asset, build, regularise
+from jsdpipe.schedules import size_at
 from jsdpipe.seeding import generator
 
 RECORDS = 50  # lines of an asset's history
@@ -30,7 +32,7 @@ class Subject:
 class Outcome:
     """An optimised asset, with numbers of its way there; `reason` says why it failed."""
 
-    volume: Volume
+    asset: Asset
     history: list[dict[str, float]] = field(default_factory=list)
     reason: str | None = None
 
@@ -40,24 +42,26 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
 
     An asset whose loss is not finite fails; the others go on.
     """
-    count, views, size = len(subjects), recipe.views_per_step, recipe.cameras.size
-    draws = {purpose: [generator(*s.key, purpose) for s in subjects] for purpose in ("cameras", "jitter")}
+    count, views = len(subjects), recipe.views_per_step
+    camera_draws = [generator(*s.key, "cameras") for s in subjects]
+    painters = [Painter(s.key, recipe) for s in subjects]
     item_draws = [generator(*s.key, "objective", view) for s in subjects for view in range(views)]
-    voxels = Voxels(count, recipe.field).to(prior.device)
-    optimiser = torch.optim.Adam(voxels.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
+    fields = build(recipe.field, [generator(*s.key, "field") for s in subjects]).to(prior.device)
+    optimiser = torch.optim.Adam(fields.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
     objective = objectives.build(recipe.objective)
     negative = getattr(recipe.objective, "negative_prompt", None)
     prompts = ViewPrompts(prior, [s.text for s in subjects], recipe.views, negative)
     of_item = torch.arange(count).repeat_interleave(views)
-    outcomes = [Outcome(volume) for volume in voxels.volumes()]
+    outcomes = [Outcome(asset) for asset in fields.volumes()]
 
     for step in range(recipe.steps):
-        cameras = [draw(recipe.cameras, views, g) for g in draws["cameras"]]
-        volumes = voxels.volumes()
-        renderings = []
-        for volume, camera, jitter in zip(volumes, cameras, draws["jitter"], strict=True):
-            origins, directions = (x.to(prior.device) for x in camera.rays(size))
-            renderings.append(render(volume, origins, directions, recipe.cameras.samples_per_ray, jitter))
+        size = size_at(recipe.cameras.size, step)
+        cameras = [draw(recipe.cameras, views, g) for g in camera_draws]
+        assets: Sequence[Asset] = fields.volumes()
+        renderings = [
+            painter.paint(asset, camera, size, step)
+            for painter, asset, camera in zip(painters, assets, cameras, strict=True)
+        ]
         images = torch.cat([r.rgb.view(views, size, size, 3) for r in renderings]).permute(0, 3, 1, 2)
 
         leaf = images.detach().requires_grad_()
@@ -65,7 +69,10 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
         guide = prompts.look(of_item, *view)
         output = objective(z.detach(), guide, objectives.Clock(step, recipe.steps), item_draws)
-        terms = [regularise(recipe.regularisers, r.opacity, v) for r, v in zip(renderings, volumes, strict=True)]
+        terms = [
+            regularise(recipe.regularisers, step, rendering, asset, views)
+            for rendering, asset in zip(renderings, assets, strict=True)
+        ]
         optimiser.zero_grad()
         on_images = _pull_back(output.gradient / views, z, leaf)
         torch.autograd.backward([images, torch.stack(terms)], [on_images, torch.ones(count, device=prior.device)])
@@ -76,8 +83,9 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         numbers["opacity"] = torch.stack([r.opacity.detach().mean() for r in renderings])
         _note(outcomes, step, recipe.steps, numbers)
         advance()
-    for outcome, volume in zip(outcomes, voxels.volumes(), strict=True):
-        outcome.volume = volume
+    final: Sequence[Asset] = fields.volumes()
+    for outcome, asset in zip(outcomes, final, strict=True):
+        outcome.asset = asset
     return outcomes
 
 

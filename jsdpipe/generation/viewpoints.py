@@ -21,10 +21,14 @@ class Viewpoints:
     distance: Tensor
     fovy: Tensor
 
+    @property
+    def position(self) -> Tensor:
+        """Where the cameras are (V, 3), in world units."""
+        return orbit(self.azimuth, self.elevation, self.distance)
+
     def rays(self, size: int) -> tuple[Tensor, Tensor]:
         """Origins and unit directions (V * size * size, 3) of all pixels, view by view, row by row."""
-        position = orbit(self.azimuth, self.elevation, self.distance)
-        origins, directions = rays(look_at_origin(position), self.fovy, size)
+        origins, directions = rays(look_at_origin(self.position), self.fovy, size)
         return origins.reshape(-1, 3), directions.reshape(-1, 3)
 
 

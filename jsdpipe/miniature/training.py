@@ -12,19 +12,13 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jsdpipe.checkpoints import optimiser_tensors, restore_optimiser
-from jsdpipe.device import device
+from jsdpipe.device import device, has_bfloat16
 from jsdpipe.files import atomic
 from jsdpipe.progress import progress
 from jsdpipe.seeding import generator
 
 CHECKPOINT_EVERY = 500
 AVERAGE = 0.999
-
-
-def has_bfloat16() -> bool:
-    """Whether the device calculates in bfloat16 (2-3 times as fast as float32); other CPUs only imitate it, slowly."""
-    able = torch.cpu.get_capabilities()
-    return device() == "cuda" or bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def train(

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from jsdpipe.recipes.objectives import Objective
-from jsdpipe.recipes.scene import Cameras, Regularisers, VoxelField
+from jsdpipe.recipes.scene import Cameras, Regularisers, SceneField
 from jsdpipe.recipes.strict import Strict
 from jsdpipe.recipes.views import Views
 
@@ -18,7 +18,7 @@ class Recipe(Strict):
 
     source: str = Field(description="the paper or public code that the settings come from")
     objective: Objective
-    field: VoxelField
+    field: SceneField
     cameras: Cameras
     views: Views
     regularisers: Regularisers = Regularisers()
@@ -34,4 +34,10 @@ class Recipe(Strict):
         ):
             if pair[0] > pair[1]:
                 raise ValueError(f"{name} must be [low, high], not {list(pair)}")
+        return self
+
+    @model_validator(mode="after")
+    def _regularisers_of_the_field(self) -> "Recipe":
+        for name in self.regularisers.unfit(self.field.kind):
+            raise ValueError(f"regularisers.{name} is not for a field of kind {self.field.kind}; set it to 0")
         return self

@@ -1,20 +1,8 @@
 """What is optimised: a field of density and albedo with a background, and how it is rendered and kept in shape."""
 
+from jsdpipe.scene.assets import Asset, build, evaluate
 from jsdpipe.scene.files import Field, load, save
-from jsdpipe.scene.regularisers import opaque, regularise, sparsity, total_variation
-from jsdpipe.scene.rendering import Rendering, render
-from jsdpipe.scene.voxels import Volume, Voxels
+from jsdpipe.scene.regularisation import regularise
+from jsdpipe.scene.rendering import Rendering
 
-__all__ = [
-    "Field",
-    "Rendering",
-    "Volume",
-    "Voxels",
-    "load",
-    "opaque",
-    "regularise",
-    "render",
-    "save",
-    "sparsity",
-    "total_variation",
-]
+__all__ = ["Asset", "Field", "Rendering", "build", "evaluate", "load", "regularise", "save"]

@@ -4,9 +4,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate, normalize
 
-from jsdpipe.recipes.scene import Regularisers
-from jsdpipe.scene.voxels import Volume
+from jsdpipe.scene.marching import Samples, accumulate
+
+CONVEXITY_SIZE = 8  # pixels a side of the picture whose turn is measured
+OPAQUE = 0.5  # the opacity above which a ray's depth means something
 
 
 def sparsity(opacity: Tensor) -> Tensor:
@@ -46,13 +49,46 @@ class _TotalVariation(torch.autograd.Function):
         return gradients[0] * ctx.saved_tensors[0]
 
 
-def regularise(weights: Regularisers, opacity: Tensor, volume: Volume) -> Tensor:
-    """The weighted sum of one asset's terms, from its rays' opacity (N,) and its lattices; weight 0 costs nothing."""
-    total = opacity.new_zeros(())
-    if weights.sparsity:
-        total = total + weights.sparsity * sparsity(opacity)
-    if weights.opaque:
-        total = total + weights.opaque * opaque(opacity)
-    if weights.total_variation:
-        total = total + weights.total_variation * (total_variation(volume.density) + total_variation(volume.albedo))
-    return total
+def orientation(weights: Tensor, normals: Tensor, directions: Tensor, opacity: Tensor) -> Tensor:
+    """Sum of w max(0, n . d)^2 over rays hit: what is seen should face the camera (Ref-NeRF, arXiv 2112.03907, eq. 11).
+
+    Weights (M,), unit normals and directions (M, 3) of samples, opacity (N,) of rays. Weights are constants.
+    """
+    away = (normals * directions).sum(dim=-1).clamp(min=0).square()
+    return (weights.detach() * away).sum() / (opacity > 0).sum().clamp(min=1)
+
+
+def z_variance(weights: Tensor, samples: Samples, opacity: Tensor) -> Tensor:
+    """Mean over opaque rays of the weighted variance of depth along them (HiFA, arXiv 2305.18766); 0 if none is."""
+    share = weights / opacity.clamp(min=OPAQUE)[samples.ray]  # clamped only where it does not count
+    mean = accumulate((share * samples.t)[:, None], samples)[:, 0]
+    variance = accumulate((share * (samples.t - mean[samples.ray]).square())[:, None], samples)[:, 0]
+    opaque_rays = opacity > OPAQUE
+    return variance[opaque_rays].sum() / opaque_rays.sum().clamp(min=1)
+
+
+def normal_picture(weights: Tensor, normals: Tensor, samples: Samples, opacity: Tensor) -> Tensor:
+    """Each ray's normal (N, 3) as a colour, (n + 1) / 2 times its opacity, n the normalised weighted sum."""
+    mean = normalize(accumulate(weights[:, None] * normals, samples), dim=-1)
+    return (mean + 1) / 2 * opacity[:, None]
+
+
+def convexity(picture: Tensor) -> Tensor:
+    """How little normals turn as a convex body's do, from left to right and from below to above.
+
+    Of a picture (V, H, W, 3) of normals, taken down to 8 x 8 pixels p by bilinear look-ups, it is minus the mean of
+    z . (p_left x p_right) minus the mean of z . (p_lower x p_upper), z being the world's up. On unit vectors seen from
+    the side the first is the sine of the turn about the vertical: positive where the surface bulges. The public code
+    (SDI's, which JSD's takes over) measures it on the colours of `normal_picture`, and so does this, because the
+    published weights belong to that scale.
+    """
+    size = (CONVEXITY_SIZE, CONVEXITY_SIZE)
+    p = interpolate(picture.permute(0, 3, 1, 2), size, mode="bilinear", align_corners=False)
+    along = _z_of_cross(p[..., :-1], p[..., 1:])
+    upwards = _z_of_cross(p[..., 1:, :], p[..., :-1, :])
+    return -along.mean() - upwards.mean()
+
+
+def _z_of_cross(a: Tensor, b: Tensor) -> Tensor:
+    """The third component (V, H, W) of the cross products of vectors (V, 3, H, W)."""
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from jsdpipe.device import CHUNK
 from jsdpipe.recipes.scene import VoxelField
 from jsdpipe.scene.trilinear import gather, scatter
 from jsdpipe.scene.voxels import Volume
 
 # a sample that adds less than a quarter of an 8-bit grey level to its pixel does not train its albedo
 SEEN = 1e-3
-# samples worked on at once: on a CPU as many as its second-level cache holds
-CHUNK = {"cpu": 1 << 15, "cuda": 1 << 24}
 
 
 @dataclass(frozen=True)

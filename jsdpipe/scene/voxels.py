@@ -34,6 +34,14 @@ class Volume:
         """Albedo (N, 3) in [0, 1] at points (N, 3)."""
         return torch.sigmoid(self._at(self.albedo, points)).T
 
+    def tensors(self) -> dict[str, Tensor]:
+        """The parameters by name, for a file."""
+        return {"density": self.density, "albedo": self.albedo, "background": self.background}
+
+    @property
+    def device(self) -> torch.device:
+        return self.density.device
+
     def _at(self, lattice: Tensor, points: Tensor) -> Tensor:
         grid = (points / self.settings.bound)[None, :, None, None]
         return grid_sample(lattice[None], grid, align_corners=True, padding_mode="border")[0, :, :, 0, 0]

@@ -1,12 +1,12 @@
 import json
 import math
-from types import SimpleNamespace
 
 import dolls
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from toys import towards
 
 from jsdpipe.config import load_config
 from jsdpipe.generation import generate_one
@@ -15,7 +15,7 @@ from jsdpipe.generation.loop import Subject, optimise
 from jsdpipe.generation.stage import generate
 from jsdpipe.generation.viewpoints import draw, ring
 from jsdpipe.manifests import read_manifest
-from jsdpipe.prior import Prior, load_prior
+from jsdpipe.prior import load_prior
 from jsdpipe.prompts import Prompt, prompt_id
 from jsdpipe.recipes import load_recipe
 from jsdpipe.run import Run
@@ -75,46 +75,16 @@ class TestViewpoints:
         assert torch.allclose(directions.view(4, 9, 3)[:, 4], -expected / 1.25, atol=1e-6)
 
 
-class Towards(torch.nn.Module):
-    """A U-Net that knows all clean latents to be near one colour, whatever the text."""
-
-    def __init__(self, mean, alphas):
-        super().__init__()
-        self.config = SimpleNamespace(sample_size=4)
-        self.device, self.dtype = torch.device("cpu"), torch.float32
-        self.mean, self.alphas = torch.tensor(mean).view(1, 3, 1, 1), alphas
-
-    def forward(self, z, t, text):
-        a, variance = self.alphas[t.clamp(min=0)].view(-1, 1, 1, 1), 0.01
-        return SimpleNamespace(sample=(1 - a).sqrt() * (z - a.sqrt() * self.mean) / (a * variance + 1 - a))
-
-
-class Shrinking(torch.nn.Module):
-    """An autoencoder whose latents are the picture at a quarter of its size, in [-1, 1]."""
-
-    def __init__(self):
-        super().__init__()
-        self.config = SimpleNamespace(block_out_channels=(1, 1, 1), scaling_factor=1.0)
-        self.dtype = torch.float32
-
-    def encode(self, images):
-        return SimpleNamespace(latents=torch.nn.functional.avg_pool2d(images, 4))
-
-
 @pytest.mark.parametrize("name", ["jsd-miniature", "sds-miniature"])
 def test_renders_go_where_the_prior_is(prior, name):
-    alphas = prior.alphas_cumprod
-    toy = Prior(
-        unet=Towards([0.8, -0.8, -0.8], alphas), vae=Shrinking(), text_encoder=prior.text_encoder,
-        tokenizer=prior.tokenizer, alphas_cumprod=alphas, prediction_type="epsilon", name="toy", digest="",
-    )  # fmt: skip
+    toy = towards([0.8, -0.8, -0.8], prior)
     recipe = load_recipe(name, SMALL | {"steps": 120, "field": {"resolution": 8, "background_lr": 0.05}})
     (outcome,) = optimise([Subject("red", ("red", 0))], recipe, toy, nothing)
     assert outcome.reason is None
     # (mean + 1) / 2: 0.9, 0.1, 0.1
-    background = torch.sigmoid(outcome.volume.background)
+    background = torch.sigmoid(outcome.asset.background)
     assert background.tolist() == pytest.approx([0.9, 0.1, 0.1], abs=0.12)
-    albedo = outcome.volume.albedo_at(torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]]))
+    albedo = outcome.asset.albedo_at(torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]]))
     assert (albedo[:, 0] > 0.75).all()
     assert (albedo[:, 1:] < 0.25).all()
 
@@ -126,10 +96,10 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
     for subject, expected in zip(subjects, together, strict=True):
         (alone,) = optimise([subject], recipe, prior, nothing)
         # Adam's first steps are signs of gradients, which the last bits of a shared call can turn in a few voxels
-        close = torch.isclose(alone.volume.albedo, expected.volume.albedo, atol=1e-3)
+        close = torch.isclose(alone.asset.albedo, expected.asset.albedo, atol=1e-3)
         assert close.float().mean() > 0.98
         assert alone.history[0]["loss"] == pytest.approx(expected.history[0]["loss"], rel=1e-4)
-    assert not torch.equal(together[0].volume.albedo, together[1].volume.albedo)
+    assert not torch.equal(together[0].asset.albedo, together[1].asset.albedo)
 
 
 def test_several_views_a_step(prior):

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 
 from jsdpipe.errors import UserError
 from jsdpipe.recipes import FOLDER, load_recipe, merge
+from jsdpipe.recipes.hash_grid import (
+    AnalyticNormals,
+    HashGrid,
+    HashGridBackground,
+    HashGridField,
+    Material,
+    SphericalHarmonicsBackground,
+)
 from jsdpipe.recipes.objectives import JSD, SDS
+from jsdpipe.recipes.scene import Regularisers, VoxelField
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))
@@ -24,8 +33,57 @@ def test_the_facts_of_the_public_jsd_code():
     assert recipe.cameras.distance == (1.0, 1.5)
     assert recipe.cameras.fovy_deg == (40.0, 70.0)
     assert recipe.cameras.elevation_deg == (-10.0, 45.0)
+    assert recipe.cameras.size == ((0, 256), (2000, 512))
+    assert recipe.cameras.samples_per_ray == 512
     assert recipe.views.perp_neg
     assert recipe.steps == 10_000
+
+
+def test_the_scene_of_the_public_jsd_code():
+    recipe = load_recipe("jsd")
+    assert recipe.field == HashGridField(
+        kind="hash_grid",
+        bound=2.0,
+        encoding=HashGrid(levels=16, features=2, log2_table=19, base_resolution=16, growth=1.447269237440378),
+        hidden=64,
+        blob_scale=10.0,
+        blob_radius=0.5,
+        normals=AnalyticNormals(kind="analytic"),
+        material=Material(
+            albedo_only_steps=1000, lit_probability=0.3, textureless_probability=0.75, ambient=0.1, diffuse=0.9,
+            light_distance=(0.8, 1.5),
+        ),
+        background=SphericalHarmonicsBackground(kind="spherical_harmonics", lr=0.001),
+        occupancy_resolution=32,
+        occupancy_every=16,
+        lr=0.01,
+    )  # fmt: skip
+    assert recipe.regularisers == Regularisers(
+        orientation=0.1, sparsity=(0, 0.15, 0.0, 3000), opaque=0.1, convexity=(0, 1.0, 0.1, 4000), z_variance=1.0
+    )
+
+
+def test_complex_surroundings_differ_in_their_background_alone():
+    plain, surroundings = load_recipe("jsd"), load_recipe("jsd-surr")
+    background = surroundings.field.background
+    assert background == HashGridBackground(
+        kind="hash_grid",
+        encoding=HashGrid(levels=4, features=2, log2_table=19, base_resolution=4, growth=4.0),
+        lr=0.001,
+        random_colour_probability=0.5,
+    )
+    field = plain.field.model_copy(update={"background": background})
+    assert surroundings == plain.model_copy(update={"source": surroundings.source, "field": field})
+
+
+def test_the_miniature_stays_on_voxels():
+    for name in ("jsd-miniature", "sds-miniature"):
+        recipe = load_recipe(name)
+        assert recipe.field == VoxelField(
+            kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
+            density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
+        )  # fmt: skip
+        assert recipe.regularisers == Regularisers(sparsity=0.002, opaque=0.002, total_variation=0.01)
 
 
 def test_a_base_gives_what_a_recipe_does_not_state_and_another_kind_takes_nothing_over():
@@ -60,6 +118,13 @@ def test_an_override_reaches_below_a_mapping():
         ({"cameras": {"fovy_deg": [10, 180]}}, ["cameras.fovy_deg.1", "less than 180"]),
         ({"cameras": {"elevation_deg": [-91, 0]}}, ["cameras.elevation_deg.0", "-90"]),
         ({"field": {"bound": float("inf")}}, ["field.bound", "finite"]),
+        ({"field": {"encoding": {"levls": 3}}}, ["field.encoding.levls", "levels"]),
+        ({"field": {"background": {"kind": "sky"}}}, ["field.background", "solid", "hash_grid"]),
+        ({"field": {"material": {"light_distance": [2.0, 1.0]}}}, ["field.material.light_distance", "low, high"]),
+        ({"cameras": {"size": [[5, 256]]}}, ["cameras.size", "[5]"]),
+        ({"cameras": {"size": 4}}, ["cameras.size", "8"]),
+        ({"regularisers": {"opaque": [5, 1.0, 0.0, 5]}}, ["regularisers.opaque", "start_step"]),
+        ({"regularisers": {"total_variation": 0.1}}, ["regularisers.total_variation", "hash_grid"]),
         ({"objective": {"t_range": [0.5, 1.5]}}, ["objective.t_range", "1"]),
     ],
 )

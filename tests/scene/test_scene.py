@@ -12,9 +12,11 @@ from jsdpipe.cameras import look_at_origin, orbit, rays
 from jsdpipe.errors import UserError
 from jsdpipe.recipes import load_recipe
 from jsdpipe.recipes.scene import Regularisers
-from jsdpipe.scene import Voxels, load, opaque, regularise, render, save, sparsity, total_variation
-from jsdpipe.scene.rendering import CHUNK, SEEN, ball
+from jsdpipe.scene import load, regularise, save
+from jsdpipe.scene.regularisers import opaque, sparsity, total_variation
+from jsdpipe.scene.rendering import CHUNK, SEEN, Rendering, ball, render
 from jsdpipe.scene.trilinear import gather, scatter
+from jsdpipe.scene.voxels import Voxels
 
 SETTINGS = load_recipe("jsd-miniature").field.model_copy(
     update={"resolution": 9, "bound": 1.2, "density_scale": 5.0, "blob_scale": 2.0, "blob_radius": 0.5}
@@ -208,11 +210,19 @@ class TestRegularisers:
 
     def test_the_weighted_sum(self):
         ours, opacity = volume(), torch.rand(10)
-        assert regularise(Regularisers(), opacity, ours).item() == 0
+        rendering = Rendering(torch.rand(10, 3), opacity, torch.rand(10))
+        assert regularise(Regularisers(), 0, rendering, ours).item() == 0
         weights = Regularisers(sparsity=2.0, opaque=3.0, total_variation=4.0)
         expected = 2 * sparsity(opacity) + 3 * opaque(opacity)
         expected = expected + 4 * (total_variation(ours.density) + total_variation(ours.albedo))
-        assert regularise(weights, opacity, ours).item() == pytest.approx(expected.item())
+        assert regularise(weights, 0, rendering, ours).item() == pytest.approx(expected.item())
+
+    def test_a_weight_follows_its_schedule(self):
+        rendering = Rendering(torch.rand(10, 3), torch.zeros(10), torch.zeros(10))
+        weights = Regularisers(sparsity=(0, 0.15, 0.0, 3000))
+        found = [regularise(weights, step, rendering, volume()).item() for step in (0, 1000, 3000, 9999)]
+        # sparsity of nothing is 0.1
+        assert found == pytest.approx([0.015, 0.01, 0, 0])
 
 
 class TestFiles:

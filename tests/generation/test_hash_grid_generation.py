@@ -1,0 +1,126 @@
+"""The optimisation of hash-grid scenes; what all scenes share is in test_generation.py."""
+
+import dolls
+import pytest
+import torch
+from PIL import Image
+from toys import towards
+
+from jsdpipe.generation import generate_one
+from jsdpipe.generation.loop import Subject, optimise
+from jsdpipe.generation.painter import Painter
+from jsdpipe.generation.viewpoints import draw
+from jsdpipe.mesh.isosurface import extract
+from jsdpipe.prior import load_prior
+from jsdpipe.recipes import load_recipe
+from jsdpipe.scene import build, load
+from jsdpipe.scene.hash_rendering import SampledRendering
+from jsdpipe.seeding import generator
+
+SMALL = {
+    "steps": 3,
+    "field": {
+        "bound": 1.0,
+        "encoding": {"levels": 3, "log2_table": 8, "base_resolution": 4, "growth": 2.0},
+        "hidden": 8,
+        "material": {"albedo_only_steps": 1, "lit_probability": 1.0},
+        "occupancy_resolution": 8,
+    },
+    "cameras": {"size": [[0, 8], [2, 16]], "samples_per_ray": 16, "distance": [1.6, 2.0]},
+    "views": {"perp_neg": False},
+}
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory):
+    return load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior") / "doll", tiny_vae=True)))
+
+
+def nothing(steps=1, note=""):
+    pass
+
+
+def paint(key, step, size=8, recipe="jsd-surr", **override):
+    """One step's rendering of one asset."""
+    recipe = load_recipe(recipe, SMALL | override)
+    cameras = draw(recipe.cameras, 2, generator(*key, "cameras"))
+    (asset,) = build(recipe.field, [generator(*key, "field")]).volumes()
+    return Painter(key, recipe).paint(asset, cameras, size, step)
+
+
+def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
+    recipe = load_recipe("jsd-surr", SMALL | {"steps": 2})
+    subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
+    together = optimise(subjects, recipe, prior, nothing)
+    for subject, expected in zip(subjects, together, strict=True):
+        (alone,) = optimise([subject], recipe, prior, nothing)
+        assert alone.history[0]["opacity"] == expected.history[0]["opacity"]
+        assert alone.history[0]["loss"] == pytest.approx(expected.history[0]["loss"], rel=1e-4)
+        # Adam's first steps are signs of gradients, which the last bits of a shared call can turn
+        for name, tensor in alone.asset.tensors().items():
+            close = torch.isclose(tensor, expected.asset.tensors()[name], atol=1e-3)
+            assert close.float().mean() > 0.95, name
+    assert not torch.equal(together[0].asset.encoding.table, together[1].asset.encoding.table)
+
+
+def test_renders_go_where_the_prior_is(prior):
+    field = SMALL["field"] | {"lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20}}
+    recipe = load_recipe("jsd", SMALL | {"steps": 40, "field": field})
+    (outcome,) = optimise([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
+    assert outcome.reason is None
+    points = torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]])
+    for colours in (outcome.asset.albedo_at(points), outcome.asset.background(points / 0.3)):
+        assert colours[:, 0].min() > 0.75
+        assert colours[:, 1:].max() < 0.25
+
+
+def test_all_parameters_are_trained(prior):
+    recipe = load_recipe("jsd", SMALL)
+    (before,) = build(recipe.field, [generator("ball", "field")]).volumes()
+    (outcome,) = optimise([Subject("a ball", ("ball",))], recipe, prior, nothing)
+    for name, tensor in outcome.asset.tensors().items():
+        assert not torch.equal(tensor, before.tensors()[name]), name
+
+
+def test_the_size_follows_its_milestones(prior, monkeypatch):
+    sizes = []
+    encode = prior.encode
+    monkeypatch.setattr(prior, "encode", lambda images: sizes.append(images.shape[-1]) or encode(images))
+    optimise([Subject("a ball", ("ball", 0))], load_recipe("jsd", SMALL), prior, nothing)
+    assert sizes == [8, 8, 16]
+
+
+def test_files_preview_and_mesh(prior, tmp_path):
+    recipe = load_recipe("jsd", SMALL)
+    assert generate_one("a ball", recipe, prior, 0, tmp_path, preview_views=3) is None
+    assert Image.open(tmp_path / "preview.png").size == (48, 16)
+    mesh, _ = extract(load(tmp_path / "scene.safetensors"), 24, "auto")
+    assert mesh.is_watertight
+
+
+def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):
+    recipe = load_recipe("jsd", SMALL | {"objective": {"guidance_scale": 1e38}})
+    assert "not finite at step 0" in generate_one("a ball", recipe, prior, 0, tmp_path)
+
+
+def test_a_rendering_is_its_assets_own():
+    first, again, other = (paint((name, 0), step=2) for name in ("ball", "ball", "cube"))
+    assert isinstance(first, SampledRendering)
+    assert torch.equal(first.rgb, again.rgb)
+    assert not torch.equal(first.rgb, other.rgb)
+
+
+def test_normals_are_only_made_where_something_needs_them():
+    free = {"regularisers": {"orientation": 0.0, "convexity": 0.0}}
+    assert paint(("ball",), step=0, **free).normals is None
+    assert paint(("ball",), step=1, **free).normals is not None  # lit
+    assert paint(("ball",), step=0).normals is not None
+
+
+def test_random_colours_are_one_a_view():
+    sure = {"field": SMALL["field"] | {"background": {"random_colour_probability": 1.0}}}
+    rendering = paint(("ball",), step=0, **sure)
+    views = rendering.rgb.detach().view(2, 64, 3), rendering.opacity.view(2, 64)
+    colours = [rgb[opacity == 0].unique(dim=0) for rgb, opacity in zip(*views, strict=True)]
+    assert [len(found) for found in colours] == [1, 1]
+    assert not torch.equal(*colours)

@@ -1,0 +1,42 @@
+"""A prior that wants all pictures to be of one colour."""
+
+from types import SimpleNamespace
+
+import torch
+
+from jsdpipe.prior import Prior
+
+
+class Towards(torch.nn.Module):
+    """A U-Net that knows all clean latents to be near one colour, whatever the text."""
+
+    def __init__(self, mean, alphas):
+        super().__init__()
+        self.config = SimpleNamespace(sample_size=4)
+        self.device, self.dtype = torch.device("cpu"), torch.float32
+        self.mean, self.alphas = torch.tensor(mean).view(1, 3, 1, 1), alphas
+
+    def forward(self, z, t, text):
+        a, variance = self.alphas[t.clamp(min=0)].view(-1, 1, 1, 1), 0.01
+        return SimpleNamespace(sample=(1 - a).sqrt() * (z - a.sqrt() * self.mean) / (a * variance + 1 - a))
+
+
+class Shrinking(torch.nn.Module):
+    """An autoencoder whose latents are the picture at a quarter of its size, in [-1, 1]."""
+
+    def __init__(self):
+        super().__init__()
+        self.config = SimpleNamespace(block_out_channels=(1, 1, 1), scaling_factor=1.0)
+        self.dtype = torch.float32
+
+    def encode(self, images):
+        return SimpleNamespace(latents=torch.nn.functional.avg_pool2d(images, 4))
+
+
+def towards(mean, prior):
+    """A prior of latents (mean + 1) / 2 in colours, with the text encoder and schedule of another."""
+    return Prior(
+        unet=Towards(mean, prior.alphas_cumprod), vae=Shrinking(), text_encoder=prior.text_encoder,
+        tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas_cumprod, prediction_type="epsilon", name="toy",
+        digest="",
+    )  # fmt: skip
