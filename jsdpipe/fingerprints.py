@@ -28,7 +28,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "cameras.py", "checkpoints.py", "device.py", "schedules.py", "seeding.py",
         "generation", "objectives", "prior", "scene",
     ),
-    "mesh": ("mesh/coloured.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/stage.py", "scene"),
+    "mesh": ("mesh/coloured.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/stage.py", "schedules.py", "scene"),
     "render": ("cameras.py", "mesh"),
     "quality": _SCORES,
     "alignment": _SCORES,

@@ -19,7 +19,7 @@ from jsdpipe.seeding import generator
 
 SCALES = (2.0, 3.0, 5.0, 7.5)
 SEARCH = 48  # prompts a form, to find the best guidance scale
-SAMPLES = 192  # prompts a form, other ones, to measure it
+SAMPLES = 96  # prompts a form, other ones, to measure it
 SAMPLING_STEPS = 25
 
 
