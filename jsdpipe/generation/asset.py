@@ -9,7 +9,7 @@ from PIL import Image
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic, read_json, write_json
 from jsdpipe.fingerprints import fingerprint
-from jsdpipe.generation.loop import Outcome, Subject, optimise
+from jsdpipe.generation.loop import OPAQUE, Outcome, Subject, optimise
 from jsdpipe.generation.viewpoints import ring
 from jsdpipe.prior import Prior
 from jsdpipe.progress import Advance, progress
@@ -17,8 +17,6 @@ from jsdpipe.prompts import prompt_id
 from jsdpipe.recipes.models import Recipe
 from jsdpipe.scene import Asset, evaluate, save
 from jsdpipe.schedules import size_at
-
-OPAQUE = 0.5
 
 
 def generate_one(
@@ -92,7 +90,13 @@ def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str
     status = "ok" if reason is None else "failed"
     write_json(
         folder / "asset.json",
-        {"status": status, "reason": reason, "fingerprint": mark, "history": outcome.history},
+        {
+            "status": status,
+            "reason": reason,
+            "fingerprint": mark,
+            "history": outcome.history,
+            "troubles": outcome.troubles.counts,
+        },
     )
     return reason
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from jsdpipe import objectives
 from jsdpipe.generation.painter import Painter
+from jsdpipe.generation.troubles import NOT_FINITE, NOT_OPAQUE, Troubles
 from jsdpipe.generation.viewpoints import draw
 from jsdpipe.prior import Prior, ViewPrompts
 from jsdpipe.progress import Advance
@@ -18,6 +19,7 @@ from jsdpipe.schedules import size_at
 from jsdpipe.seeding import generator
 
 RECORDS = 50  # lines of an asset's history
+OPAQUE = 0.5  # the opacity of a ray that hits something
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,10 @@ class Subject:
 
 @dataclass
 class Outcome:
-    """An optimised asset, with numbers of its way there; `reason` says why it failed."""
+    """An optimised asset, with numbers and troubles of its way there; `reason` says why it failed."""
 
     asset: Asset
+    troubles: Troubles
     history: list[dict[str, float]] = field(default_factory=list)
     reason: str | None = None
 
@@ -40,7 +43,7 @@ class Outcome:
 def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance: Advance) -> list[Outcome]:
     """Optimise one scene a subject, as the recipe says; `advance` is called after every step.
 
-    An asset whose loss is not finite fails; the others go on.
+    An asset whose gradient is not finite stands still for that step; if its trouble persists, it fails. Others go on.
     """
     count, views = len(subjects), recipe.views_per_step
     camera_draws = [generator(*s.key, "cameras") for s in subjects]
@@ -52,7 +55,7 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
     negative = getattr(recipe.objective, "negative_prompt", None)
     prompts = ViewPrompts(prior, [s.text for s in subjects], recipe.views, negative)
     of_item = torch.arange(count).repeat_interleave(views)
-    outcomes = [Outcome(asset) for asset in fields.volumes()]
+    outcomes = [Outcome(asset, Troubles(recipe.steps)) for asset in fields.volumes()]
 
     for step in range(recipe.steps):
         size = size_at(recipe.cameras.size, step)
@@ -69,18 +72,30 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
         guide = prompts.look(of_item, *view)
         output = objective(z.detach(), guide, objectives.Clock(step, recipe.steps), item_draws)
-        terms = [
-            regularise(recipe.regularisers, step, rendering, asset, views)
-            for rendering, asset in zip(renderings, assets, strict=True)
-        ]
-        optimiser.zero_grad()
+        terms = torch.stack(
+            [
+                regularise(recipe.regularisers, step, rendering, asset, views)
+                for rendering, asset in zip(renderings, assets, strict=True)
+            ]
+        )
         on_images = _pull_back(output.gradient / views, z, leaf)
-        torch.autograd.backward([images, torch.stack(terms)], [on_images, torch.ones(count, device=prior.device)])
+        fine = _finite(on_images, count) & _finite(output.loss, count) & terms.isfinite()
+        optimiser.zero_grad()
+        if fine.all():
+            torch.autograd.backward([images, terms], [on_images, torch.ones_like(terms)])
+        else:  # what is in trouble stands still for this step
+            on_images = torch.where(fine.repeat_interleave(views)[:, None, None, None], on_images, 0.0)
+            torch.autograd.backward([images, terms], [on_images, fine.float()])
+            for parameter in fields.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
         optimiser.step()
 
         numbers = {"loss": output.loss, **output.diagnostics}
         numbers = {name: value.view(count, views).float().mean(dim=1) for name, value in numbers.items()}
         numbers["opacity"] = torch.stack([r.opacity.detach().mean() for r in renderings])
+        most = torch.stack([r.opacity.detach().max() for r in renderings])
+        _note_troubles(outcomes, step, fine.tolist(), most.tolist())
         _note(outcomes, step, recipe.steps, numbers)
         advance()
     final: Sequence[Asset] = fields.volumes()
@@ -96,12 +111,23 @@ def _pull_back(gradient: Tensor, z: Tensor, images: Tensor) -> Tensor:
     return on_images * peak
 
 
+def _finite(x: Tensor, assets: int) -> Tensor:
+    """Of each asset (A,), whether all its items' numbers x (B, ...) are finite."""
+    return x.isfinite().reshape(assets, -1).all(dim=1)
+
+
+def _note_troubles(outcomes: list[Outcome], step: int, fine: list[bool], most_opaque: list[float]) -> None:
+    """Count the troubles of a step, and end the assets whose trouble persists."""
+    for outcome, good, opacity in zip(outcomes, fine, most_opaque, strict=True):
+        reason = outcome.troubles.note(step, {NOT_FINITE: not good, NOT_OPAQUE: opacity < OPAQUE})
+        outcome.reason = outcome.reason or reason
+
+
 def _note(outcomes: list[Outcome], step: int, steps: int, numbers: dict[str, Tensor]) -> None:
-    """Mark the assets whose loss is not finite; now and then add to the histories."""
+    """Now and then add to the histories, of what is finite."""
     rows = {name: value.tolist() for name, value in numbers.items()}
     due = step % math.ceil(steps / RECORDS) == 0 or step + 1 == steps
     for asset, outcome in enumerate(outcomes):
-        if outcome.reason is None and not math.isfinite(rows["loss"][asset]):
-            outcome.reason = f"the loss was not finite at step {step}"
         if outcome.reason is None and due:
-            outcome.history.append({"step": step, **{name: row[asset] for name, row in rows.items()}})
+            numbers_now = {name: row[asset] for name, row in rows.items() if math.isfinite(row[asset])}
+            outcome.history.append({"step": step, **numbers_now})

@@ -127,7 +127,7 @@ class TestOne:
     def test_a_loss_that_is_not_finite_is_a_failure(self, prior, tmp_path):
         recipe = load_recipe("sds-miniature", SMALL | {"objective": {"guidance_scale": 1e38}})
         reason = generate_one("a ball", recipe, prior, 0, tmp_path)
-        assert "not finite at step 0" in reason
+        assert "not finite in 3 steps in a row, until step 2" in reason
         assert json.loads((tmp_path / "asset.json").read_text())["status"] == "failed"
         assert not (tmp_path / "scene.safetensors").exists()
 

@@ -1,0 +1,74 @@
+import dolls
+import pytest
+import torch
+
+from jsdpipe.generation import loop
+from jsdpipe.generation.loop import Subject, optimise
+from jsdpipe.generation.troubles import LIMITS, NOT_FINITE, NOT_OPAQUE, Troubles
+from jsdpipe.objectives import Output
+from jsdpipe.prior import load_prior
+from jsdpipe.recipes import load_recipe
+
+RECIPE = load_recipe(
+    "sds-miniature",
+    {"steps": 30, "field": {"resolution": 8}, "cameras": {"size": 16, "samples_per_ray": 8}},
+)
+
+
+def test_only_what_persists_ends_an_asset():
+    troubles = Troubles(steps=1000)
+    limit = LIMITS[NOT_FINITE]
+    for step in range(limit - 1):
+        assert troubles.note(step, {NOT_FINITE: True, NOT_OPAQUE: False}) is None
+    assert troubles.note(limit - 1, {NOT_FINITE: False, NOT_OPAQUE: False}) is None
+    for step in range(limit, 2 * limit - 1):
+        assert troubles.note(step, {NOT_FINITE: True, NOT_OPAQUE: False}) is None
+    reason = troubles.note(2 * limit - 1, {NOT_FINITE: True, NOT_OPAQUE: False})
+    assert reason == f"the gradient was not finite in {limit} steps in a row, until step {2 * limit - 1}"
+    assert troubles.counts == {NOT_FINITE: 2 * limit - 1, NOT_OPAQUE: 0}
+
+
+def test_a_short_run_that_never_went_well_fails_too():
+    troubles = Troubles(steps=2)
+    assert troubles.note(0, {NOT_FINITE: True}) is None
+    assert troubles.note(1, {NOT_FINITE: True})
+
+
+class Stumbling:
+    """An objective that pulls towards 0, but gives NaN to the second asset in the steps `bad`."""
+
+    def __init__(self, bad):
+        self.bad = bad
+
+    def __call__(self, z, guide, clock, generators):
+        gradient = z / z[0].numel()
+        if clock.step in self.bad:
+            gradient = gradient.clone()
+            gradient[1, 0, 0, 0] = float("nan")
+        return Output(gradient, gradient.square().sum((1, 2, 3)), {})
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory):
+    return load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior"))))
+
+
+def run(prior, monkeypatch, bad):
+    monkeypatch.setattr(loop.objectives, "build", lambda settings: Stumbling(bad))
+    return optimise([Subject("a", ("a", 0)), Subject("b", ("b", 0))], RECIPE, prior, lambda: None)
+
+
+def test_a_stumble_is_counted_and_costs_a_step(prior, monkeypatch):
+    first, second = run(prior, monkeypatch, bad={0, 5, 6})
+    assert first.reason is None and second.reason is None
+    assert (first.troubles.counts[NOT_FINITE], second.troubles.counts[NOT_FINITE]) == (0, 3)
+    assert all(tensor.isfinite().all() for tensor in second.asset.tensors().values())
+    (undisturbed, _) = run(prior, monkeypatch, bad=set())
+    assert torch.equal(first.asset.density, undisturbed.asset.density)
+
+
+def test_lasting_trouble_ends_its_own_asset_alone(prior, monkeypatch):
+    first, second = run(prior, monkeypatch, bad=set(range(8, 30)))
+    assert first.reason is None
+    assert second.reason == "the gradient was not finite in 10 steps in a row, until step 17"
+    assert second.history[-1]["step"] < 18 <= first.history[-1]["step"]
