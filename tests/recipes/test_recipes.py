@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jsdpipe.errors import UserError
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.recipes import FOLDER, load_recipe, merge
 from jsdpipe.recipes.hash_grid import (
     AnalyticNormals,
@@ -17,6 +18,7 @@ from jsdpipe.recipes.hash_grid import (
 )
 from jsdpipe.recipes.objectives import JSD, SDS
 from jsdpipe.recipes.scene import Regularisers, VoxelField
+from jsdpipe.schedules import value_at
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))
@@ -37,6 +39,36 @@ def test_the_facts_of_the_public_jsd_code():
     assert recipe.cameras.samples_per_ray == 512
     assert recipe.views.perp_neg
     assert recipe.steps == 10_000
+
+
+# of each method: guidance scale (effective), steps, and the range of t in the first and in the last step
+BASELINES = {
+    "sds": (101.0, 10_000, (0.02, 0.98), (0.02, 0.98)),
+    "sjc": (101.0, 10_000, (0.01, 0.97), (0.01, 0.97)),
+    "csd": (None, 10_000, (0.02, 0.98), (0.02, 0.5)),
+    "vsd": (7.5, 25_000, (0.02, 0.98), (0.02, 0.5)),
+    "ism": (7.5, 5_000, (0.02, 0.98), (0.02, 0.5)),
+    "sdi": (7.5, 10_000, (0.25, 0.98), (0.25, 0.98)),
+    "asd-adversarial": (7.5, 25_000, (0.02, 0.98), (0.02, 0.5)),
+    "asd-asynchronous": (7.5, 25_000, (0.5, 0.98), (0.02, 0.5)),
+    "nfsd": (7.5, 25_000, (0.02, 0.98), (0.02, 0.98)),
+}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_facts_of_the_baselines_in_the_scene_of_jsd(name):
+    scale, steps, first, last = BASELINES[name]
+    recipe, jsd = load_recipe(name), load_recipe("jsd")
+    assert getattr(recipe.objective, "guidance_scale", None) == scale
+    assert recipe.steps == steps
+    ends = [[value_at(end, step) for end in recipe.objective.t_range] for step in (0, steps)]
+    assert ends == [pytest.approx(first), pytest.approx(last)]
+    assert (recipe.field, recipe.cameras, recipe.regularisers) == (jsd.field, jsd.cameras, jsd.regularisers)
+
+
+def test_every_objective_has_a_recipe():
+    kinds = {load_recipe(name).objective.kind for name in (*BASELINES, "jsd")}
+    assert kinds == set(OBJECTIVES)
 
 
 def test_the_scene_of_the_public_jsd_code():
