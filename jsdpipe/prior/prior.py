@@ -63,12 +63,6 @@ class Prior:
         return latents.float() * self.vae.config.scaling_factor
 
     @torch.no_grad()
-    def decode(self, latents: Tensor) -> Tensor:
-        """Images (B, 3, H, W) in [0, 1] of scaled latents (B, C, h, w)."""
-        decoded = self.vae.decode((latents / self.vae.config.scaling_factor).to(self.vae.dtype)).sample
-        return (decoded.float() / 2 + 0.5).clamp(0, 1)
-
-    @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Tensor:
         """Text embeddings (N, L, D); warns of a text longer than the encoder reads, and cuts it."""
         for text in texts:

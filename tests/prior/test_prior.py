@@ -30,12 +30,6 @@ def test_latents_are_the_autoencoders_scaled(folder, prior):
     assert torch.allclose(prior.encode(WHOLE), expected, atol=1e-6)
 
 
-def test_decoding_undoes_the_scale(prior):
-    z = torch.randn(2, 4, dolls.LATENT, dolls.LATENT)
-    expected = (prior.vae.decode(z / 0.5).sample / 2 + 0.5).clamp(0, 1)
-    assert torch.allclose(prior.decode(z), expected)
-
-
 def test_images_of_another_size_are_resized_as_pillow_does(prior):
     images = torch.rand(1, 3, 48, 48)
     small = [

@@ -1,3 +1,6 @@
+LAID_OUT = ("scores", "diversity", "recognition", "paired", "failures")
+
+
 rule tables:
     input:
         manifests=manifests(*STAGES),
@@ -11,8 +14,9 @@ rule tables:
                 category="Tables",
                 labels={"of": name},
             )
-            for name in ("scores", "diversity", "recognition", "paired", "failures")
+            for name in LAID_OUT
         ],
+        [LAYOUT.tables / f"{name}.{kind}" for name in LAID_OUT for kind in ("md", "tex")],
     log:
         LAYOUT.log("tables"),
     benchmark:
