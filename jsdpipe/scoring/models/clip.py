@@ -22,7 +22,7 @@ class Clip:
     """An open_clip model from a local folder, float32, on the GPU if there is one."""
 
     def __init__(self, folder: Path) -> None:
-        clip_files.files(folder)
+        clip_files.files(folder, clip_files.MODEL)
         self.folder = folder
         self.device = device()
         try:
