@@ -153,7 +153,7 @@ def _cloud(axes: Axes, target: Target, points: Tensor, size: float) -> None:
         density.sqrt().numpy(), cmap="Greys", vmin=0, vmax=1.6 * float(density.max()) ** 0.5, origin="lower",
         extent=(-REACH, REACH, -REACH, REACH), interpolation="bilinear",
     )  # fmt: skip
-    axes.scatter(*points.T.numpy(), s=size, color=POINTS, alpha=0.75, linewidths=0)
+    axes.scatter(points[:, 0].numpy(), points[:, 1].numpy(), s=size, color=POINTS, alpha=0.75, linewidths=0)
     axes.set(xlim=(-VIEW, VIEW), ylim=(-VIEW, VIEW), xticks=[], yticks=[])
     axes.grid(False)
 

@@ -143,7 +143,7 @@ def _most_modes(table: pd.DataFrame) -> str:
 def _largest(table: pd.DataFrame) -> str:
     """The largest gradient that each divergence met."""
     largest = table.groupby("followed")["largest_gradient"].max()
-    return f"The largest of a run: {_list(f'{label} {largest[name]:.3g}' for name, label in DIVERGENCES.items())}."
+    return f"The largest of a run: {_list(f'{label} {_short(largest[name])}' for name, label in DIVERGENCES.items())}."
 
 
 def _ahead(table: pd.DataFrame) -> str:
@@ -197,7 +197,7 @@ def _table_a(table: pd.DataFrame) -> Table:
                         ),
                         Cell(f"{end['on_modes']:.0%}"),
                         *(Cell(text, best=text == best[of]) for of, text in zip(DIVERGENCES, measured, strict=True)),
-                        Cell(f"{largest[(*keys, name)]:.3g}"),
+                        Cell(_short(largest[(*keys, name)])),
                     )
                 )
     header = (
@@ -240,6 +240,11 @@ def _table_b(table: pd.DataFrame) -> Table:
     )
     header = ("Target, guidance", "Objective", "Modes ↑", "On modes", "Divergence ↓")
     return Table("objectives", caption, header, 2, tuple(rows))
+
+
+def _short(value: float) -> str:
+    """Three digits, or all before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _list(items: Iterable[str]) -> str:
