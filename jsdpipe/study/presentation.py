@@ -99,8 +99,8 @@ def _part_b(table: pd.DataFrame, settings: Study) -> Section:
         f"All start from the same {settings.particles} points around the middle (deviation {START:g}) and take "
         f"{settings.steps} steps of Adam at rate {LEARNING_RATE:g}, with the same draws. Guidance “exact” is scale 1, "
         f"at which the guided prediction is the target's own (SDI and JSD then invert at {MINUS}1; CSD is guidance "
-        "alone, and has no scale; NFSD pushes away from the negative prompt all the same); “published” are the scales of "
-        "the papers and their code. What the start scores, and as many independent points of the target, is shown "
+        "alone, and has no scale; NFSD pushes away from the negative prompt all the same); “published” are the scales "
+        "of the papers and their code. What the start scores, and as many independent points of the target, is shown "
         "beside them. Each is one run of one seed: small differences are chance.",
         "JSD here is the objective that the paper's public code computes, not the exact gradient of the part above.",
     )
