@@ -29,6 +29,7 @@ STAGES: dict[Stage, tuple[str, str]] = {
 SUMMARIES = {
     "tables": ("jsdpipe.report.tables:write", "Write a run's tables."),
     "figures": ("jsdpipe.report.figures:write", "Draw a run's figures."),
+    "study": ("jsdpipe.study.stage:write", "Compare divergences and objectives where all is known exactly."),
     "report": ("jsdpipe.report.html:write", "Write a run's report."),
 }
 

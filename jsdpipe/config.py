@@ -141,6 +141,13 @@ class Report(Strict):
     turntable_views: Annotated[int, Field(ge=4)] = 24
 
 
+class Study(Strict):
+    """The exact study in two dimensions (`jsdpipe.study`)."""
+
+    steps: Annotated[int, Field(ge=1)] = 100
+    particles: Annotated[int, Field(ge=1)] = 64
+
+
 Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity", "report"]
 
 
@@ -161,6 +168,7 @@ class RunConfig(Strict):
     diversity: Diversity
     resources: dict[Stage, Resources] = Field(default_factory=dict)
     report: Report
+    study: Study = Study()
 
     def need(self, stage: Stage) -> Resources:
         """What one job of a stage asks of the machine."""

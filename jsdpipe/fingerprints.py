@@ -34,6 +34,10 @@ CODE: dict[str, tuple[str, ...]] = {
     "alignment": _SCORES,
     "diversity": _SCORES,
     "report": ("seeding.py", "report"),
+    "study": (
+        "checkpoints.py", "schedules.py", "seeding.py", "objectives", "recipes/objectives.py", "report/markup.py",
+        "report/style.py", "study",
+    ),
 }  # fmt: skip
 
 

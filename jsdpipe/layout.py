@@ -91,6 +91,10 @@ class Layout:
         return self.folder / "figures"
 
     @property
+    def study(self) -> Path:
+        return self.folder / "study"
+
+    @property
     def report(self) -> Path:
         return self.folder / "report"
 

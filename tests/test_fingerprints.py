@@ -12,6 +12,7 @@ ROOT = Path(jsdpipe.__file__).parent
 ENTRIES = {
     "generate": "generation.stage", "mesh": "mesh.stage", "render": "mesh.stage", "quality": "scoring.quality",
     "alignment": "scoring.alignment", "diversity": "scoring.diversity", "report": "report.html",
+    "study": "study.stage",
 }  # fmt: skip
 # what reads, checks, names, carries or tells, but has no part in any number or picture
 NEUTRAL = {

@@ -33,6 +33,7 @@ def config(folder: Path, prompts: str = "a red mushroom\n") -> dict[str, Any]:
         "quality": {"reward": "miniature-clip"},
         "alignment": {"captioner": "miniature", "judge": "attributes"},
         "diversity": {"classifier": "miniature-clip", "features": "miniature-clip"},
+        "study": {"steps": 2, "particles": 6},
         "report": {"title": "Tiny", "bootstrap": 100, "turntable_views": 4},
     }
 

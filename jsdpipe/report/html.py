@@ -1,7 +1,8 @@
 """The report stage: `results/<run>/report/`, pages that open from disk without a network.
 
 `index.html` holds what a reader looks at first; its numbers link to `assets.html` (every asset's numbers), and those to
-a page a prompt with pictures, meshes and details. Only `timing.html` differs between runs of the same inputs.
+a page a prompt with pictures, meshes and details; `study.html` stands apart from the assets. Only
+`timing.html` differs between runs of the same inputs.
 """
 
 import json
@@ -19,6 +20,7 @@ from jsdpipe.layout import STAGES
 from jsdpipe.report import metrics, style
 from jsdpipe.report.images import front
 from jsdpipe.report.presentation import asset_link, label
+from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
 from jsdpipe.report.timing import duration, timings
 from jsdpipe.run import Run
@@ -27,15 +29,16 @@ FILES = ("mesh.glb", "turntable.webp", "preview.png")
 
 
 def write(run: Run) -> None:
-    """Write the report of a run whose tables and figures are made, in place of an older one."""
-    for folder in (run.layout.tables, run.layout.figures):
+    """Write the report of a run whose tables, figures and study are made, in place of an older one."""
+    parts = (run.layout.tables, run.layout.figures, run.layout.study)
+    for folder in parts:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; write it with `jsdpipe {folder.name} --run {run.folder}`")
-    tables = build(run)
+    tables, study = build(run), read_study(run)
     assets = _assets(run, tables)
     environment = _environment(run, tables)
     with atomic_folder(run.layout.report) as folder:
-        for source in (run.layout.run_json, *run.layout.tables.iterdir(), *run.layout.figures.iterdir()):
+        for source in (run.layout.run_json, *(file for part in parts for file in part.iterdir())):
             _place(source, folder / source.relative_to(run.folder))
         for asset in assets:
             _place_asset(run, asset, folder)
@@ -50,9 +53,10 @@ def write(run: Run) -> None:
         for asset in assets:
             of_prompt.setdefault((asset["set"], asset["prompt_id"]), []).append(asset)
         sheets = sorted(path.name for path in run.layout.figures.glob("contact-*.png"))
-        index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run)}
+        index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run), "study": study}
         page("index.html.j2", "index.html", of_prompt=of_prompt, **index)
         page("assets.html.j2", "assets.html", of_prompt=of_prompt)
+        page("study.html.j2", "study.html", sections=study)
         page("timing.html.j2", "timing.html", timings=timings(run), duration=duration)
         for part, prompts in run.prompts.items():
             for number, prompt in enumerate(prompts):

@@ -79,7 +79,23 @@ def make_run(
             write_manifest(run, stage, shard, records, PROVENANCE)
         of_prompts = [_prompt(shard.method, shard.set, prompt, shard.seeds, numbers) for prompt in shard.prompts]
         write_manifest(run, "diversity", shard, of_prompts, PROVENANCE)
+    _study(run.layout.study)
     return run
+
+
+def _study(folder: Path) -> None:
+    """Both sections of a study, with a figure or two and a table of one row each."""
+    cell = {"text": "<1>", "aside": "", "best": True, "link": "", "colour": ""}
+    sections = []
+    for name, count in (("divergences", 2), ("objectives", 1)):
+        table = {"name": name, "caption": "A <table>.", "header": ["h"], "labels": 1, "rows": [[cell]]}
+        files = [f"{name}-{number}.png" for number in range(count)]
+        figures = [{"file": file, "title": "T", "caption": f"What <{name}> shows."} for file in files]
+        sections.append({"name": name, "heading": name, "text": ["A & B."], "figures": figures, "table": table})
+        for file in (*files, *(f"{name}.{kind}" for kind in ("csv", "md", "tex"))):
+            (folder / file).parent.mkdir(exist_ok=True)
+            (folder / file).write_bytes(b"")
+    write_json(folder / "study.json", sections)
 
 
 def _asset(

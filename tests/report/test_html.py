@@ -71,7 +71,7 @@ def pages(run) -> dict[Path, Page]:
 def test_pages(run, pages):
     names = {path.relative_to(run.layout.report).as_posix() for path in pages}
     prompts = {f"prompts/{name}/{prompt.id}.html" for name, of in run.prompts.items() for prompt in of}
-    assert names == {"index.html", "assets.html", "timing.html", *prompts}
+    assert names == {"index.html", "assets.html", "study.html", "timing.html", *prompts}
 
 
 def test_every_link_leads_to_a_file_and_an_anchor_of_the_folder(run, pages):

@@ -53,7 +53,7 @@ def test_lint(folder):
 def test_the_default_configuration(folder):
     plan = jobs(snakemake(folder, "-n", "--quiet", "rules", "--workflow-profile", ROOT / "workflow/profiles/default"))
     assert plan["generate"] >= 6
-    assert plan.keys() == {*STAGES, "tables", "figures", "report", "all", "total"}
+    assert plan.keys() == {*STAGES, "tables", "figures", "study", "report", "all", "total"}
 
 
 # of each experiment, its shards; T3Bench: 300 prompts x 6 seeds x 2 methods, 12 assets (two prompts) a shard

@@ -3,6 +3,7 @@ rule report:
         manifests=manifests(*STAGES),
         tables=rules.tables.output,
         figures=rules.figures.output,
+        study=rules.study.output,
     output:
         LAYOUT.report / "index.html",
     log:

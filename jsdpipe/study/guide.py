@@ -1,0 +1,74 @@
+"""A guide whose denoiser is exact, in place of the network: latents are particles (B, 2, 1, 1)."""
+
+import torch
+from torch import Tensor, nn
+
+from jsdpipe.objectives.base import Generators
+from jsdpipe.study.mixtures import Mixture
+from jsdpipe.study.targets import NEGATIVE, UNCONDITIONAL
+
+WIDTH = 64  # of the adapter's hidden layers
+
+
+class Correction(nn.Module):
+    """A small network c(z_t, a) (B, 2), zero at the start; with it, e_text + c is what VSD's adapter predicts."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        super().__init__()
+        first, second, last = nn.Linear(4, WIDTH), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, 2)
+        for layer in (first, second):
+            bound = layer.in_features**-0.5  # as torch draws, but from a generator
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)
+        self.layers = nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
+
+    def forward(self, x: Tensor, a: Tensor) -> Tensor:
+        """Of points (B, 2) noised to cumulative alphas (B,)."""
+        out: Tensor = self.layers(torch.cat([x, a.sqrt()[:, None], (1 - a).sqrt()[:, None]], 1))
+        return out
+
+
+class ExactGuide:
+    """`Guide` by exact noise predictions: of the mixture `target` as the text, of two fixed ones as null and negative.
+
+    The schedule is Stable Diffusion's: 1000 betas, linear in their root. All particles share one adapter, so that it
+    learns the density of the whole cloud; there is no camera to tell it.
+    """
+
+    timesteps = 1000
+
+    def __init__(self, target: Mixture) -> None:
+        self.target = target
+        betas = torch.linspace(0.00085**0.5, 0.012**0.5, self.timesteps, dtype=torch.float64).square()
+        self._alphas = torch.cat([(1 - betas).cumprod(0), torch.ones(1, dtype=torch.float64)])
+
+    def alpha(self, t: Tensor) -> Tensor:
+        return self._alphas[t.clamp(min=-1)].float()  # the last is that of negative timesteps
+
+    def __call__(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
+        null, direction = self.parts(z, t)
+        return null + scale * direction
+
+    def parts(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        null = self.null(z, t)
+        return null, self.text(z, t) - null
+
+    def text(self, z: Tensor, t: Tensor) -> Tensor:
+        return self._noise(self.target, z, t)
+
+    def null(self, z: Tensor, t: Tensor) -> Tensor:
+        return self._noise(UNCONDITIONAL, z, t)
+
+    def against(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return *self.parts(z, t), self._noise(NEGATIVE, z, t)
+
+    def adapter(self, generators: Generators) -> Correction:
+        return Correction(generators[0])
+
+    def adapted(self, adapter: Correction, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
+        return self.text(z, t) + adapter(z.flatten(1), self.alpha(t)).view_as(z)
+
+    def _noise(self, mixture: Mixture, z: Tensor, t: Tensor) -> Tensor:
+        return mixture.noise(z.flatten(1).double(), self._alphas[t.clamp(min=-1)]).view_as(z).to(z.dtype)
