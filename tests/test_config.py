@@ -65,9 +65,9 @@ def refused(jsdpipe, tmp_path):
         ("prior/dtype", "int8", "prior.dtype: input should be 'float32', 'float16' or 'bfloat16', found \"int8\""),
         ("methods", {}, "methods: dictionary should have at least 1 item"),
         ("methods", None, "methods: input should be an object"),
-        ("methods/a b", {"recipe": "jsd"}, "methods.a b: it names files; take at most 64 of letters, digits"),
-        ("methods/..", {"recipe": "jsd"}, "methods...: it names files"),
-        ("methods/x\ny", {"recipe": "jsd"}, r"methods.'x\ny': it names files"),
+        ("methods/a b", {"recipe": "jsdlr"}, "methods.a b: it names files; take at most 64 of letters, digits"),
+        ("methods/..", {"recipe": "jsdlr"}, "methods...: it names files"),
+        ("methods/x\ny", {"recipe": "jsdlr"}, r"methods.'x\ny': it names files"),
         ("run", "../elsewhere", "run: it names files"),
         ("run", "r" * 65, "run: it names files"),
         (
@@ -91,7 +91,7 @@ def refused(jsdpipe, tmp_path):
         ("methods/jsd/recipe", "", "methods.jsd.recipe: string should have at least 1 character"),
         (
             "methods/JSD",
-            {"recipe": "jsd"},
+            {"recipe": "jsdlr"},
             "methods: 'jsd' and 'JSD' differ only in case, and name folders; rename one",
         ),
         ("sets/Single", {"file": "x"}, "sets: 'single' and 'Single' differ only in case, and name folders; rename one"),

@@ -12,11 +12,11 @@ FOLDER = Path(__file__).parent
 
 
 def load_recipe(name_or_path: str, override: Mapping[str, Any] | None = None) -> Recipe:
-    """The recipe of a name in this folder (`jsd`) or of a file's path (`./mine.yaml`), with `override` merged in.
+    """The recipe of a name in this folder (`jsdlr`) or of a file's path (`./mine.yaml`), with `override` merged in.
 
-    A file may name another recipe as its `base` (a name, or a path relative to the file) and state only what differs.
-    Mappings merge key by key, except where their `kind` differs: then the later one stands alone. `UserError` names
-    the file, the key and the mend.
+    A file may name others as its `base` (a name or a path relative to the file, or a list of them, each over the one
+    before) and state only what differs. Mappings merge key by key, except where their `kind` differs: then the later
+    one stands alone. `UserError` names the file, the key and the mend.
     """
     path = _find(name_or_path, Path())
     data = _read(path, ())
@@ -52,10 +52,12 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     data = read_yaml(path)
     if path.resolve() in seen:
         raise UserError(f"{path}: base: leads back to this file; take it out")
-    base = data.pop("base", None)
-    if base is None:
-        return data
-    if not isinstance(base, str):
-        raise UserError(f"{path}: base: must be a recipe's name or path")
-    with at(f"{path}: base"):
-        return merge(_read(_find(base, path.parent), (*seen, path.resolve())), data)
+    bases = data.pop("base", [])
+    bases = [bases] if isinstance(bases, str) else bases
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise UserError(f"{path}: base: must be a recipe's name or path, or a list of them")
+    merged: dict[str, Any] = {}
+    for base in bases:
+        with at(f"{path}: base"):
+            merged = merge(merged, _read(_find(base, path.parent), (*seen, path.resolve())))
+    return merge(merged, data)

@@ -44,7 +44,7 @@ def nothing(steps=1, note=""):
 
 
 class TestViewpoints:
-    SETTINGS = load_recipe("jsd").cameras
+    SETTINGS = load_recipe("jsdlr").cameras
 
     def test_draws_stay_in_their_ranges(self):
         views = draw(self.SETTINGS, 4000, torch.Generator().manual_seed(0))

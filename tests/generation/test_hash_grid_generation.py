@@ -40,7 +40,7 @@ def nothing(steps=1, note=""):
     pass
 
 
-def paint(key, step, size=8, recipe="jsd-surr", **override):
+def paint(key, step, size=8, recipe="jsdlr-surr", **override):
     """One step's rendering of one asset."""
     recipe = load_recipe(recipe, SMALL | override)
     cameras = draw(recipe.cameras, 2, generator(*key, "cameras"))
@@ -49,7 +49,7 @@ def paint(key, step, size=8, recipe="jsd-surr", **override):
 
 
 def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
-    recipe = load_recipe("jsd-surr", SMALL | {"steps": 2})
+    recipe = load_recipe("jsdlr-surr", SMALL | {"steps": 2})
     subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
     together = optimise(subjects, recipe, prior, nothing)
     for subject, expected in zip(subjects, together, strict=True):
@@ -65,7 +65,7 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
 
 def test_renders_go_where_the_prior_is(prior):
     field = SMALL["field"] | {"lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20}}
-    recipe = load_recipe("jsd", SMALL | {"steps": 40, "field": field})
+    recipe = load_recipe("jsdlr", SMALL | {"steps": 40, "field": field})
     (outcome,) = optimise([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
     assert outcome.reason is None
     points = torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]])
@@ -75,7 +75,7 @@ def test_renders_go_where_the_prior_is(prior):
 
 
 def test_all_parameters_are_trained(prior):
-    recipe = load_recipe("jsd", SMALL)
+    recipe = load_recipe("jsdlr", SMALL)
     (before,) = build(recipe.field, [generator("ball", "field")]).volumes()
     (outcome,) = optimise([Subject("a ball", ("ball",))], recipe, prior, nothing)
     for name, tensor in outcome.asset.tensors().items():
@@ -86,12 +86,12 @@ def test_the_size_follows_its_milestones(prior, monkeypatch):
     sizes = []
     encode = prior.encode
     monkeypatch.setattr(prior, "encode", lambda images: sizes.append(images.shape[-1]) or encode(images))
-    optimise([Subject("a ball", ("ball", 0))], load_recipe("jsd", SMALL), prior, nothing)
+    optimise([Subject("a ball", ("ball", 0))], load_recipe("jsdlr", SMALL), prior, nothing)
     assert sizes == [8, 8, 16]
 
 
 def test_files_preview_and_mesh(prior, tmp_path):
-    recipe = load_recipe("jsd", SMALL)
+    recipe = load_recipe("jsdlr", SMALL)
     assert generate_one("a ball", recipe, prior, 0, tmp_path, preview_views=3) is None
     assert Image.open(tmp_path / "preview.png").size == (48, 16)
     mesh, _ = extract(load(tmp_path / "scene.safetensors"), 24, "auto")
@@ -99,7 +99,7 @@ def test_files_preview_and_mesh(prior, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):
-    recipe = load_recipe("jsd", SMALL | {"objective": {"guidance_scale": 1e38}})
+    recipe = load_recipe("jsdlr", SMALL | {"objective": {"guidance_scale": 1e38}})
     assert "not finite in 3 steps in a row, until step 2" in generate_one("a ball", recipe, prior, 0, tmp_path)
 
 

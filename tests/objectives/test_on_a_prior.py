@@ -10,7 +10,7 @@ from jsdpipe.objectives import Clock
 from jsdpipe.prior import ViewPrompts, load_prior
 from jsdpipe.recipes import load_recipe
 
-VIEWS = load_recipe("jsd").views  # with Perp-Neg
+VIEWS = load_recipe("jsdlr").views  # with Perp-Neg
 
 
 @pytest.fixture(scope="module", params=["float32", "float16", "bfloat16"])

@@ -11,7 +11,7 @@ from jsdpipe.prior import ViewPrompts, load_prior
 from jsdpipe.prior.views import DIRECTIONS, direction, perp_neg
 from jsdpipe.recipes import load_recipe
 
-VIEWS = load_recipe("jsd").views
+VIEWS = load_recipe("jsdlr").views
 PLAIN = VIEWS.model_copy(update={"perp_neg": False})
 
 

@@ -9,7 +9,7 @@ from jsdpipe.cameras import look_at_origin, orbit
 from jsdpipe.prior import ViewPrompts, load_prior
 from jsdpipe.recipes import load_recipe
 
-VIEWS = load_recipe("jsd").views.model_copy(update={"perp_neg": False})
+VIEWS = load_recipe("jsdlr").views.model_copy(update={"perp_neg": False})
 OF_ITEM = torch.tensor([0, 0, 1])
 T = torch.tensor([20, 500, 990])
 SEEN = torch.tensor([True, False, True])

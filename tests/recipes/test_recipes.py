@@ -27,7 +27,7 @@ def test_every_recipe_of_the_package_is_valid(name):
 
 
 def test_the_facts_of_the_public_jsd_code():
-    recipe = load_recipe("jsd")
+    recipe = load_recipe("jsdlr")
     assert recipe.objective == JSD(
         kind="jsd", guidance_scale=13.5, inversion_scale=-13.5, inversion_steps=10, inversion_eta=0.3, k=1.0,
         t_range=(0.25, 0.98),
@@ -58,7 +58,7 @@ BASELINES = {
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_facts_of_the_baselines_in_the_scene_of_jsd(name):
     scale, steps, first, last = BASELINES[name]
-    recipe, jsd = load_recipe(name), load_recipe("jsd")
+    recipe, jsd = load_recipe(name), load_recipe("jsdlr")
     assert getattr(recipe.objective, "guidance_scale", None) == scale
     assert recipe.steps == steps
     ends = [[value_at(end, step) for end in recipe.objective.t_range] for step in (0, steps)]
@@ -67,12 +67,12 @@ def test_the_facts_of_the_baselines_in_the_scene_of_jsd(name):
 
 
 def test_every_objective_has_a_recipe():
-    kinds = {load_recipe(name).objective.kind for name in (*BASELINES, "jsd")}
+    kinds = {load_recipe(name).objective.kind for name in (*BASELINES, "jsdlr")}
     assert kinds == set(OBJECTIVES)
 
 
 def test_the_scene_of_the_public_jsd_code():
-    recipe = load_recipe("jsd")
+    recipe = load_recipe("jsdlr")
     assert recipe.field == HashGridField(
         kind="hash_grid",
         bound=2.0,
@@ -96,7 +96,7 @@ def test_the_scene_of_the_public_jsd_code():
 
 
 def test_complex_surroundings_differ_in_their_background_alone():
-    plain, surroundings = load_recipe("jsd"), load_recipe("jsd-surr")
+    plain, surroundings = load_recipe("jsdlr"), load_recipe("jsdlr-surr")
     background = surroundings.field.background
     assert background == HashGridBackground(
         kind="hash_grid",
@@ -108,18 +108,46 @@ def test_complex_surroundings_differ_in_their_background_alone():
     assert surroundings == plain.model_copy(update={"source": surroundings.source, "field": field})
 
 
-def test_the_miniature_stays_on_voxels():
-    for name in ("jsd-miniature", "sds-miniature"):
-        recipe = load_recipe(name)
-        assert recipe.field == VoxelField(
-            kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
-            density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
-        )  # fmt: skip
-        assert recipe.regularisers == Regularisers(sparsity=0.002, opaque=0.002, total_variation=0.01)
+def test_the_methods_of_the_miniature_differ_in_their_objective_alone():
+    jsd = load_recipe("jsd-miniature")
+    assert jsd.field == VoxelField(
+        kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
+        density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
+    )  # fmt: skip
+    assert jsd.regularisers == Regularisers(sparsity=0.002, opaque=0.002, total_variation=0.01)
+    for name in BASELINES:
+        recipe = load_recipe(f"{name}-miniature")
+        assert recipe.model_copy(update={"objective": jsd.objective, "source": jsd.source}) == jsd
+
+
+@pytest.mark.parametrize("name", [*BASELINES, "jsdlr"])
+def test_the_schedules_of_the_miniature_are_those_of_the_paper_by_shares_of_the_run(name):
+    paper, small = load_recipe(name), load_recipe(f"{name.replace('jsdlr', 'jsd')}-miniature")
+    assert small.objective.kind == paper.objective.kind
+    for share in (0.0, 0.1, 0.18, 0.4, 0.6, 1.0):
+        for key in ("t_range", "interval"):
+            values = [
+                [
+                    value_at(end, round(share * r.steps))
+                    for end in (ends if isinstance(ends, tuple) and len(ends) == 2 else [ends])
+                ]
+                for r in (paper, small)
+                if (ends := getattr(r.objective, key, None)) is not None
+            ]
+            assert not values or values[1] == pytest.approx(values[0])
+
+
+def test_bases_are_merged_one_over_the_other(tmp_path):
+    (tmp_path / "one.yaml").write_text("base: sds\nsteps: 3\nviews_per_step: 2\n")
+    (tmp_path / "two.yaml").write_text("steps: 4\n")
+    (tmp_path / "mine.yaml").write_text("base: [./one.yaml, ./two.yaml]\nobjective: {guidance_scale: 5}\n")
+    recipe = load_recipe(str(tmp_path / "mine.yaml"))
+    assert (recipe.steps, recipe.views_per_step, recipe.objective.guidance_scale) == (4, 2, 5.0)
+    assert recipe.objective.t_range == (0.02, 0.98)
 
 
 def test_a_base_gives_what_a_recipe_does_not_state_and_another_kind_takes_nothing_over():
-    jsd, sds = load_recipe("jsd"), load_recipe("sds")
+    jsd, sds = load_recipe("jsdlr"), load_recipe("sds")
     assert sds.objective == SDS(kind="sds", guidance_scale=101.0, t_range=(0.02, 0.98))
     assert (sds.field, sds.cameras, sds.steps) == (jsd.field, jsd.cameras, jsd.steps)
     miniature = load_recipe("jsd-miniature")
@@ -128,7 +156,7 @@ def test_a_base_gives_what_a_recipe_does_not_state_and_another_kind_takes_nothin
 
 
 def test_an_override_reaches_below_a_mapping():
-    recipe = load_recipe("jsd", {"objective": {"k": 0.0}, "cameras": {"distance": [2, 3]}})
+    recipe = load_recipe("jsdlr", {"objective": {"k": 0.0}, "cameras": {"distance": [2, 3]}})
     assert recipe.objective.k == 0
     assert recipe.objective.inversion_steps == 10
     assert recipe.cameras.distance == (2, 3)
@@ -162,10 +190,10 @@ def test_an_override_reaches_below_a_mapping():
 )
 def test_a_mistake_is_one_line_with_file_and_key(override, words):
     with pytest.raises(UserError) as error:
-        load_recipe("jsd", override)
+        load_recipe("jsdlr", override)
     message = str(error.value)
     assert "\n" not in message
-    for word in ["jsd.yaml", *words]:
+    for word in ["jsdlr.yaml", *words]:
         assert word in message
 
 
@@ -176,11 +204,12 @@ def test_a_mistake_is_one_line_with_file_and_key(override, words):
         ("", ["mapping"]),
         ("- 1", ["mapping"]),
         ("a: [", ["YAML"]),
-        ("base: [jsd]", ["base"]),
+        ("base: {a: b}", ["base", "list"]),
+        ("base: [sds, 3]", ["base", "list"]),
         ("base: ./mine.yaml", ["base", "back"]),
-        ("base: jdd", ["mine.yaml: base: no recipe \"jdd\"; did you mean 'jsd'?"]),
+        ("base: jsdrl", ["mine.yaml: base: no recipe \"jsdrl\"; did you mean 'jsdlr'?"]),
         ("source: x\nobjective: {guidance_scale: 1}", ["mine.yaml: objective.kind: missing; add it"]),
-        ("base: jsd\nsteps: 1\nsteps: 2", ["steps", "twice"]),
+        ("base: jsdlr\nsteps: 1\nsteps: 2", ["steps", "twice"]),
         ("steps: 1", ["mine.yaml", "missing"]),
     ],
 )
@@ -196,7 +225,7 @@ def test_a_faulty_file_is_one_line(tmp_path, text, words):
 
 
 def test_a_base_is_found_beside_the_file(tmp_path):
-    (tmp_path / "theirs.yaml").write_text("base: jsd\nsteps: 7\n")
+    (tmp_path / "theirs.yaml").write_text("base: jsdlr\nsteps: 7\n")
     (tmp_path / "mine.yaml").write_text("base: ./theirs.yaml\nviews_per_step: 2\n")
     recipe = load_recipe(str(tmp_path / "mine.yaml"))
     assert (recipe.steps, recipe.views_per_step) == (7, 2)
@@ -222,5 +251,7 @@ def test_merge_keeps_what_is_stated_later_and_leaves_its_arguments_alone(base, o
 
 
 def test_recipes_do_without_torch():
-    code = "import sys; from jsdpipe.recipes import load_recipe; load_recipe('jsd'); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from jsdpipe.recipes import load_recipe; load_recipe('jsdlr'); assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ from jsdpipe.recipes import load_recipe
 from jsdpipe.recipes.hash_grid import HashGrid, SolidBackground
 from jsdpipe.scene.hash_field import HashField
 
-SETTINGS = load_recipe("jsd").field.model_copy(
+SETTINGS = load_recipe("jsdlr").field.model_copy(
     update={
         "bound": 1.2,
         "encoding": HashGrid(levels=3, features=2, log2_table=9, base_resolution=4, growth=2.0),

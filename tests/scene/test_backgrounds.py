@@ -13,7 +13,7 @@ from jsdpipe.scene.spherical_harmonics import spherical_harmonics
 HASHED = HashGridBackground(
     kind="hash_grid", lr=0.1, encoding=HashGrid(levels=2, features=2, log2_table=6, base_resolution=4, growth=4.0)
 )
-SETTINGS = [SolidBackground(kind="solid", lr=0.1), load_recipe("jsd").field.background, HASHED]
+SETTINGS = [SolidBackground(kind="solid", lr=0.1), load_recipe("jsdlr").field.background, HASHED]
 
 
 def directions(count=50):

@@ -6,7 +6,7 @@ import torch
 from jsdpipe.recipes import load_recipe
 from jsdpipe.scene.material import draw_look, shade
 
-PUBLIC = load_recipe("jsd").field.material
+PUBLIC = load_recipe("jsdlr").field.material
 CAMERAS = torch.tensor([[0.0, 0.0, 2.0]])
 
 

@@ -32,7 +32,8 @@ def folder(tmp_path):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "prompts").unlink()
     (tmp_path / "prompts").mkdir()
-    (tmp_path / "prompts" / "miniature").symlink_to(ROOT / "prompts" / "miniature")
+    for name in ("miniature", "diversity.txt"):
+        (tmp_path / "prompts" / name).symlink_to(ROOT / "prompts" / name)
     if T3BENCH.is_dir():
         (tmp_path / "prompts" / "t3bench").symlink_to(T3BENCH)
     else:
@@ -56,8 +57,9 @@ def test_the_default_configuration(folder):
     assert plan.keys() == {*STAGES, "tables", "figures", "study", "report", "all", "total"}
 
 
-# of each experiment, its shards; T3Bench: 300 prompts x 6 seeds x 2 methods, 12 assets (two prompts) a shard
-EXPERIMENTS = {"t3bench": 300}
+# of each experiment, its shards; T3Bench: 300 prompts x 6 seeds x 2 methods, 12 assets (two prompts) a shard; diversity:
+# 10 methods x 2 prompts; all: 10 methods x 3 sets; tuning: 9 methods x 3 scales
+EXPERIMENTS = {"t3bench": 300, "diversity": 20, "miniature-all": 30, "miniature-tuning": 27}
 
 
 def test_every_experiment_on_a_cluster(folder):
