@@ -57,8 +57,8 @@ def test_the_default_configuration(folder):
     assert plan.keys() == {*STAGES, "tables", "figures", "study", "report", "all", "total"}
 
 
-# of each experiment, its shards; T3Bench: 300 prompts x 6 seeds x 2 methods, 12 assets (two prompts) a shard; diversity:
-# 10 methods x 2 prompts; all: 10 methods x 3 sets; tuning: 9 methods x 3 scales
+# of each experiment, its shards. T3Bench: 2 methods, and 300 prompts x 6 seeds by 12; diversity: 10 methods, 2 prompts;
+# all: 10 methods, 3 sets; tuning: 9 methods, 3 scales
 EXPERIMENTS = {"t3bench": 300, "diversity": 20, "miniature-all": 30, "miniature-tuning": 27}
 
 
