@@ -1,12 +1,17 @@
 """`jsdpipe generate PROMPT`: one asset without a run."""
 
 import json
+import math
 from pathlib import Path
 
 import dolls
 import pytest
 import tiny
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
+from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from jsdpipe import by_hand
 from jsdpipe.config import Mesh
@@ -155,3 +160,49 @@ def test_a_long_prompt_is_data(jsdpipe, prior, tmp_path):
         prompt = "a gnome with " + "a red hat and " * 10 + end
         assert jsdpipe("generate", prompt, "--recipe", recipe, "--prior", prior, "--out", tmp_path / end)[0] == 0
     assert contents(tmp_path / "beard")["scene.safetensors"] != contents(tmp_path / "spear")["scene.safetensors"]
+
+
+@pytest.fixture(scope="module")
+def stable_diffusion(tmp_path_factory):
+    return dolls.stable_diffusion(tmp_path_factory.mktemp("sd") / "stable-diffusion-2-1-base")
+
+
+def test_the_dolls_architecture_is_stable_diffusions(stable_diffusion):
+    """At the model's own widths it has the model's numbers of parameters, as published with it."""
+
+    def config(part, **widths):
+        return json.loads((stable_diffusion / part / "config.json").read_text()) | widths
+
+    wide = {"norm_num_groups": 32}
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(
+            config("unet", block_out_channels=[320, 640, 1280, 1280], cross_attention_dim=1024, **wide)
+        )
+        vae = AutoencoderKL.from_config(config("vae", block_out_channels=[128, 256, 512, 512], **wide))
+        text = config("text_encoder", vocab_size=49408, hidden_size=1024, intermediate_size=4096)
+        text_encoder = CLIPTextModel(CLIPTextConfig(**text))
+    counts = [sum(p.numel() for p in model.parameters()) for model in (unet, vae, text_encoder)]
+    assert counts == [865_910_724, 83_653_863, 340_387_840]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "seeds"), [("jsdlr", (0, 1)), ("jsdlr-surr", (0, 0))])
+def test_a_recipe_of_the_papers_scale_on_stable_diffusions_architecture(
+    jsdpipe, stable_diffusion, tmp_path, name, seeds
+):
+    """Of the recipes only the length and the sizes are changed: 10 steps, images of 16 pixels, 64 samples a ray."""
+    recipe = {"base": name, "steps": 10, "cameras": {"size": 16, "samples_per_ray": 64}}
+    path = tiny.write(tmp_path / "short.yaml", recipe)
+    outs = [tmp_path / "one", tmp_path / "other"]
+    for seed, out in zip(seeds, outs, strict=True):
+        command = ("generate", "A pair of polka-dotted sneakers", "--recipe", path, "--prior", stable_diffusion)
+        status, said, err = jsdpipe(*command, "--seed", seed, "--out", out)
+        assert (status, said.splitlines()) == (0, [str(out / name) for name in FILES]), err
+        asset = json.loads((out / "asset.json").read_text())
+        assert [row["step"] for row in asset["history"]] == list(range(10))
+        assert all(math.isfinite(value) for row in asset["history"] for value in row.values())
+        assert set(asset["troubles"].values()) == {0}
+        assert len({row["loss"] for row in asset["history"]}) == 10
+        assert all(tensor.isfinite().all() for tensor in load_file(out / "scene.safetensors").values())
+    one, other = (contents(out) for out in outs)
+    assert {file for file in FILES if one[file] != other[file]} == (set() if seeds == (0, 0) else set(FILES))
