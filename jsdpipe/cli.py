@@ -19,7 +19,7 @@ from jsdpipe.scoring import models
 from jsdpipe.validation import at
 
 STAGES: dict[Stage, tuple[str, str]] = {
-    "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets."),
+    "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets, or make one of a PROMPT by hand."),
     "mesh": ("jsdpipe.mesh.stage:extract", "Extract the surfaces of a shard's assets."),
     "render": ("jsdpipe.mesh.stage:render", "Render a shard's meshes by the protocols' cameras."),
     "quality": ("jsdpipe.scoring.quality:score", "Score the quality of a shard's assets."),
@@ -44,7 +44,9 @@ app.add_typer(prompts, name="prompts")
 app.add_typer(miniature, name="miniature")
 
 Config = Annotated[str, typer.Argument(help="a YAML file, or - for JSON on standard input", metavar="CONFIG")]
-Folder = Annotated[Path, typer.Option("--run", help="the run's folder", metavar="FOLDER")]
+RUN = typer.Option("--run", help="the run's folder", metavar="FOLDER")
+Folder = Annotated[Path, RUN]
+SHARD = typer.Option(help="e.g. jsd/single/000", metavar="METHOD/SET/INDEX")
 
 
 @app.command()
@@ -78,27 +80,29 @@ def _standard_input() -> Any:
         raise UserError(f"standard input: not JSON ({error}); give one JSON object") from None
 
 
-def _place(place: str) -> Callable[..., None]:
+def _place(place: str) -> Callable[..., Any]:
     module, function = place.split(":")
-    found: Callable[..., None] = getattr(importlib.import_module(module), function)
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return found
 
 
-def _add_stage(name: Stage, place: str, about: str) -> None:
+def _add_stage(name: Stage, about: str) -> None:
     @app.command(name, help=about)
-    def stage(
-        folder: Folder, shard: Annotated[str, typer.Option(help="e.g. jsd/single/000", metavar="METHOD/SET/INDEX")]
-    ) -> None:
-        run = Run.load(folder)
-        of_run = run.shard(shard)
-        need = run.config.need(name)
-        if not need.gpu:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count
-        import torch
+    def stage(folder: Folder, shard: Annotated[str, SHARD]) -> None:
+        _run_stage(name, folder, shard)
 
-        # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
-        torch.set_num_threads(need.threads)
-        _place(place)(run, of_run)
+
+def _run_stage(name: Stage, folder: Path, shard: str) -> None:
+    run = Run.load(folder)
+    of_run = run.shard(shard)
+    need = run.config.need(name)
+    if not need.gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count
+    import torch
+
+    # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
+    torch.set_num_threads(need.threads)
+    _place(STAGES[name][0])(run, of_run)
 
 
 def _add_summary(name: str, place: str, about: str) -> None:
@@ -107,8 +111,46 @@ def _add_summary(name: str, place: str, about: str) -> None:
         _place(place)(Run.load(folder))
 
 
-for _stage, _what in STAGES.items():
-    _add_stage(_stage, *_what)
+@app.command(help=STAGES["generate"][1])
+def generate(
+    prompt: Annotated[str | None, typer.Argument(help="what to make by hand")] = None,
+    recipe: Annotated[str | None, typer.Option(help="a name or a YAML file; without: jsd-miniature")] = None,
+    prior: Annotated[
+        str | None, typer.Option(help="a folder in diffusers' format, or a hub id; without: miniature")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="of a hub id: a branch, tag or commit")] = None,
+    dtype: Annotated[str | None, typer.Option(help="of the prior's weights; without: float32")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="without: 0")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="without: results/by-hand/<prompt>/<recipe>/seed<N>", metavar="FOLDER")
+    ] = None,
+    folder: Annotated[Path | None, RUN] = None,
+    shard: Annotated[str | None, SHARD] = None,
+) -> None:
+    options = {
+        "recipe": recipe, "prior": prior, "revision": revision, "dtype": dtype, "seed": seed, "out": out,
+        "run": folder, "shard": shard,
+    }  # fmt: skip
+    given = {name: value for name, value in options.items() if value is not None}
+    if prompt is not None and not {"run", "shard"} & given.keys():
+        made = _place("jsdpipe.by_hand:make")(prompt, **given)
+        for path in made.written:
+            typer.echo(path)
+        if not made.written:
+            typer.echo(f"{made.folder}: nothing to be done, it was made from the same inputs")
+        if made.reason is not None:
+            typer.echo(f"{made.folder}: failed: {made.reason}", err=True)
+            raise typer.Exit(1)
+    elif prompt is None and folder is not None and shard is not None and len(given) == 2:
+        _run_stage("generate", folder, shard)
+    else:
+        found = ", ".join(["PROMPT"] * (prompt is not None) + [f"--{name}" for name in given]) or "nothing"
+        raise UserError(f"generate: {found} given; give either a PROMPT and its options, or --run and --shard alone")
+
+
+for _stage, (_, _about) in STAGES.items():
+    if _stage != "generate":
+        _add_stage(_stage, _about)
 for _summary, _what in SUMMARIES.items():
     _add_summary(_summary, *_what)
 

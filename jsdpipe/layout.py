@@ -46,6 +46,11 @@ def _chunks(prompts: Sequence[Prompt], size: int) -> Iterator[tuple[Prompt, ...]
     return (tuple(prompts[start : start + size]) for start in range(0, len(prompts), size))
 
 
+def by_hand(prompt_id: str, recipe: str, seed: int) -> Path:
+    """The folder of an asset that was made by hand, outside of any run, with the recipe of this name or path."""
+    return Path("results/by-hand") / prompt_id / Path(recipe).stem / f"seed{seed}"
+
+
 @dataclass(frozen=True)
 class Layout:
     """The paths of a run below its folder; a `shard` is given as such or by its name."""

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jsdpipe.errors import UserError
+from jsdpipe.validation import at
 
 SLUG_LENGTH = 40
+# Unicode's categories of what no prompt has
+UNFIT = {"Cc": "control character", "Zl": "control character", "Zp": "control character", "Cs": "broken character"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,17 @@ def prompt_id(text: str) -> str:
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_text)[:SLUG_LENGTH].strip("-") or "prompt"
     return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def to_prompt(text: str) -> Prompt:
+    """The prompt that a line is, without the space around it; `UserError` if it is empty or not one line of text."""
+    text = text.strip()
+    if not text:
+        raise UserError("empty prompt; write one or remove it")
+    for character in text:
+        if character != "\t" and (unfit := UNFIT.get(unicodedata.category(character))):
+            raise UserError(f"{unfit} U+{ord(character):04X} in the prompt; remove it")
+    return Prompt(prompt_id(text), text)
 
 
 def read_prompts(path: Path, limit: int | None = None) -> tuple[Prompt, ...]:
@@ -46,17 +60,11 @@ def read_prompts(path: Path, limit: int | None = None) -> tuple[Prompt, ...]:
     lines = text.removesuffix("\n").split("\n") if text.strip() else []
     if not lines:
         raise UserError(f"{path}: holds no prompt; write one prompt a line into it")
-    line_of: dict[str, int] = {}
+    prompts: dict[Prompt, int] = {}
     for number, line in enumerate(lines, start=1):
-        prompt = line.strip()
-        if not prompt:
-            raise UserError(f"{path}: line {number}: empty prompt; remove the line")
-        for character in prompt:
-            if unicodedata.category(character) in ("Cc", "Zl", "Zp") and character != "\t":
-                raise UserError(
-                    f"{path}: line {number}: control character U+{ord(character):04X} in the prompt; remove it"
-                )
-        if prompt in line_of:
-            raise UserError(f"{path}: line {number}: same prompt as line {line_of[prompt]}; remove one")
-        line_of[prompt] = number
-    return tuple(Prompt(prompt_id(prompt), prompt) for prompt in list(line_of)[:limit])
+        with at(f"{path}: line {number}"):
+            prompt = to_prompt(line)
+            if prompt in prompts:
+                raise UserError(f"same prompt as line {prompts[prompt]}; remove one")
+        prompts[prompt] = number
+    return tuple(prompts)[:limit]

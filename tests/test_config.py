@@ -147,7 +147,7 @@ def test_a_wrong_key(refused, tmp_path, key, value, said):
 @pytest.mark.parametrize(
     ("prompts", "said"),
     [
-        ("a red ball\n\na blue cube\n", "line 2: empty prompt; remove the line"),
+        ("a red ball\n\na blue cube\n", "line 2: empty prompt; write one or remove it"),
         ("a red ball\na red ball\n", "line 2: same prompt as line 1; remove one"),
         ("a red ball\n\x1b[31m\n", "line 2: control character U+001B in the prompt; remove it"),
     ],

@@ -4,7 +4,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsdpipe.layout import Layout, Shard, shards
+from jsdpipe.layout import Layout, Shard, by_hand, shards
 from jsdpipe.prompts import Prompt, prompt_id
 
 names = st.lists(st.sampled_from(["jsd", "sds", "vsd", "x.1"]), min_size=1, unique=True)
@@ -32,6 +32,11 @@ def test_every_asset_is_in_exactly_one_shard_with_all_seeds_of_its_prompt(method
     assert all(shard.seeds == tuple(seeds) and shard.prompts for shard in found)
     assert all(len(shard.prompts) == 1 or len(shard.prompts) * len(seeds) <= shard_assets for shard in found)
     assert len({shard.name for shard in found}) == len(found)
+
+
+def test_an_asset_made_by_hand_is_outside_of_any_run():
+    assert by_hand("a-1", "jsdlr", 3) == Path("results/by-hand/a-1/jsdlr/seed3")
+    assert by_hand("a-1", "../mine/short.yaml", 0) == Path("results/by-hand/a-1/short/seed0")
 
 
 def test_paths_by_hand():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jsdpipe.errors import UserError
-from jsdpipe.prompts import prompt_id, read_prompts
+from jsdpipe.prompts import Prompt, prompt_id, read_prompts, to_prompt
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1)
 # one line without control characters, as a file may hold it
@@ -46,6 +46,25 @@ def test_prompts_are_read_as_they_were_written(tmp_path_factory, prompts, newlin
     path = tmp_path_factory.mktemp("prompts") / "prompts.txt"
     path.write_bytes((newline.join(prompts) + (newline if final else "")).encode())
     assert [prompt.text for prompt in read_prompts(path)] == [prompt.strip() for prompt in prompts]
+
+
+def test_a_line_is_a_prompt_without_the_space_around_it():
+    assert to_prompt("  a\tred ball\n") == Prompt(prompt_id("a\tred ball"), "a\tred ball")
+    assert to_prompt("x" * 100_000).text == "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (" \t\n", "empty prompt; write one or remove it"),
+        ("a\nb", "control character U+000A in the prompt; remove it"),
+        ("a\udc80", "broken character U+DC80 in the prompt; remove it"),  # a byte that is no UTF-8, on the command line
+    ],
+)
+def test_a_line_that_is_no_prompt(line, said):
+    with pytest.raises(UserError) as error:
+        to_prompt(line)
+    assert str(error.value) == said
 
 
 def test_a_limit_takes_the_first_prompts(tmp_path):

@@ -22,11 +22,13 @@ from jsdpipe.schedules import size_at
 def generate_one(
     prompt: str, recipe: Recipe, prior: Prior, seed: int, folder: Path, preview_views: int = 8
 ) -> str | None:
-    """Generate one asset into `folder`, by hand; returns why it failed, or None."""
+    """Generate one asset into `folder`, by hand, unless it is there; returns why it failed, or None."""
     subject = Subject(prompt, (0, "by hand", prompt_id(prompt), seed))
     mark = batch_fingerprint([subject], recipe, prior, preview_views)
-    with progress(f"generate {prompt[:40]}", recipe.steps) as advance:
-        return generate_batch([subject], [folder], recipe, prior, preview_views, mark, advance)[0]
+    if not done(folder, mark):
+        with progress(f"generate {prompt[:40]}", recipe.steps) as advance:
+            generate_batch([subject], [folder], recipe, prior, preview_views, mark, advance)
+    return failure(folder)
 
 
 def generate_batch(
@@ -37,12 +39,10 @@ def generate_batch(
     preview_views: int,
     mark: str,
     advance: Advance,
-) -> list[str | None]:
-    """Generate assets side by side, write each into its folder with the fingerprint `mark`; returns their failures."""
-    outcomes = optimise(subjects, recipe, prior, advance)
-    return [
-        _write(folder, outcome, recipe, preview_views, mark) for folder, outcome in zip(folders, outcomes, strict=True)
-    ]
+) -> None:
+    """Generate assets side by side, and write each into its folder with the fingerprint `mark`."""
+    for folder, outcome in zip(folders, optimise(subjects, recipe, prior, advance), strict=True):
+        _write(folder, outcome, recipe, preview_views, mark)
 
 
 def batch_fingerprint(batch: Sequence[Subject], recipe: Recipe, prior: Prior, preview_views: int) -> str:
@@ -74,7 +74,7 @@ def failure(folder: Path) -> str | None:
     return read_json(folder / "asset.json")["reason"]
 
 
-def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str) -> str | None:
+def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str) -> None:
     """Write an asset's files, asset.json last; a failed asset has no scene."""
     reason = outcome.reason
     for name in ("asset.json", "scene.safetensors", "preview.png"):
@@ -98,7 +98,6 @@ def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str
             "troubles": outcome.troubles.counts,
         },
     )
-    return reason
 
 
 def preview(asset: Asset, recipe: Recipe, views: int) -> tuple[np.ndarray, float]:

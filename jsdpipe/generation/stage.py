@@ -11,6 +11,7 @@ from jsdpipe.prior import load_prior
 from jsdpipe.progress import progress
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
+from jsdpipe.validation import at
 
 
 def generate(run: Run, shard: Shard) -> None:
@@ -20,7 +21,8 @@ def generate(run: Run, shard: Shard) -> None:
     gives the bytes of an uninterrupted one.
     """
     config, recipe = run.config, run.recipes[shard.method]
-    prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device())
+    with at("prior.model"):
+        prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device())
 
     assets = list(shard.assets())
     subjects = [Subject(prompt.text, (config.seed, shard.method, prompt.id, seed)) for prompt, seed in assets]

@@ -40,14 +40,17 @@ def extract(run: Run, shard: Shard) -> None:
     with progress(f"mesh {shard.name}", len(assets)) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
-            reason, numbers = _extract(folder, before["reason"], run.config.mesh)
+            reason, numbers = extract_one(folder, before["reason"], run.config.mesh)
             records.append(asset_record(prompt, seed, reason, **numbers))
             advance()
     write_manifest(run, "mesh", shard, records, provenance())
 
 
-def _extract(folder: Path, failed: str | None, config: Mesh) -> tuple[str | None, dict[str, Any]]:
-    """Why an asset has no mesh, or its numbers."""
+def extract_one(folder: Path, failed: str | None, config: Mesh) -> tuple[str | None, dict[str, Any]]:
+    """Write `mesh.glb` and `mesh.json` of the asset in a folder, unless they are there; `failed` says why it has none.
+
+    Returns why there is no mesh, or None, and the mesh's numbers.
+    """
     source, target, report = (folder / name for name in ("scene.safetensors", "mesh.glb", "mesh.json"))
     if failed:
         target.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from jsdpipe import prior_files
 from jsdpipe.errors import UserError
 from jsdpipe.files import sha256
 from jsdpipe.prior.prior import Prior
-from jsdpipe.validation import at
 
 VAES = ("AutoencoderKL", "AutoencoderTiny")
 PREDICTION_TYPES = ("epsilon", "v_prediction")
@@ -68,16 +67,15 @@ def load_prior(
 
 
 def _folder(model: str, revision: str | None) -> Path:
-    with at("prior.model"):
-        if folder := prior_files.local_folder(model):
-            return folder
+    if folder := prior_files.local_folder(model):
+        return folder
     from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(model, revision=revision, allow_patterns=prior_files.NAMES))
     except Exception as error:
         raise UserError(
-            f"prior.model: {model!r} is no folder, and the hub did not give it ({_line(error)}); "
+            f"{model!r} is no folder, and the hub did not give it ({_line(error)}); "
             "name a local folder in diffusers' format, a hub id, or `miniature`"
         ) from None
 

@@ -1,6 +1,5 @@
 """A latent diffusion model as the rest of the package sees it."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -64,18 +63,28 @@ class Prior:
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Tensor:
-        """Text embeddings (N, L, D); warns of a text longer than the encoder reads, and cuts it."""
-        for text in texts:
-            length = len(self.tokenizer(text, verbose=False).input_ids)
-            if length > self.text_length:
-                warnings.warn(
-                    f"prompt of {length} tokens is cut to the {self.text_length} that {self.name} reads: {text[:60]!r}",
-                    stacklevel=3,
-                )
-        tokens = self.tokenizer(
-            list(texts), padding="max_length", max_length=self.text_length, truncation=True, return_tensors="pt"
-        )
-        return self.text_encoder(tokens.input_ids.to(self.device)).last_hidden_state.float()
+        """Text embeddings (N, L, D), L the same for all: as many windows of the encoder's length as the longest takes.
+
+        A text longer than that is encoded window by window and the U-Net attends to all of them, as in many public
+        tools; cut, it would lose the view at its end. Shorter texts are repeated up to L, which softmax attention does
+        not notice, so that each gives what it gives alone, without masks.
+        """
+        windows = [self._windows(text) for text in texts]
+        tokens = torch.tensor([window for of_text in windows for window in of_text], device=self.device)
+        encoded = self.text_encoder(tokens).last_hidden_state.float().split([len(of_text) for of_text in windows])
+        most = max(len(of_text) for of_text in windows)
+        return torch.stack([of_text.flatten(0, 1).repeat(most // len(of_text), 1) for of_text in encoded])
+
+    def _windows(self, text: str) -> list[list[int]]:
+        """A text's tokens in windows, each begun, ended and padded; 1, 2, 4, ... of them, the last ones maybe empty.
+
+        Powers of two, so that every number of windows divides the largest one of a batch.
+        """
+        begin, *tokens, end = self.tokenizer(text, verbose=False).input_ids
+        room = self.text_length - 2
+        windows = 1 << (max(len(tokens) - 1, 0) // room).bit_length()
+        parts = [tokens[start : start + room] for start in range(0, windows * room, room)]
+        return [[begin, *part, end, *[self.tokenizer.pad_token_id] * (room - len(part))] for part in parts]
 
     @torch.no_grad()
     def predict_noise(self, latents: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 import json
 import math
+import shutil
 
 import dolls
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 from toys import towards
 
 from jsdpipe.config import load_config
+from jsdpipe.errors import UserError
 from jsdpipe.generation import generate_one
 from jsdpipe.generation.asset import batch_fingerprint
 from jsdpipe.generation.loop import Subject, optimise
@@ -229,6 +231,13 @@ class TestStage:
         run, shard = self.run(tmp_path / "run", folder, steps=2)
         generate(run, shard)
         assert not any(self.contents(run)[path] == before[path] for path in before if path.name == "asset.json")
+
+    def test_a_prior_that_cannot_be_loaded_is_named_by_its_key(self, folder, tmp_path):
+        gone = shutil.copytree(folder, tmp_path / "gone")
+        run, shard = self.run(tmp_path / "run", gone)
+        (gone / "unet/config.json").write_text("{")
+        with pytest.raises(UserError, match=rf"^prior\.model: {gone}/unet/config\.json: cannot be read"):
+            generate(run, shard)
 
     def test_failures_are_recorded_and_the_others_stay(self, folder, tmp_path):
         run, shard = self.run(tmp_path / "run", folder, objective={"guidance_scale": 1e38})

@@ -102,10 +102,33 @@ def test_the_negative_prompt_takes_the_null_texts_place(prior):
     assert torch.allclose(found, prior.predict_noise(z, t, prior.embed(["ugly"])), atol=1e-5)
 
 
-def test_perp_neg_guidance_is_one_call_and_the_formula(prior):
+# 29 letters, so that the front's suffix needs a second window and the side's does not; 84 letters
+LONG = "a brown fox, " * 2 + "a big mouse"
+LONGER = "a brown fox and a lazy dog, " * 4
+
+
+@pytest.mark.parametrize("views", [PLAIN, VIEWS], ids=["plain", "Perp-Neg"])
+@pytest.mark.parametrize("prompt", [LONG, LONGER])
+def test_the_view_of_a_long_prompt_counts(prior, views, prompt):
+    """A view's noise in a batch with a short prompt is its noise alone, and front, side and back differ."""
+    z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
+    mixed, alone = ViewPrompts(prior, ["a ball", prompt], views), ViewPrompts(prior, [prompt], views)
+    azimuth, level, distance = radians(0, 0, 90, 180), torch.zeros(4), torch.ones(4)
+    found = mixed.look(torch.tensor([0, 1, 1, 1]), azimuth, level, distance)(z.expand(4, -1, -1, -1), t.expand(4), 7.5)
+    for i in range(1, 4):
+        look = (azimuth[i : i + 1], level[:1], distance[:1])
+        assert torch.allclose(found[i], alone.look(torch.tensor([0]), *look)(z, t, 7.5)[0], atol=1e-3)
+    short = ViewPrompts(prior, ["a ball"], views).look(torch.tensor([0]), azimuth[:1], level[:1], distance[:1])
+    assert torch.allclose(found[0], short(z, t, 7.5)[0], atol=1e-3)
+    for one, other in ((1, 2), (2, 3), (1, 3)):
+        assert not torch.allclose(found[one], found[other], atol=2e-2)
+
+
+@pytest.mark.parametrize("prompt", ["a ball", LONG, LONGER])
+def test_perp_neg_guidance_is_one_call_and_the_formula(prior, prompt):
     degrees = [(10, 0), (-100, 5), (40, 80)]
     azimuth, elevation = (radians(*column) for column in zip(*degrees, strict=True))
-    guide = ViewPrompts(prior, ["a ball"], VIEWS).look(
+    guide = ViewPrompts(prior, [prompt], VIEWS).look(
         torch.zeros(3, dtype=torch.long), azimuth, elevation, torch.ones(3)
     )
     z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
@@ -113,7 +136,8 @@ def test_perp_neg_guidance_is_one_call_and_the_formula(prior):
     found = guide(z, t, -13.5).numpy()
     handle.remove()
     assert batches == [12]
-    embedded = {name: prior.embed([f"a ball, {name} view"]).double().numpy() for name in DIRECTIONS}
+    rows = prior.embed([f"{prompt}, {name} view" for name in DIRECTIONS]).double().numpy()
+    embedded = {name: rows[i : i + 1] for i, name in enumerate(DIRECTIONS)}
     for i, view in enumerate(degrees):
 
         def predict(embedding, i=i):

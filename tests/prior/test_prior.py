@@ -63,11 +63,41 @@ def test_embeddings_are_of_the_padded_tokens(folder, prior):
     assert torch.allclose(prior.embed([text]), expected, atol=1e-6)
 
 
-def test_a_long_prompt_is_cut_with_a_warning(prior):
-    long = "x " * 1000
-    with pytest.warns(UserWarning, match="1002 tokens"):
-        cut = prior.embed([long, "a ball"])
-    assert torch.allclose(cut[0], prior.embed(["x " * (dolls.LENGTH - 2)])[0], atol=1e-6)
+ROOM = dolls.LENGTH - 2  # tokens of a text in a window
+
+
+@pytest.mark.parametrize(
+    ("letters", "windows"), [(0, 1), (1, 1), (ROOM, 1), (ROOM + 1, 2), (2 * ROOM, 2), (2 * ROOM + 1, 4), (5 * ROOM, 8)]
+)
+def test_a_text_is_encoded_in_windows(folder, prior, letters, windows):
+    text = ("the quick brown fox jumps over the lazy dog" * 9).replace(" ", "")[:letters]
+    tokens = prior.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+    assert len(tokens) == letters
+    begin, end, pad = (prior.tokenizer.get_vocab()[f"<|{name}|>"] for name in ("startoftext", "endoftext", "endoftext"))
+    rows = [[begin, *tokens[i * ROOM : (i + 1) * ROOM], end] for i in range(windows)]
+    padded = torch.tensor([row + [pad] * (dolls.LENGTH - len(row)) for row in rows])
+    encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
+    with torch.no_grad():
+        expected = torch.cat(list(encoder(padded).last_hidden_state))
+    assert torch.equal(prior.embed([text])[0], expected)
+
+
+def test_short_texts_are_encoded_as_the_tokenizer_pads_them(folder, prior):
+    texts = ["", "a ball", "z" * ROOM]
+    tokens = prior.tokenizer(texts, padding="max_length", max_length=dolls.LENGTH, return_tensors="pt").input_ids
+    encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
+    with torch.no_grad():
+        assert torch.equal(prior.embed(texts), encoder(tokens).last_hidden_state)
+
+
+def test_texts_of_all_lengths_in_a_batch_give_what_they_give_alone(prior):
+    texts = ["", "a ball", "x" * (ROOM + 3), "y" * (3 * ROOM), "z" * ROOM]
+    z, t = torch.randn(5, 4, dolls.LATENT, dolls.LATENT), torch.tensor([3, 200, 500, 800, 999])
+    together = prior.predict_noise(z, t, prior.embed(texts))
+    for i, text in enumerate(texts):
+        alone = prior.predict_noise(z[i : i + 1], t[i : i + 1], prior.embed([text]))
+        assert torch.allclose(together[i], alone[0], atol=1e-5)
+    assert not torch.allclose(together[1], together[0], atol=1e-2)
 
 
 def test_noise_is_the_unets(folder, prior):

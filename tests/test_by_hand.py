@@ -1,0 +1,208 @@
+"""`jsdpipe generate PROMPT`: one asset without a run."""
+
+import json
+import math
+from pathlib import Path
+
+import dolls
+import pytest
+import tiny
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from PIL import Image
+from safetensors.torch import load_file
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from jsdpipe import by_hand
+from jsdpipe.config import Mesh
+from jsdpipe.mesh import glb
+from jsdpipe.prompts import prompt_id
+
+FILES = ["asset.json", "mesh.glb", "mesh.json", "preview.png", "record.json", "scene.safetensors"]
+PROMPT = 'A pair of "$(touch x)" polka-dotted ../sneakers \N{SNOWMAN}'
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    monkeypatch.setattr(by_hand, "MESH", Mesh(resolution=24, threshold=0.5))
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory):
+    return dolls.diffusion(tmp_path_factory.mktemp("prior") / "doll", tiny_vae=True)
+
+
+def small(path, **override):
+    """A recipe's file, of a few steps on a few voxels."""
+    recipe = {"base": "sds-miniature", "steps": 3, "field": {"resolution": 12}}
+    return tiny.write(path, recipe | {"cameras": {"size": 16, "samples_per_ray": 8}} | override)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_an_asset_of_a_prompt_that_is_no_path(jsdpipe, prior, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = small(tmp_path / "small.yaml")
+    command = ("generate", f" {PROMPT} ", "--recipe", recipe, "--prior", prior, "--seed", 3)
+    status, out, _ = jsdpipe(*command)
+    folder = Path("results/by-hand") / prompt_id(PROMPT) / "small/seed3"
+    assert (status, out.splitlines()) == (0, [str(folder / name) for name in FILES])
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert {path.name for path in tmp_path.iterdir()} == {"results", "small.yaml"}
+    assert Image.open(folder / "preview.png").size == (8 * 16, 16)
+    record = json.loads((folder / "record.json").read_text())
+    assert (record["prompt"], record["seed"], record["status"]) == (PROMPT, 3, "ok")
+    assert record["faces"] == len(glb.load(folder / "mesh.glb").faces)
+    assert record["recipe"]["steps"] == 3
+    assert record["provenance"]["models"]["prior"].startswith(f"{prior} sha256:")
+
+    before = contents(folder)
+    times = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != "record.json"}
+    said = f"{folder}: nothing to be done, it was made from the same inputs\n"
+    assert jsdpipe(*command) == (0, said, "")
+    assert contents(folder) == before
+    assert all(path.stat().st_mtime_ns == time for path, time in times.items())
+
+    for name in ("mesh.glb", "preview.png", "record.json"):
+        (folder / name).unlink()
+        assert name in jsdpipe(*command)[1]
+        assert contents(folder) == before
+
+
+def test_another_seed_or_recipe_in_the_same_folder_replaces_what_was_there(jsdpipe, prior, tmp_path):
+    out = tmp_path / "out"
+    scenes = []
+    for recipe, seed in (
+        (small(tmp_path / "a.yaml"), 0),
+        (tmp_path / "a.yaml", 1),
+        (small(tmp_path / "b.yaml", steps=2), 1),
+    ):
+        assert jsdpipe("generate", "a ball", "--recipe", recipe, "--prior", prior, "--seed", seed, "--out", out)[0] == 0
+        scenes.append(contents(out)["scene.safetensors"])
+    assert len(set(scenes)) == 3
+
+
+def test_a_failure_is_said_and_status_1(jsdpipe, prior, tmp_path):
+    recipe = small(tmp_path / "burnt.yaml", objective={"guidance_scale": 10**38})
+    command = ("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
+    for _ in range(2):
+        status, _, err = jsdpipe(*command)
+        assert (status, err.splitlines()[-1]) == (
+            1, f"{tmp_path / 'out'}: failed: the gradient was not finite in 3 steps in a row, until step 2"
+        )  # fmt: skip
+        assert sorted(contents(tmp_path / "out")) == ["asset.json", "record.json"]
+
+
+def test_a_scene_without_a_surface_is_a_failure(jsdpipe, prior, tmp_path, monkeypatch):
+    monkeypatch.setattr(by_hand, "MESH", Mesh(resolution=24, threshold=1e6))
+    recipe = small(tmp_path / "small.yaml")
+    status, _, err = jsdpipe("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
+    assert status == 1
+    assert "failed: empty field: the highest density is" in err
+    assert sorted(contents(tmp_path / "out")) == [name for name in FILES if name != "mesh.glb"]
+
+
+def test_without_recipe_and_prior_it_is_the_miniature(monkeypatch, tmp_path):
+    asked = {}
+
+    def loaded(*of):
+        asked["prior"] = of[0]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(by_hand, "load_prior", loaded)
+    monkeypatch.setattr(by_hand, "load_recipe", lambda name: asked.setdefault("recipe", name))
+    with pytest.raises(KeyboardInterrupt):
+        by_hand.make("a red mushroom", out=tmp_path)
+    assert asked == {"prior": "miniature", "recipe": "jsd-miniature"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "generate: nothing given; give either a PROMPT and its options, or --run and --shard alone"),
+        (["a", "--run", "r"], "generate: PROMPT, --run given; give either"),
+        (["a", "--run", "r", "--shard", "a/b/000"], "generate: PROMPT, --run, --shard given; give either"),
+        (["--run", "r"], "generate: --run given; give either"),
+        (["--shard", "r", "--seed", "0"], "generate: --seed, --shard given; give either"),
+        (["--run", "r", "--shard", "a/b/000", "--seed", "0"], "generate: --seed, --run, --shard given; give either"),
+        (["--recipe", "jsdlr"], "generate: --recipe given; give either"),
+        (["a", "--recipe", "jsdlr"], "generate: --recipe and --prior belong together, as a recipe is made for a"),
+        (["a", "--prior", "miniature"], "generate: --recipe and --prior belong together"),
+        ([""], "PROMPT: empty prompt; write one or remove it"),
+        ([" \t"], "PROMPT: empty prompt; write one or remove it"),
+        (["a\nb"], "PROMPT: control character U+000A in the prompt; remove it"),
+        (["a\udcff"], "PROMPT: broken character U+DCFF in the prompt; remove it"),
+        (["a", "--recipe", "jsdrl", "--prior", "x"], '--recipe: no recipe "jsdrl"; did you mean \'jsdlr\'?'),
+        (["a", "--recipe", "", "--prior", "x"], '--recipe: no recipe ""; there are'),
+        (["a", "--recipe", "no.yaml", "--prior", "x"], "--recipe: no.yaml: cannot be read (No such file or directory)"),
+        (["a", "--recipe", "jsdlr", "--prior", "minature"], "--prior: 'minature' is no folder; name a folder in"),
+        (["a", "--recipe", "jsdlr", "--prior", ""], "--prior: model: string should have at least 1 character"),
+        (["a", "--dtype", "int8"], "--prior: dtype: input should be 'float32', 'float16' or 'bfloat16', found"),
+        (["a", "--out", "file"], "--out: file: cannot be written to (File exists); give another folder"),
+        (["a", "--out", "file/x"], "--out: file/x: cannot be written to (Not a directory); give another folder"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_and_status_2(jsdpipe, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("mine")
+    status, out, err = jsdpipe("generate", *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"jsdpipe: error: {said}")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_long_prompt_is_data(jsdpipe, prior, tmp_path):
+    """Four times as long as the encoder reads, and no warning."""
+    recipe = small(tmp_path / "small.yaml")
+    for end in ("beard", "spear"):
+        prompt = "a gnome with " + "a red hat and " * 10 + end
+        assert jsdpipe("generate", prompt, "--recipe", recipe, "--prior", prior, "--out", tmp_path / end)[0] == 0
+    assert contents(tmp_path / "beard")["scene.safetensors"] != contents(tmp_path / "spear")["scene.safetensors"]
+
+
+@pytest.fixture(scope="module")
+def stable_diffusion(tmp_path_factory):
+    return dolls.stable_diffusion(tmp_path_factory.mktemp("sd") / "stable-diffusion-2-1-base")
+
+
+def test_the_dolls_architecture_is_stable_diffusions(stable_diffusion):
+    """At the model's own widths it has the model's numbers of parameters, as published with it."""
+
+    def config(part, **widths):
+        return json.loads((stable_diffusion / part / "config.json").read_text()) | widths
+
+    wide = {"norm_num_groups": 32}
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(
+            config("unet", block_out_channels=[320, 640, 1280, 1280], cross_attention_dim=1024, **wide)
+        )
+        vae = AutoencoderKL.from_config(config("vae", block_out_channels=[128, 256, 512, 512], **wide))
+        text = config("text_encoder", vocab_size=49408, hidden_size=1024, intermediate_size=4096)
+        text_encoder = CLIPTextModel(CLIPTextConfig(**text))
+    counts = [sum(p.numel() for p in model.parameters()) for model in (unet, vae, text_encoder)]
+    assert counts == [865_910_724, 83_653_863, 340_387_840]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "seeds"), [("jsdlr", (0, 1)), ("jsdlr-surr", (0, 0))])
+def test_a_recipe_of_the_papers_scale_on_stable_diffusions_architecture(
+    jsdpipe, stable_diffusion, tmp_path, name, seeds
+):
+    """Of the recipes only the length and the sizes are changed: 10 steps, images of 16 pixels, 64 samples a ray."""
+    recipe = {"base": name, "steps": 10, "cameras": {"size": 16, "samples_per_ray": 64}}
+    path = tiny.write(tmp_path / "short.yaml", recipe)
+    outs = [tmp_path / "one", tmp_path / "other"]
+    for seed, out in zip(seeds, outs, strict=True):
+        command = ("generate", "A pair of polka-dotted sneakers", "--recipe", path, "--prior", stable_diffusion)
+        status, said, err = jsdpipe(*command, "--seed", seed, "--out", out)
+        assert (status, said.splitlines()) == (0, [str(out / name) for name in FILES]), err
+        asset = json.loads((out / "asset.json").read_text())
+        assert [row["step"] for row in asset["history"]] == list(range(10))
+        assert all(math.isfinite(value) for row in asset["history"] for value in row.values())
+        assert set(asset["troubles"].values()) == {0}
+        assert len({row["loss"] for row in asset["history"]}) == 10
+        assert all(tensor.isfinite().all() for tensor in load_file(out / "scene.safetensors").values())
+    one, other = (contents(out) for out in outs)
+    assert {file for file in FILES if one[file] != other[file]} == (set() if seeds == (0, 0) else set(FILES))
