@@ -9,13 +9,14 @@ from PIL import Image
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic, read_json, write_json
 from jsdpipe.fingerprints import fingerprint
-from jsdpipe.generation.loop import OPAQUE, Outcome, Subject, optimise
+from jsdpipe.generation.loop import Outcome, Subject, optimise
 from jsdpipe.generation.viewpoints import ring
 from jsdpipe.prior import Prior
 from jsdpipe.progress import Advance, progress
 from jsdpipe.prompts import prompt_id
 from jsdpipe.recipes.models import Recipe
 from jsdpipe.scene import Asset, evaluate, save
+from jsdpipe.scene.regularisers import OPAQUE
 from jsdpipe.schedules import size_at
 
 

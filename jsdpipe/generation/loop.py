@@ -15,11 +15,11 @@ from jsdpipe.prior import Prior, ViewPrompts
 from jsdpipe.progress import Advance
 from jsdpipe.recipes.models import Recipe
 from jsdpipe.scene import Asset, build, regularise
+from jsdpipe.scene.regularisers import OPAQUE
 from jsdpipe.schedules import size_at
 from jsdpipe.seeding import generator
 
 RECORDS = 50  # lines of an asset's history
-OPAQUE = 0.5  # the opacity of a ray that hits something
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Outcome:
 def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance: Advance) -> list[Outcome]:
     """Optimise one scene a subject, as the recipe says; `advance` is called after every step.
 
-    An asset whose gradient is not finite stands still for that step; if its trouble persists, it fails. Others go on.
+    An asset whose gradient is not finite gets none in that step; if its trouble persists, it fails. Others go on; when
+    all have failed, the rest of the run is left out.
     """
     count, views = len(subjects), recipe.views_per_step
     camera_draws = [generator(*s.key, "cameras") for s in subjects]
@@ -80,15 +81,10 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         )
         on_images = _pull_back(output.gradient / views, z, leaf)
         fine = _finite(on_images, count) & _finite(output.loss, count) & terms.isfinite()
+        on_images = torch.where(fine.repeat_interleave(views)[:, None, None, None], on_images, 0.0)
         optimiser.zero_grad()
-        if fine.all():
-            torch.autograd.backward([images, terms], [on_images, torch.ones_like(terms)])
-        else:  # what is in trouble stands still for this step
-            on_images = torch.where(fine.repeat_interleave(views)[:, None, None, None], on_images, 0.0)
-            torch.autograd.backward([images, terms], [on_images, fine.float()])
-            for parameter in fields.parameters():
-                if parameter.grad is not None:
-                    parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+        torch.autograd.backward([images, terms], [on_images, fine.to(terms)])
+        fine &= _only_finite(fields.gradients())
         optimiser.step()
 
         numbers = {"loss": output.loss, **output.diagnostics}
@@ -98,6 +94,9 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         _note_troubles(outcomes, step, fine.tolist(), most.tolist())
         _note(outcomes, step, recipe.steps, numbers)
         advance()
+        if all(outcome.reason for outcome in outcomes):
+            advance(recipe.steps - step - 1)
+            break
     final: Sequence[Asset] = fields.volumes()
     for outcome, asset in zip(outcomes, final, strict=True):
         outcome.asset = asset
@@ -114,6 +113,16 @@ def _pull_back(gradient: Tensor, z: Tensor, images: Tensor) -> Tensor:
 def _finite(x: Tensor, assets: int) -> Tensor:
     """Of each asset (A,), whether all its items' numbers x (B, ...) are finite."""
     return x.isfinite().reshape(assets, -1).all(dim=1)
+
+
+def _only_finite(gradients: list[list[Tensor]]) -> Tensor:
+    """Whether all of an asset's gradients are finite (A,); those of the others become zero, in place."""
+    fine = torch.stack([torch.stack([g.isfinite().all() for g in of_asset]).all() for of_asset in gradients])
+    for good, of_asset in zip(fine.tolist(), gradients, strict=True):
+        if not good:
+            for gradient in of_asset:
+                gradient.zero_()
+    return fine
 
 
 def _note_troubles(outcomes: list[Outcome], step: int, fine: list[bool], most_opaque: list[float]) -> None:

@@ -48,7 +48,7 @@ class Guide(Protocol):
         """A new trainable adapter an asset, drawn from its first item's generator; untrained it changes nothing."""
 
     def adapted(self, adapter: Any, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
-        """e_phi: the adapter's prediction of e_text, told the camera where `camera` (B,) is true; differentiable."""
+        """e_phi: the adapter's prediction by the text alone, told the camera where `camera` (B,) is true."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,12 @@ class Objective:
 
 
 def residual(gradient: Tensor, **diagnostics: Tensor) -> Output:
-    """The output of a gradient g that is stated directly: that of 0.5 |z - (z - g).detach()|^2, summed over an item."""
-    return Output(gradient, 0.5 * gradient.square().sum((1, 2, 3)), diagnostics)
+    """The output of a gradient g that is stated directly: that of 0.5 MSE(z, (z - g).detach()), a mean as JSD's loss.
+
+    Public codes of the others sum over an item's elements. The mean gives a regulariser's weight the same meaning
+    beside every objective, and Adam does not see a common factor.
+    """
+    return Output(gradient / gradient[0].numel(), 0.5 * gradient.square().mean((1, 2, 3)), diagnostics)
 
 
 def random_timestep(

@@ -18,12 +18,13 @@ class Guidance:
     """The prior bound to B prompts and views.
 
     `embeddings` (K, B, L, D) holds the text, the null text and, for Perp-Neg, the two negatives, whose `weights` are
-    (2, B); `negative` (B, L, D) is the objective's own negative prompt, if it has one. Item i shows prompt `prompt[i]`
-    (B,) from the camera-to-world matrix `pose[i]` (B, 16).
+    (2, B); `plain` (B, L, D) the text without a direction; `negative` (B, L, D) is the objective's own negative prompt,
+    if it has one. Item i shows prompt `prompt[i]` (B,) from the camera-to-world matrix `pose[i]` (B, 16).
     """
 
     prior: Prior
     embeddings: Tensor
+    plain: Tensor
     prompt: Tensor
     pose: Tensor
     weights: Tensor | None = None
@@ -67,9 +68,12 @@ class Guidance:
         return CameraLoRA(self.prior.unet, [generators[of_item.index(i)] for i in range(max(of_item) + 1)])
 
     def adapted(self, adapter: CameraLoRA, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
-        """The adapter's noise by the text, told the pose where `camera` (B,) is true; differentiable."""
+        """The adapter's noise by the plain text, told the pose where `camera` (B,) is true; differentiable.
+
+        The view is the pose's to tell, as in threestudio's VSD, which gives its LoRA the text without a direction.
+        """
         with adapter.attached(self.prompt.to(z.device), torch.where(camera[:, None], self.pose, 0.0)):
-            return self.prior.noise(z, t, self.embeddings[0])
+            return self.prior.noise(z, t, self.plain)
 
     def _predict(self, z: Tensor, t: Tensor, embeddings: Tensor) -> Sequence[Tensor]:
         k = len(embeddings)
@@ -98,10 +102,11 @@ class ViewPrompts:
     def __init__(self, prior: Prior, prompts: Sequence[str], views: Views, negative: str | None = None) -> None:
         suffixes = [getattr(views.suffixes, name) for name in DIRECTIONS]
         texts = [prompt + suffix for prompt in prompts for suffix in suffixes]
-        extra = [views.negative_prompt] + ([] if negative is None else [negative])
+        extra = [*prompts, views.negative_prompt] + ([] if negative is None else [negative])
         embeddings = prior.embed([*texts, *extra])
         self.prior, self.views = prior, views
-        self.null = embeddings[len(texts)]
+        self.plain = embeddings[len(texts) : len(texts) + len(prompts)]
+        self.null = embeddings[len(texts) + len(prompts)]
         self.negative = None if negative is None else embeddings[-1]
         self.directed = embeddings[: len(texts)].unflatten(0, (len(prompts), len(DIRECTIONS)))
 
@@ -114,11 +119,12 @@ class ViewPrompts:
         pose = look_at_origin(orbit(azimuth, elevation, distance)).flatten(1).to(place)
         negative = None if self.negative is None else self.negative.expand(count, -1, -1)
         directed, null = self.directed[prompt], self.null.expand(count, -1, -1)
+        plain = self.plain[prompt]
         item = torch.arange(count)
         if not self.views.perp_neg:
             text = directed[item, direction(azimuth, elevation, self.views)]
-            return Guidance(self.prior, torch.stack((text, null)), prompt, pose, negative=negative)
+            return Guidance(self.prior, torch.stack((text, null)), plain, prompt, pose, negative=negative)
         shares, wrong, weights = perp_neg(azimuth, elevation, self.views)
         text = torch.einsum("bk,bkld->bld", shares.to(place), directed)
         texts = torch.stack((text, null, *(directed[item, wrong[:, i]] for i in range(2))))
-        return Guidance(self.prior, texts, prompt, pose, weights.T.to(place), negative)
+        return Guidance(self.prior, texts, plain, prompt, pose, weights.T.to(place), negative)

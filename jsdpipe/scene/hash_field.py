@@ -106,6 +106,10 @@ class HashFields(nn.Module):
         """The assets one by one."""
         return [cast(HashField, field) for field in self.fields]
 
+    def gradients(self) -> list[list[Tensor]]:
+        """Of each asset, the gradients of its parameters."""
+        return [[p.grad for p in field.parameters() if p.grad is not None] for field in self.volumes()]
+
     def parameter_groups(self) -> list[dict[str, object]]:
         """For an optimiser: the fields' and the backgrounds' parameters, each with its learning rate."""
         behind = [p for field in self.volumes() for p in field.background.parameters()]

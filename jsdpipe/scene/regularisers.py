@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate, normalize
 from jsdpipe.scene.marching import Samples, accumulate
 
 CONVEXITY_SIZE = 8  # pixels a side of the picture whose turn is measured
-OPAQUE = 0.5  # the opacity above which a ray's depth means something
+OPAQUE = 0.5  # the opacity of a ray that hits something, so that its depth means something
 
 
 def sparsity(opacity: Tensor) -> Tensor:

@@ -63,6 +63,10 @@ class Voxels(nn.Module):
         each = zip(self.density.unbind(), self.albedo.unbind(), self.background.unbind(), strict=True)
         return [Volume(*tensors, self.settings) for tensors in each]
 
+    def gradients(self) -> list[list[Tensor]]:
+        """Of each asset, the gradients of its parameters, as views."""
+        return [[p.grad[asset] for p in self.parameters() if p.grad is not None] for asset in range(len(self.density))]
+
     def parameter_groups(self) -> list[dict[str, object]]:
         """For an optimiser: each parameter with its learning rate."""
         s = self.settings

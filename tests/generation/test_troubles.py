@@ -37,14 +37,15 @@ def test_a_short_run_that_never_went_well_fails_too():
 class Stumbling:
     """An objective that pulls towards 0, but gives NaN to the second asset in the steps `bad`."""
 
-    def __init__(self, bad):
-        self.bad = bad
+    def __init__(self, bad, items=(1,)):
+        self.bad, self.items, self.calls = bad, items, 0
 
     def __call__(self, z, guide, clock, generators):
+        self.calls += 1
         gradient = z / z[0].numel()
         if clock.step in self.bad:
             gradient = gradient.clone()
-            gradient[1, 0, 0, 0] = float("nan")
+            gradient[list(self.items), 0, 0, 0] = float("nan")
         return Output(gradient, gradient.square().sum((1, 2, 3)), {})
 
 
@@ -55,7 +56,7 @@ def prior(tmp_path_factory):
 
 def run(prior, monkeypatch, bad):
     monkeypatch.setattr(loop.objectives, "build", lambda settings: Stumbling(bad))
-    return optimise([Subject("a", ("a", 0)), Subject("b", ("b", 0))], RECIPE, prior, lambda: None)
+    return optimise([Subject("a", ("a", 0)), Subject("b", ("b", 0))], RECIPE, prior, lambda steps=1: None)
 
 
 def test_a_stumble_is_counted_and_costs_a_step(prior, monkeypatch):
@@ -72,3 +73,36 @@ def test_lasting_trouble_ends_its_own_asset_alone(prior, monkeypatch):
     assert first.reason is None
     assert second.reason == "the gradient was not finite in 10 steps in a row, until step 17"
     assert second.history[-1]["step"] < 18 <= first.history[-1]["step"]
+
+
+def test_a_run_ends_when_all_its_assets_have(prior, monkeypatch):
+    objective, done = Stumbling(range(8, 30), items=(0, 1)), []
+    monkeypatch.setattr(loop.objectives, "build", lambda settings: objective)
+    outcomes = optimise(
+        [Subject("a", ("a", 0)), Subject("b", ("b", 0))], RECIPE, prior, lambda steps=1: done.append(steps)
+    )
+    assert all("until step 17" in outcome.reason for outcome in outcomes)
+    assert objective.calls == 18
+    assert sum(done) == RECIPE.steps
+
+
+def test_a_gradient_that_breaks_behind_the_images_is_a_stumble_too(prior, monkeypatch):
+    """A finite gradient on the images that overflows in the scene, here by a hook on its parameters."""
+    steps = iter(range(100))
+
+    def build(*arguments):
+        fields = build_fields(*arguments)
+
+        def spoil(gradient):
+            return torch.where(torch.tensor([False, next(steps) in (3, 4)])[:, None], float("inf"), gradient)
+
+        fields.background.register_hook(spoil)
+        return fields
+
+    build_fields = loop.build
+    undisturbed, _ = run(prior, monkeypatch, bad=set())
+    monkeypatch.setattr(loop, "build", build)
+    first, second = run(prior, monkeypatch, bad=set())
+    assert (first.troubles.counts[NOT_FINITE], second.troubles.counts[NOT_FINITE]) == (0, 2)
+    assert all(tensor.isfinite().all() for tensor in second.asset.tensors().values())
+    assert torch.equal(first.asset.density, undisturbed.asset.density)

@@ -49,7 +49,10 @@ def stirred(adapter):
 
 def test_an_untrained_adapter_changes_nothing(guide):
     adapter = guide.adapter(generators(0, 1, 2))
-    assert torch.allclose(guide.adapted(adapter, latents(), T, SEEN), guide.text(latents(), T), atol=1e-6)
+    plain = guide.prior.embed(["a ball", "a cube"])[OF_ITEM]  # without a direction
+    expected = guide.prior.noise(latents(), T, plain)
+    assert torch.allclose(guide.adapted(adapter, latents(), T, SEEN), expected, atol=1e-6)
+    assert not torch.allclose(guide.text(latents(), T), expected, atol=1e-4)
 
 
 def test_the_u_net_is_itself_again_afterwards(guide):
@@ -80,7 +83,7 @@ def test_an_adapter_is_weights_added_to_the_u_nets(prior, guide):
             for key in adapter.down:
                 unet.get_submodule(key.replace("/", ".")).weight += adapter.up[key][1] @ adapter.down[key][1]
             bias += adapter.embedding[1] @ hidden + adapter.embedding_bias[1]
-        expected = guide.text(latents(), T)[2]
+        expected = prior.noise(latents(), T, guide.plain)[2]
     finally:
         with torch.no_grad():
             for key, weight in originals.items():
