@@ -12,6 +12,7 @@ import typer
 from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError
+from jsdpipe.machine import commands as machine
 from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
@@ -42,6 +43,7 @@ app = typer.Typer(
 prompts = typer.Typer(no_args_is_help=True, help="Prompt sets.")
 app.add_typer(prompts, name="prompts")
 app.add_typer(miniature, name="miniature")
+app.add_typer(machine.models, name="models")
 
 RUN = typer.Option("--run", help="the run's folder", metavar="FOLDER")
 Folder = Annotated[Path, RUN]
