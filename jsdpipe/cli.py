@@ -44,6 +44,7 @@ prompts = typer.Typer(no_args_is_help=True, help="Prompt sets.")
 app.add_typer(prompts, name="prompts")
 app.add_typer(miniature, name="miniature")
 app.add_typer(machine.models, name="models")
+app.command()(machine.doctor)
 
 RUN = typer.Option("--run", help="the run's folder", metavar="FOLDER")
 Folder = Annotated[Path, RUN]

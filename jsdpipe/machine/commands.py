@@ -1,4 +1,4 @@
-"""The commands that say what is here: `models check`."""
+"""The commands that say what is here: `models check` and `doctor`."""
 
 import typer
 
@@ -20,3 +20,10 @@ def check_models(config: Config) -> None:
         typer.echo("\n  ".join((f"\n{model.name} is missing", *model.mends)))
     if missing:
         raise typer.Exit(1)
+
+
+def doctor() -> None:
+    """Say what this machine has, which recipes run on it, and what to download or install for the others."""
+    from jsdpipe.machine.doctor import report
+
+    typer.echo(report())
