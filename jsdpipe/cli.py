@@ -1,7 +1,6 @@
 """The command line: thin, and quick to start, because stages are imported when they are run."""
 
 import importlib
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from jsdpipe.config import Stage, load_config
+from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError
+from jsdpipe.machine import commands as machine
 from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
@@ -42,8 +43,9 @@ app = typer.Typer(
 prompts = typer.Typer(no_args_is_help=True, help="Prompt sets.")
 app.add_typer(prompts, name="prompts")
 app.add_typer(miniature, name="miniature")
+app.add_typer(machine.models, name="models")
+app.command()(machine.doctor)
 
-Config = Annotated[str, typer.Argument(help="a YAML file, or - for JSON on standard input", metavar="CONFIG")]
 RUN = typer.Option("--run", help="the run's folder", metavar="FOLDER")
 Folder = Annotated[Path, RUN]
 SHARD = typer.Option(help="e.g. jsd/single/000", metavar="METHOD/SET/INDEX")
@@ -64,20 +66,11 @@ def check(config: Config) -> None:
 
 
 def _resolve(config: str, folder: Path) -> Run:
-    if not config:
-        raise UserError("CONFIG: empty; give the path of a YAML file, or - for JSON on standard input")
-    source, name = (_standard_input(), "standard input") if config == "-" else (Path(config), str(Path(config)))
-    run = Run.resolve(load_config(source, name), folder)
+    content, name = source(config)
+    run = Run.resolve(load_config(content, name), folder)
     with at(name):
         models.check_prompts(run)
     return run
-
-
-def _standard_input() -> Any:
-    try:
-        return json.load(sys.stdin)
-    except ValueError as error:
-        raise UserError(f"standard input: not JSON ({error}); give one JSON object") from None
 
 
 def _place(place: str) -> Callable[..., Any]:

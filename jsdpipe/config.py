@@ -175,15 +175,22 @@ class RunConfig(Strict):
         return self.resources.get(stage, Resources())
 
 
+def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
+    """Read a configuration, from a YAML file or from a mapping that errors call `name`; what it names is not looked at.
+
+    Raises `UserError` as `load_config` does.
+    """
+    return validate(RunConfig, read_yaml(source) if isinstance(source, Path) else source, name)
+
+
 def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
     """Read and check a configuration, from a YAML file or from a mapping that errors call `name`.
 
     Everything it names is looked at: prompt files, recipes, models. Paths are relative to the working directory. Raises
     `UserError`: one line with the file, the key, what is wrong and the mend.
     """
-    if isinstance(source, Path):
-        name, source = str(source), read_yaml(source)
-    config = validate(RunConfig, source, name)
+    name = str(source) if isinstance(source, Path) else name
+    config = read_config(source, name)
     if repeated := [seed for seed, count in Counter(config.seeds).items() if count > 1]:
         raise UserError(f"{name}: seeds: {repeated[0]} is there twice; remove one")
     with at(name):

@@ -11,6 +11,10 @@ import torch
 CHUNK = {"cpu": 1 << 15, "cuda": 1 << 24}
 # samples of hash grids whose graphs are kept at once: about 8 kB each in plain PyTorch, with normals
 GRAPH_CHUNK = {"cpu": 1 << 15, "cuda": 1 << 20}
+# the optional packages for CUDA -> what runs in plain PyTorch without them
+CUDA_PACKAGES = {"nerfacc": "the marching of rays", "tinycudann": "the hash encoding"}
+# what the import of one raises that is missing, or built for another GPU or PyTorch
+UNUSABLE = (ImportError, OSError, RuntimeError)
 
 
 def device() -> str:
@@ -25,15 +29,15 @@ def has_bfloat16() -> bool:
 
 
 @cache
-def cuda_package(name: str, gain: str, device_type: str) -> Any | None:
-    """The module of an optional CUDA package, for tensors on "cuda"; None on other devices and where it is missing.
+def cuda_package(name: str, device_type: str) -> Any | None:
+    """The module of one of `CUDA_PACKAGES`, for tensors on "cuda"; None on other devices and where it is missing.
 
-    A missing one is a notice on stderr, once a process, that names its `gain`.
+    A missing one is a notice on stderr, once a process, that names what is slower.
     """
     if device_type != "cuda":
         return None
     try:
         return importlib.import_module(name)
-    except (ImportError, OSError, RuntimeError) as error:  # the latter two: built for another GPU or PyTorch
-        print(f"notice: without {name} ({error}) {gain} runs in plain PyTorch, slower", file=sys.stderr)
+    except UNUSABLE as error:
+        print(f"notice: without {name} ({error}) {CUDA_PACKAGES[name]} runs in plain PyTorch, slower", file=sys.stderr)
         return None

@@ -14,7 +14,12 @@ class UserError(Exception):
     """
 
     def __init__(self, line: str) -> None:
-        super().__init__("".join(c if c.isprintable() else repr(c)[1:-1] for c in line))
+        super().__init__(printable(line))
+
+
+def printable(text: str) -> str:
+    """A text on one line: what does not print is escaped as in a Python string."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def shown(value: Any) -> str:

@@ -19,7 +19,7 @@ REQUIRED = (
     ("scheduler/scheduler_config.json",),
 )
 OPTIONAL = ("tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json")
-NAMES = [*(name for choice in REQUIRED for name in choice), *OPTIONAL]
+NAMES = list(dict.fromkeys([*(name for choice in REQUIRED for name in choice), *OPTIONAL]))
 
 
 def local_folder(model: str) -> Path | None:
@@ -35,6 +35,22 @@ def local_folder(model: str) -> Path | None:
     raise UserError(
         f"{str(folder)!r} is no folder; name a folder in diffusers' format, a hub id (owner/name), or `miniature`"
     )
+
+
+def cached_folder(model: str, revision: str | None) -> Path | None:
+    """The folder of a hub id's revision in the local cache, `None` if it is not there; the network is never asked.
+
+    `UserError` if it can be no hub id. Whether the folder is complete, `files` says.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=NAMES, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+    except HFValidationError as error:
+        raise UserError(f"{model!r} is no hub id ({error}); correct it") from None
 
 
 def files(folder: Path) -> list[Path]:

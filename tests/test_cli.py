@@ -11,7 +11,7 @@ def test_help_names_every_command_and_imports_no_torch():
     code = "import sys; from jsdpipe.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for command in (*STAGES, *SUMMARIES, "configure", "check", "prompts", "miniature"):
+    for command in (*STAGES, *SUMMARIES, "configure", "check", "prompts", "models", "doctor", "miniature"):
         assert command in done.stdout
 
 

@@ -18,7 +18,7 @@ def test_a_missing_cuda_package_is_one_notice_and_no_error(monkeypatch, capsys):
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    assert [cuda_package("nerfacc", "the marching of rays", "cuda") for _ in range(3)] == [None] * 3
+    assert [cuda_package("nerfacc", "cuda") for _ in range(3)] == [None] * 3
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "nerfacc" in said
@@ -27,10 +27,10 @@ def test_a_missing_cuda_package_is_one_notice_and_no_error(monkeypatch, capsys):
 
 def test_on_a_cpu_nothing_is_missed(monkeypatch, capsys):
     monkeypatch.setattr(importlib, "import_module", lambda name: pytest.fail("imported"))
-    assert cuda_package("nerfacc", "the marching of rays", "cpu") is None
+    assert cuda_package("nerfacc", "cpu") is None
     assert capsys.readouterr().err == ""
 
 
 def test_what_is_installed_is_used(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", lambda name: torch)
-    assert cuda_package("tinycudann", "the hash encoding", "cuda") is torch
+    assert cuda_package("tinycudann", "cuda") is torch

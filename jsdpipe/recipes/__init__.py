@@ -11,6 +11,11 @@ from jsdpipe.validation import at, nearest, read_yaml, validate
 FOLDER = Path(__file__).parent
 
 
+def names() -> list[str]:
+    """The names of the package's recipes, sorted."""
+    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+
+
 def load_recipe(name_or_path: str, override: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe of a name in this folder (`jsdlr`) or of a file's path (`./mine.yaml`), with `override` merged in.
 
@@ -41,7 +46,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _find(name: str, folder: Path) -> Path:
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return folder / name
-    known = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    known = names()
     if name not in known:
         raise UserError(f"no recipe {shown(name)}; {nearest(name, known, 'there are')} (or a path that ends in .yaml)")
     return FOLDER / f"{name}.yaml"

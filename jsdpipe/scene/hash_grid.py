@@ -63,7 +63,7 @@ class HashEncoding(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         points = points.clamp(0, 1)
-        tinycudann = cuda_package("tinycudann", "the hash encoding", points.device.type)
+        tinycudann = cuda_package("tinycudann", points.device.type)
         if tinycudann is not None and len(points):
             return self._by(tinycudann)(points)
         tables = self.table.view(-1, self.settings.features).split([level.entries for level in self.levels])

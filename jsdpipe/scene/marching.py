@@ -12,8 +12,6 @@ from torch import Tensor
 from jsdpipe.device import cuda_package
 from jsdpipe.scene.occupancy import OccupancyGrid
 
-GAIN = "the marching of rays"
-
 
 @dataclass(frozen=True)
 class Samples:
@@ -37,7 +35,7 @@ def march(
     origins: Tensor, directions: Tensor, first: Tensor, far: Tensor, step: float, occupancy: OccupancyGrid
 ) -> Samples:
     """The steps of rays (N, 3) from `first` (N,) on whose middle lies before `far` (N,) and in an occupied cell."""
-    nerfacc = cuda_package("nerfacc", GAIN, first.device.type)
+    nerfacc = cuda_package("nerfacc", first.device.type)
     if nerfacc is not None:
         return _march_by(nerfacc, origins, directions, first, far, step, occupancy)
     most = int(((far - first) / step).amax().clamp(min=0).ceil()) if len(first) else 0
@@ -73,7 +71,7 @@ def _march_by(
 
 def transmittance(density: Tensor, samples: Samples) -> Tensor:
     """The share of light (M,) that reaches each sample, exp(-sum of step * density before it), of density (M,)."""
-    nerfacc = cuda_package("nerfacc", GAIN, density.device.type)
+    nerfacc = cuda_package("nerfacc", density.device.type)
     if nerfacc is not None and len(density):
         half = samples.step / 2
         passed, _ = nerfacc.render_transmittance_from_density(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jsdpipe.errors import UserError
 from jsdpipe.objectives import OBJECTIVES
-from jsdpipe.recipes import FOLDER, load_recipe, merge
+from jsdpipe.recipes import load_recipe, merge, names
 from jsdpipe.recipes.hash_grid import (
     AnalyticNormals,
     HashGrid,
@@ -21,7 +21,7 @@ from jsdpipe.recipes.scene import Regularisers, VoxelField
 from jsdpipe.schedules import value_at
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))
+@pytest.mark.parametrize("name", names())
 def test_every_recipe_of_the_package_is_valid(name):
     assert load_recipe(name).steps > 0
 

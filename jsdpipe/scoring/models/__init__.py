@@ -69,14 +69,21 @@ class Features(Model, Protocol):
         """Of each image, a vector of length 1 (N, D)."""
 
 
-def check_models(config: "RunConfig") -> None:
-    """Raise `UserError` if a configuration names a scoring model that there is none of, or that lacks a file."""
+def names(config: "RunConfig") -> dict[str, str]:
+    """What a configuration names at each key of `ADAPTERS`; `UserError` if there is no model of that name."""
+    named = {}
     for key in ADAPTERS:
         section, field = key.split(".")
-        name = getattr(getattr(config, section), field)
-        _place(key, name)
+        named[key] = getattr(getattr(config, section), field)
+        _place(key, named[key])
+    return named
+
+
+def check_models(config: "RunConfig") -> None:
+    """Raise `UserError` if a configuration names a scoring model that there is none of, or that lacks a file."""
+    for key, name in names(config).items():
         with at(key):
-            _weight_files(name)
+            files_of(name)
 
 
 def check_prompts(run: "Run") -> None:
@@ -92,12 +99,19 @@ def check_prompts(run: "Run") -> None:
 
 def weight_files(config: "RunConfig", section: str) -> list[Path]:
     """The local files of the weights of a section's models; `UserError` if one is missing."""
-    names = getattr(config, section).model_dump().values()
-    return sorted({path for name in names for path in _weight_files(name)})
+    of_section = getattr(config, section).model_dump().values()
+    return sorted({path for name in of_section for path in files_of(name)})
 
 
-def _weight_files(name: str) -> list[Path]:
-    return clip_files.files(WEIGHTS / "clip") if name in OF_CLIP else []
+def folder_of(name: str) -> Path | None:
+    """The folder of the weights that a scoring model reads; `None` of one without weights."""
+    return WEIGHTS / "clip" if name in OF_CLIP else None
+
+
+def files_of(name: str) -> list[Path]:
+    """The local files that a scoring model reads; `UserError` if one is missing."""
+    folder = folder_of(name)
+    return clip_files.files(folder) if folder else []
 
 
 def load(key: str, name: str) -> Any:

@@ -1,0 +1,1 @@
+"""What this machine has, and what it can run: its models, its device."""

@@ -1,0 +1,122 @@
+"""The models that a configuration needs, and whether they are here. Torch-free; the network is never asked."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.filesize import decimal
+
+from jsdpipe import prior_files
+from jsdpipe.config import RunConfig
+from jsdpipe.errors import UserError
+from jsdpipe.machine.columns import columns
+from jsdpipe.machine.known import MOVED, PACKAGE_LICENCE, PRIORS
+from jsdpipe.miniature import WEIGHTS
+from jsdpipe.scoring import models
+from jsdpipe.validation import at
+
+PACKAGE = WEIGHTS.parent.parent
+
+
+@dataclass(frozen=True)
+class Needed:
+    """A model that stages need, and where it comes from.
+
+    `size` is that of the files it is read from, of a missing one that of the download, in bytes; `None`: unknown.
+    `mends` are lines that say what to do about a missing one, none if it is present.
+    """
+
+    name: str
+    stages: tuple[str, ...]
+    origin: str
+    licence: str
+    size: int | None
+    mends: tuple[str, ...] = ()
+
+    @property
+    def amount(self) -> str:
+        """The size for people; a model that is code alone has none."""
+        return "?" if self.size is None else decimal(self.size) if self.size else "-"
+
+
+def needed(config: RunConfig, name: str) -> list[Needed]:
+    """The distinct models of a configuration that errors call `name`, the prior first.
+
+    `UserError` for a model that there can be none of; one that is only missing here is none.
+    """
+    with at(f"{name}: prior.model"):
+        found = [prior(config.prior.model, config.prior.revision)]
+    with at(name):
+        named = models.names(config)
+    sharing: dict[Path | str, list[str]] = {}
+    for key, model in named.items():
+        sharing.setdefault(models.folder_of(model) or model, []).append(key)
+    for keys in sharing.values():
+        names = ", ".join(dict.fromkeys(named[key] for key in keys))
+        stages = tuple(dict.fromkeys(key.split(".")[0] for key in keys))
+        model = named[keys[0]]
+        folder = models.folder_of(model) or PACKAGE
+        found.append(_local(names, stages, folder, PACKAGE_LICENCE, partial(models.files_of, model)))
+    return found
+
+
+def prior(model: str, revision: str | None = None) -> Needed:
+    """A prior as `prior.model` and `prior.revision` name it; `UserError` if there can be none of that name."""
+    stages = ("generate",)
+    if folder := prior_files.local_folder(model):
+        return _local(model, stages, folder, _licence(folder) or "unstated", partial(prior_files.files, folder))
+    facts, cached = PRIORS.get(MOVED.get(model, model)), prior_files.cached_folder(model, revision)
+    licence = (facts.licence if facts else cached and _licence(cached)) or "unknown"
+    origin = f"hub: {model}@{revision or 'main'}"
+    if cached:
+        here = _local(model, stages, cached, licence, partial(prior_files.files, cached))
+        if not here.mends:
+            return Needed(model, stages, origin, licence, here.size)
+    return Needed(model, stages, origin, licence, facts.download if facts else None, _from_the_hub(model, revision))
+
+
+def table(found: list[Needed]) -> str:
+    """Models, one a line, below the names of the columns."""
+    rows = [("model", "used by", "state", "size", "licence", "from")]
+    for model in found:
+        state = "missing" if model.mends else "present"
+        rows.append((model.name, ", ".join(model.stages), state, model.amount, model.licence, model.origin))
+    return columns(rows)
+
+
+def _local(name: str, stages: tuple[str, ...], folder: Path, licence: str, files: Callable[[], list[Path]]) -> Needed:
+    own = folder.is_relative_to(PACKAGE)
+    origin = f"package: {folder.relative_to(PACKAGE.parent)}" if own else f"folder: {folder}"
+    try:
+        return Needed(name, stages, origin, licence, sum(path.stat().st_size for path in files()))
+    except UserError as error:
+        return Needed(name, stages, origin, licence, None, (str(error),))
+
+
+def _licence(folder: Path) -> str | None:
+    """What a model's card, the README.md in its folder, states as its licence."""
+    if folder.is_relative_to(PACKAGE):
+        return PACKAGE_LICENCE
+    from huggingface_hub import metadata_load
+
+    try:
+        card: dict[str, Any] = metadata_load(folder / "README.md") or {}
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    stated = card.get("license")
+    return stated if isinstance(stated, str) else None
+
+
+def _from_the_hub(model: str, revision: str | None) -> tuple[str, ...]:
+    if model in MOVED:
+        return (f"withdrawn by its owner; the same weights: give {MOVED[model]} as prior.model",)
+    pinned = ["--revision", revision] if revision else []
+    command = shlex.join(["hf", "download", model, *pinned, *prior_files.NAMES, "README.md"])
+    return (
+        f"online: `jsdpipe generate` downloads it when it first needs it; to have it before: {command}",
+        "offline: run that elsewhere with --local-dir FOLDER, copy that here, and name it as prior.model or --prior",
+    )
