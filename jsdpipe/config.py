@@ -203,7 +203,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
         with at(f"{name}: methods.{key}"):
             load_recipe(method.recipe, method.override)
     with at(f"{name}: prior.model"):
-        if folder := prior_files.local_folder(config.prior.model):
+        if folder := prior_files.local_folder(config.prior.model, config.prior.revision):
             prior_files.files(folder)
     with at(name):
         models.check_models(config)

@@ -38,6 +38,6 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
 def model_files(run: Run, stage: str) -> list[Path]:
     """The local files of the models that a stage loads; none of a model from the hub."""
     if stage == "generate":
-        folder = prior_files.local_folder(run.config.prior.model)
+        folder = prior_files.local_folder(run.config.prior.model, run.config.prior.revision)
         return prior_files.files(folder) if folder else []
     return models.weight_files(run.config, stage)

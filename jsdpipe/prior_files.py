@@ -22,14 +22,20 @@ OPTIONAL = ("tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.jso
 NAMES = list(dict.fromkeys([*(name for choice in REQUIRED for name in choice), *OPTIONAL]))
 
 
-def local_folder(model: str) -> Path | None:
-    """The folder that a prior's name stands for, `None` for a hub id; `UserError` if it can be neither."""
+def local_folder(model: str, revision: str | None) -> Path | None:
+    """The folder that a prior's name stands for, `None` for a hub id; `UserError` if it can be neither.
+
+    And if a folder is to have a revision, which would go unheeded.
+    """
     folder = WEIGHTS / "diffusion" if model == "miniature" else Path(model)
     try:
-        if folder.is_dir():
-            return folder
+        found = folder.is_dir()
     except OSError as error:
         raise UserError(f"{model!r} cannot be looked at ({error.strerror}); correct the path") from None
+    if found and revision is not None:
+        raise UserError(f"{model!r} is a folder, which has no revisions; take revision {revision!r} out")
+    if found:
+        return folder
     if model != "miniature" and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", model):
         return None
     raise UserError(

@@ -102,6 +102,11 @@ def refused(jsdpipe, tmp_path):
             "minature",
             "prior.model: 'minature' is no folder; name a folder in diffusers' format, a hub id",
         ),
+        (
+            "prior/revision",
+            "main",
+            "prior.model: 'miniature' is a folder, which has no revisions; take revision 'main' out",
+        ),
         ("prior/model", "/none/sd", "prior.model: '/none/sd' is no folder"),
         ("prior/model", "", "prior.model: string should have at least 1 character"),
         ("prior/model", "x" * 300, f"prior.model: '{'x' * 300}' cannot be looked at (File name too long); correct"),

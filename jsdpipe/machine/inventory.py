@@ -67,7 +67,7 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
 def prior(model: str, revision: str | None = None) -> Needed:
     """A prior as `prior.model` and `prior.revision` name it; `UserError` if there can be none of that name."""
     stages = ("generate",)
-    if folder := prior_files.local_folder(model):
+    if folder := prior_files.local_folder(model, revision):
         return _local(model, stages, folder, _licence(folder) or "unstated", partial(prior_files.files, folder))
     facts, cached = PRIORS.get(MOVED.get(model, model)), prior_files.cached_folder(model, revision)
     licence = (facts.licence if facts else cached and _licence(cached)) or "unknown"

@@ -67,7 +67,7 @@ def load_prior(
 
 
 def _folder(model: str, revision: str | None) -> Path:
-    if folder := prior_files.local_folder(model):
+    if folder := prior_files.local_folder(model, revision):
         return folder
     from huggingface_hub import snapshot_download
 
