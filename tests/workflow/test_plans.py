@@ -59,7 +59,7 @@ def test_the_default_configuration(folder):
 
 # of each experiment, its shards. T3Bench: 10 methods, 300 prompts x 6 seeds by 12; diversity: 10 methods, 2 prompts;
 # all: 10 methods, 3 sets; tuning: 9 methods, 3 scales
-EXPERIMENTS = {"t3bench": 1500, "diversity": 20, "miniature-all": 30, "miniature-tuning": 27}
+EXPERIMENTS = {"t3bench": 1500, "diversity": 20, "miniature-all": 30, "miniature-tuning": 36}
 
 
 def test_every_experiment_on_a_cluster(folder):
