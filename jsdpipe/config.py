@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from jsdpipe import prior_files
 from jsdpipe.errors import UserError
+from jsdpipe.model_files import PRIOR
 from jsdpipe.prompts import read_prompts
 from jsdpipe.recipes import load_recipe
 from jsdpipe.recipes.strict import Elevation, Fovy, NonEmpty, Positive, Strict
 from jsdpipe.scoring import models
+from jsdpipe.scoring.models import settings
 from jsdpipe.validation import NAME, at, read_yaml, validate
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -112,17 +113,17 @@ class Render(Strict):
 
 
 class Quality(Strict):
-    reward: str
+    reward: settings.Reward
 
 
 class Alignment(Strict):
-    captioner: str
-    judge: str
+    captioner: settings.Captioner
+    judge: settings.Judge
 
 
 class Diversity(Strict):
-    classifier: str
-    features: str
+    classifier: settings.Classifier
+    features: settings.Features
 
 
 class Resources(Strict):
@@ -203,8 +204,8 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
         with at(f"{name}: methods.{key}"):
             load_recipe(method.recipe, method.override)
     with at(f"{name}: prior.model"):
-        if folder := prior_files.local_folder(config.prior.model, config.prior.revision):
-            prior_files.files(folder)
+        if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
+            PRIOR.files(folder)
     with at(name):
         models.check_models(config)
     return config

@@ -7,9 +7,9 @@ finer means: what is stated here may be too much, never too little.
 from pathlib import Path
 from typing import Any
 
-from jsdpipe import prior_files
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
+from jsdpipe.model_files import PRIOR
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
 
@@ -38,6 +38,6 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
 def model_files(run: Run, stage: str) -> list[Path]:
     """The local files of the models that a stage loads; none of a model from the hub."""
     if stage == "generate":
-        folder = prior_files.local_folder(run.config.prior.model, run.config.prior.revision)
-        return prior_files.files(folder) if folder else []
+        folder = PRIOR.local_folder(run.config.prior.model, run.config.prior.revision)
+        return PRIOR.files(folder) if folder else []
     return models.weight_files(run.config, stage)

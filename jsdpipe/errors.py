@@ -26,3 +26,8 @@ def shown(value: Any) -> str:
     """A value as JSON, cut to what a line has room for."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= ROOM else f"{text[: ROOM - 3]}..."
+
+
+def first_line(error: Exception) -> str:
+    """The first line of a library's error, cut to a readable length."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

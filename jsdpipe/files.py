@@ -77,14 +77,6 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def sha256_folder(folder: Path) -> str:
-    """Hex SHA-256 over the sorted relative names and contents of a folder's files."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\0".encode())
-    return digest.hexdigest()
-
-
 def read_fitting(path: Path, expected: str) -> dict[str, Any] | None:
     """The mapping in a JSON file if its "fingerprint" is the expected one, else None."""
     try:

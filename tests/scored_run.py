@@ -53,9 +53,9 @@ def make(folder: Path) -> tuple[Run, Shard]:
                 "alignment": {"subdivision": 0, "radius": 2.4, "fovy_deg": 60.0},
                 "diversity": {"views": 5, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
             },
-            "quality": {"reward": "miniature-clip"},
-            "alignment": {"captioner": "miniature", "judge": "attributes"},
-            "diversity": {"classifier": "miniature-clip", "features": "miniature-clip"},
+            "quality": {"reward": {"kind": "miniature-clip"}},
+            "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
+            "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
             "report": {"title": "balls", "turntable_views": 4},
         }
     )

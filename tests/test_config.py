@@ -11,7 +11,7 @@ import pytest
 import tiny
 
 from jsdpipe.config import load_config
-from jsdpipe.scoring import models
+from jsdpipe.scoring.models import settings
 
 GONE = object()
 
@@ -95,8 +95,8 @@ def refused(jsdpipe, tmp_path):
             "methods: 'jsd' and 'JSD' differ only in case, and name folders; rename one",
         ),
         ("sets/Single", {"file": "x"}, "sets: 'single' and 'Single' differ only in case, and name folders; rename one"),
-        ("quality/reward", "imagerevard", "quality.reward: no model 'imagerevard'; there are: miniature-clip"),
-        ("alignment/judge", "attribute", "alignment.judge: no model 'attribute'; did you mean 'attributes'?"),
+        ("quality/reward", "miniature-clip", 'quality.reward: input should be an object, found "miniature-clip"'),
+        ("alignment/judge", {"kind": "attribute"}, "alignment.judge.kind: "),
         (
             "prior/model",
             "minature",
@@ -196,15 +196,14 @@ def test_a_wrong_key_in_an_override(refused, tmp_path):
 def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
     """Before the hours of generation, not after them."""
     weights = tmp_path / "weights"
-    shutil.copytree(models.WEIGHTS / "clip", weights / "clip")
-    monkeypatch.setattr(models, "WEIGHTS", weights)
+    shutil.copytree(settings.WEIGHTS / "clip", weights / "clip")
+    monkeypatch.setattr(settings, "WEIGHTS", weights)
     config = tiny.config(tmp_path)
     load_config(config)
     for name in sorted(path.name for path in (weights / "clip").iterdir()):
         (weights / "clip" / name).rename(tmp_path / "aside")
         assert refused(config) == (
-            f"quality.reward: {weights / 'clip'}: {name} is missing; restore the folder, or train the miniature's "
-            "models"
+            f"quality.reward: {weights / 'clip'}: {name} is missing; give a complete folder in open_clip's format"
         )
         (tmp_path / "aside").rename(weights / "clip" / name)
 

@@ -16,8 +16,8 @@ ENTRIES = {
 }  # fmt: skip
 # what reads, checks, names, carries or tells, but has no part in any number or picture
 NEUTRAL = {
-    "config", "device", "errors", "files", "fingerprints", "layout", "manifests", "prior_files", "progress", "prompts",
-    "provenance", "run", "validation", "recipes", "miniature",
+    "config", "device", "errors", "files", "fingerprints", "layout", "manifests", "model_files", "pretrained",
+    "progress", "prompts", "provenance", "run", "validation", "recipes", "miniature",
 }  # fmt: skip
 
 

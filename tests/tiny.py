@@ -30,9 +30,9 @@ def config(folder: Path, prompts: str = "a red mushroom\n") -> dict[str, Any]:
             "alignment": {"subdivision": 0, "radius": 4.84, "fovy_deg": 60.0},
             "diversity": {"views": 4, "elevation_deg": 15.0, "distance": 2.6, "fovy_deg": 45.0},
         },
-        "quality": {"reward": "miniature-clip"},
-        "alignment": {"captioner": "miniature", "judge": "attributes"},
-        "diversity": {"classifier": "miniature-clip", "features": "miniature-clip"},
+        "quality": {"reward": {"kind": "miniature-clip"}},
+        "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
+        "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
         "study": {"steps": 2, "particles": 6},
         "report": {"title": "Tiny", "bootstrap": 100, "turntable_views": 4},
     }

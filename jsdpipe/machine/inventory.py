@@ -10,13 +10,14 @@ from typing import Any
 import yaml
 from rich.filesize import decimal
 
-from jsdpipe import prior_files
 from jsdpipe.config import RunConfig
 from jsdpipe.errors import UserError
 from jsdpipe.machine.columns import columns
-from jsdpipe.machine.known import MOVED, PACKAGE_LICENCE, PRIORS
+from jsdpipe.machine.known import KNOWN, MOVED, PACKAGE_LICENCE
 from jsdpipe.miniature import WEIGHTS
+from jsdpipe.model_files import PRIOR, Format
 from jsdpipe.scoring import models
+from jsdpipe.scoring.models.settings import Pretrained
 from jsdpipe.validation import at
 
 PACKAGE = WEIGHTS.parent.parent
@@ -50,33 +51,41 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
     """
     with at(f"{name}: prior.model"):
         found = [prior(config.prior.model, config.prior.revision)]
-    with at(name):
-        named = models.names(config)
+    named = models.chosen(config)
     sharing: dict[Path | str, list[str]] = {}
-    for key, model in named.items():
-        sharing.setdefault(models.folder_of(model) or model, []).append(key)
+    for key, settings in named.items():
+        with at(f"{name}: {key}"):
+            sharing.setdefault(settings.folder() or settings.name, []).append(key)
     for keys in sharing.values():
-        names = ", ".join(dict.fromkeys(named[key] for key in keys))
+        names = ", ".join(dict.fromkeys(named[key].name for key in keys))
         stages = tuple(dict.fromkeys(key.split(".")[0] for key in keys))
-        model = named[keys[0]]
-        folder = models.folder_of(model) or PACKAGE
-        found.append(_local(names, stages, folder, PACKAGE_LICENCE, partial(models.files_of, model)))
+        settings = named[keys[0]]
+        if isinstance(settings, Pretrained):
+            found.append(_pretrained(settings.format, settings.model, settings.revision, stages, keys[0]))
+        else:
+            folder = settings.folder() or PACKAGE
+            found.append(_local(names, stages, folder, PACKAGE_LICENCE, settings.files))
     return found
 
 
 def prior(model: str, revision: str | None = None) -> Needed:
     """A prior as `prior.model` and `prior.revision` name it; `UserError` if there can be none of that name."""
-    stages = ("generate",)
-    if folder := prior_files.local_folder(model, revision):
-        return _local(model, stages, folder, _licence(folder) or "unstated", partial(prior_files.files, folder))
-    facts, cached = PRIORS.get(MOVED.get(model, model)), prior_files.cached_folder(model, revision)
+    return _pretrained(PRIOR, model, revision, ("generate",), "prior")
+
+
+def _pretrained(format: Format, model: str, revision: str | None, stages: tuple[str, ...], key: str) -> Needed:
+    """A model in some format, which the configuration's `key` names."""
+    if folder := format.local_folder(model, revision):
+        return _local(model, stages, folder, _licence(folder) or "unstated", partial(format.files, folder))
+    facts, cached = KNOWN.get(MOVED.get(model, model)), format.cached_folder(model, revision)
     licence = (facts.licence if facts else cached and _licence(cached)) or "unknown"
     origin = f"hub: {model}@{revision or 'main'}"
     if cached:
-        here = _local(model, stages, cached, licence, partial(prior_files.files, cached))
+        here = _local(model, stages, cached, licence, partial(format.files, cached))
         if not here.mends:
             return Needed(model, stages, origin, licence, here.size)
-    return Needed(model, stages, origin, licence, facts.download if facts else None, _from_the_hub(model, revision))
+    mends = _from_the_hub(format, model, revision, stages, key)
+    return Needed(model, stages, origin, licence, facts.download if facts else None, mends)
 
 
 def table(found: list[Needed]) -> str:
@@ -111,12 +120,15 @@ def _licence(folder: Path) -> str | None:
     return stated if isinstance(stated, str) else None
 
 
-def _from_the_hub(model: str, revision: str | None) -> tuple[str, ...]:
+def _from_the_hub(
+    format: Format, model: str, revision: str | None, stages: tuple[str, ...], key: str
+) -> tuple[str, ...]:
+    place = f"{key}.model" + (" or --prior" if key == "prior" else "")
     if model in MOVED:
-        return (f"withdrawn by its owner; the same weights: give {MOVED[model]} as prior.model",)
+        return (f"withdrawn by its owner; the same weights: give {MOVED[model]} as {key}.model",)
     pinned = ["--revision", revision] if revision else []
-    command = shlex.join(["hf", "download", model, *pinned, *prior_files.NAMES, "README.md"])
+    command = shlex.join(["hf", "download", model, *pinned, *format.patterns, "README.md"])
     return (
-        f"online: `jsdpipe generate` downloads it when it first needs it; to have it before: {command}",
-        "offline: run that elsewhere with --local-dir FOLDER, copy that here, and name it as prior.model or --prior",
+        f"online: `jsdpipe {stages[0]}` downloads it when it first needs it; to have it before: {command}",
+        f"offline: run that elsewhere with --local-dir FOLDER, copy that here, and name it as {place}",
     )

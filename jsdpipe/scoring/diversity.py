@@ -61,8 +61,8 @@ def score(run: Run, shard: Shard) -> None:
     `recognition`: by seed, the share of the ring's views whose top class is the one that the prompt names (None if it
     does not name exactly one).
     """
-    classifier: Classifier = load("diversity.classifier", run.config.diversity.classifier)
-    extractor: Features = load("diversity.features", run.config.diversity.features)
+    classifier: Classifier = load(run.config.diversity.classifier)
+    extractor: Features = load(run.config.diversity.features)
     failed = {(r["prompt_id"], r["seed"]): r["reason"] is not None for r in read_manifest(run, "render", shard)}
     records = []
     with progress(f"diversity {shard.name}", len(failed)) as advance:

@@ -43,7 +43,7 @@ def score(run: Run, shard: Shard) -> None:
     Records hold `quality`, `reward_mean`, and `best_view`: the index among the quality views of the best vertex' best
     field of view.
     """
-    reward: Reward = load("quality.reward", run.config.quality.reward)
+    reward: Reward = load(run.config.quality.reward)
     rig = run.config.render.quality
     _, neighbours = icosphere(rig.subdivision)
     fovs, size = len(rig.fovy_deg), run.config.render.size

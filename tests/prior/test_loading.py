@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jsdpipe.errors import UserError
+from jsdpipe.model_files import PRIOR
 from jsdpipe.prior import load_prior
-from jsdpipe.prior_files import REQUIRED
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def refused(folder):
     return message
 
 
-@pytest.mark.parametrize("names", REQUIRED, ids=lambda names: names[0])
+@pytest.mark.parametrize("names", PRIOR.required, ids=lambda names: names[0])
 def test_a_missing_file_is_named(folder, names):
     for name in names:
         (folder / name).unlink(missing_ok=True)

@@ -52,9 +52,9 @@ def make_run(
                 "alignment": {"subdivision": 0, "radius": 4.84, "fovy_deg": 60.0},
                 "diversity": {"views": 8, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
             },
-            "quality": {"reward": "miniature-clip"},
-            "alignment": {"captioner": "miniature", "judge": "attributes"},
-            "diversity": {"classifier": "miniature-clip", "features": "miniature-clip"},
+            "quality": {"reward": {"kind": "miniature-clip"}},
+            "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
+            "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
             "report": {"title": "A synthetic run", "bootstrap": 500, "turntable_views": 4, **report},
         }
     )

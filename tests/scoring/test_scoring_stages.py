@@ -6,14 +6,12 @@ import pytest
 import scored_run
 from scipy.stats import entropy
 
-from jsdpipe.errors import UserError
 from jsdpipe.files import read_json, write_json
 from jsdpipe.manifests import read_manifest
 from jsdpipe.mesh.rigs import quality_cameras
 from jsdpipe.mesh.stage import extract, render
 from jsdpipe.mesh.views import read_views
 from jsdpipe.miniature.grammar import KINDS
-from jsdpipe.run import Run
 from jsdpipe.scoring import alignment, diversity, quality
 from jsdpipe.scoring.models import miniature_clip
 from jsdpipe.scoring.models.attributes import AttributesJudge
@@ -160,10 +158,3 @@ def test_manifests_name_the_models(done, clip):
         named = read_json(run.layout.manifest(stage, shard))["provenance"]["models"]
         assert set(named) == roles
         assert all(clip.sha256 in identity for role, identity in named.items() if role != "judge")
-
-
-def test_unknown_model_is_refused(done):
-    run, shard = done
-    config = run.config.model_copy(update={"quality": run.config.quality.model_copy(update={"reward": "hps"})})
-    with pytest.raises(UserError, match=r"quality\.reward: no model 'hps'"):
-        quality.score(Run(run.folder, config, run.recipes, run.prompts), shard)

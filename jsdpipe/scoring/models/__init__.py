@@ -1,17 +1,15 @@
-"""The models behind the scores: one adapter a file, found by the names that configurations use.
+"""The models behind the scores: their settings, and one adapter a file.
 
-Torch-free until a model is loaded, so that names and prompts can be checked before work begins. The module of a judge
-that cannot read every prompt has `check_prompt(text)`, and imports torch within functions alone.
+Torch-free until a model is loaded, so that files and prompts can be checked before work begins: a judge's module
+imports torch within functions alone, and a judge that cannot read every prompt has `check_prompt(text)`.
 """
 
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jsdpipe.errors import UserError
-from jsdpipe.miniature import WEIGHTS
-from jsdpipe.scoring.models import clip_files
-from jsdpipe.validation import at, nearest
+from jsdpipe.scoring.models.settings import Settings
+from jsdpipe.validation import at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,17 +17,6 @@ if TYPE_CHECKING:
 
     from jsdpipe.config import RunConfig
     from jsdpipe.run import Run
-
-# the configuration's key -> the names it may have -> what makes the adapter
-ADAPTERS = {
-    "quality.reward": {"miniature-clip": "miniature_clip:MiniatureReward"},
-    "alignment.captioner": {"miniature": "miniature_captioner:MiniatureCaptioner"},
-    "alignment.judge": {"attributes": "attributes:AttributesJudge"},
-    "diversity.classifier": {"miniature-clip": "miniature_clip:KindClassifier"},
-    "diversity.features": {"miniature-clip": "miniature_clip:MiniatureFeatures"},
-}
-# the names, at any key, of what is made of the package's CLIP
-OF_CLIP = {"miniature-clip", "miniature"}
 
 
 class Model(Protocol):
@@ -69,27 +56,23 @@ class Features(Model, Protocol):
         """Of each image, a vector of length 1 (N, D)."""
 
 
-def names(config: "RunConfig") -> dict[str, str]:
-    """What a configuration names at each key of `ADAPTERS`; `UserError` if there is no model of that name."""
-    named = {}
-    for key in ADAPTERS:
-        section, field = key.split(".")
-        named[key] = getattr(getattr(config, section), field)
-        _place(key, named[key])
-    return named
+def chosen(config: "RunConfig") -> dict[str, Settings]:
+    """The models that a configuration names, by its keys, such as "quality.reward"."""
+    sections = ("quality", "alignment", "diversity")
+    parts = {f"{section}.{key}": value for section in sections for key, value in getattr(config, section)}
+    return {key: value for key, value in parts.items() if isinstance(value, Settings)}
 
 
 def check_models(config: "RunConfig") -> None:
-    """Raise `UserError` if a configuration names a scoring model that there is none of, or that lacks a file."""
-    for key, name in names(config).items():
+    """Raise `UserError` if a configuration's scoring model is none, or a local one that lacks a file."""
+    for key, settings in chosen(config).items():
         with at(key):
-            files_of(name)
+            settings.files()
 
 
 def check_prompts(run: "Run") -> None:
     """Raise `UserError`, with set, file and line, if a run's judge cannot read one of its prompts."""
-    module, _ = _place("alignment.judge", run.config.alignment.judge).split(":")
-    check_prompt = getattr(importlib.import_module(f"{__name__}.{module}"), "check_prompt", lambda _: None)
+    check_prompt = getattr(_class_of(run.config.alignment.judge), "check_prompt", lambda _: None)
     for name, of_set in run.prompts.items():
         # Prompt files have no empty line, so that a prompt's number is its line.
         for line, prompt in enumerate(of_set, start=1):
@@ -99,29 +82,15 @@ def check_prompts(run: "Run") -> None:
 
 def weight_files(config: "RunConfig", section: str) -> list[Path]:
     """The local files of the weights of a section's models; `UserError` if one is missing."""
-    of_section = getattr(config, section).model_dump().values()
-    return sorted({path for name in of_section for path in files_of(name)})
+    of_section = [settings for key, settings in chosen(config).items() if key.startswith(f"{section}.")]
+    return sorted({path for settings in of_section for path in settings.files()})
 
 
-def folder_of(name: str) -> Path | None:
-    """The folder of the weights that a scoring model reads; `None` of one without weights."""
-    return WEIGHTS / "clip" if name in OF_CLIP else None
+def load(settings: Settings) -> Any:
+    """The adapter of a model, loaded; `UserError` if its files are missing or are not of that model."""
+    return _class_of(settings).of(settings)
 
 
-def files_of(name: str) -> list[Path]:
-    """The local files that a scoring model reads; `UserError` if one is missing."""
-    folder = folder_of(name)
-    return clip_files.files(folder) if folder else []
-
-
-def load(key: str, name: str) -> Any:
-    """The adapter that the configuration names at `key`; `UserError` if there is none of that name."""
-    module, attribute = _place(key, name).split(":")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)()
-
-
-def _place(key: str, name: str) -> str:
-    known = ADAPTERS[key]
-    if name not in known:
-        raise UserError(f"{key}: no model {name!r}; {nearest(name, list(known), 'there are')}")
-    return known[name]
+def _class_of(settings: Settings) -> Any:
+    module, name = settings.adapter.split(":")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)

@@ -3,25 +3,31 @@
 from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from jsdpipe.errors import UserError
 from jsdpipe.miniature.grammar import Description, Thing, caption, parse
+from jsdpipe.scoring.models import settings
 
 DETAIL_SHARE = 1 / 3
 
 Value = TypeVar("Value")
 
 
-def check_prompt(prompt: str) -> None:
-    """Raise `UserError` for a prompt that the judge cannot grade."""
-    _read(prompt)
-
-
 class AttributesJudge:
     """A judge without a model, of captions of the miniature grammar alone."""
 
     identity = "attributes"
+
+    @classmethod
+    def of(cls, settings: settings.AttributesJudge) -> Self:
+        """The judge, which has no settings."""
+        return cls()
+
+    @staticmethod
+    def check_prompt(prompt: str) -> None:
+        """Raise `UserError` for a prompt that the judge cannot grade."""
+        _read(prompt)
 
     def merge(self, captions: list[str]) -> str:
         """The caption of what the views' captions agree on.

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from jsdpipe.device import device
 from jsdpipe.errors import UserError
-from jsdpipe.files import sha256_folder
-from jsdpipe.scoring.models import clip_files
+from jsdpipe.model_files import OPEN_CLIP
 
 BATCH = 128
 
@@ -22,7 +21,7 @@ class Clip:
     """An open_clip model from a local folder, float32, on the GPU if there is one."""
 
     def __init__(self, folder: Path) -> None:
-        clip_files.files(folder, clip_files.MODEL)
+        OPEN_CLIP.files(folder)
         self.folder = folder
         self.device = device()
         try:
@@ -37,7 +36,7 @@ class Clip:
 
     @cached_property
     def sha256(self) -> str:
-        return sha256_folder(self.folder)
+        return OPEN_CLIP.digest(self.folder)
 
     @property
     def logit_scale(self) -> float:

@@ -1,6 +1,7 @@
 """The miniature CLIP as reward, classifier of kinds, and image features."""
 
 from functools import cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,8 @@ from jsdpipe.errors import UserError
 from jsdpipe.files import read_json
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.miniature.grammar import KINDS, Thing
+from jsdpipe.model_files import NORMALISATION
+from jsdpipe.scoring.models import settings
 from jsdpipe.scoring.models.clip import Clip
 
 FLOOR = -2.25  # about the least that ImageReward gives, which T3Bench's protocol is made for
@@ -26,6 +29,11 @@ class OfClip:
     def __init__(self, clip: Clip | None = None) -> None:
         self.clip = clip or shared_clip()
 
+    @classmethod
+    def of(cls, settings: settings.OfClip) -> Self:
+        """The adapter of the package's CLIP, which has no settings."""
+        return cls()
+
     @property
     def identity(self) -> str:
         return f"miniature-clip sha256:{self.clip.sha256}"
@@ -39,7 +47,7 @@ class MiniatureReward(OfClip):
 
     def __init__(self, clip: Clip | None = None) -> None:
         super().__init__(clip)
-        path = self.clip.folder / "normalisation.json"
+        path = self.clip.folder / NORMALISATION
         try:
             normal = read_json(path)
             self._mean, self._std = float(normal["mean"]), float(normal["std"])

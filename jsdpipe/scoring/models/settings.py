@@ -1,0 +1,110 @@
+"""What a configuration says of the models behind the scores: one class a kind.
+
+Torch-free, because the workflow checks them while it plans. A kind names its adapter, a class of a module of this
+folder, whose `of(settings)` loads the model.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from jsdpipe.miniature import WEIGHTS
+from jsdpipe.model_files import NORMALISATION, OPEN_CLIP, Format
+from jsdpipe.recipes.strict import NonEmpty, Strict
+
+
+class Settings(Strict):
+    """A model without weights."""
+
+    kind: str
+    adapter: ClassVar[str]
+
+    @property
+    def name(self) -> str:
+        """What tables and errors call it."""
+        return self.kind
+
+    def folder(self) -> Path | None:
+        """The local folder of its weights; `None` if it has none, or they are on the hub. `UserError` if neither."""
+        return None
+
+    def files(self) -> list[Path]:
+        """The local files that it reads; `UserError` if one is missing."""
+        return []
+
+
+class OfClip(Settings):
+    """Made of the package's CLIP."""
+
+    format: ClassVar[Format] = OPEN_CLIP
+
+    def folder(self) -> Path:
+        return WEIGHTS / "clip"
+
+    def files(self) -> list[Path]:
+        return self.format.files(self.folder())
+
+
+class Pretrained(Settings):
+    """Weights in a local folder, or on the hub."""
+
+    model: NonEmpty = Field(description="a folder, or a hub id")
+    revision: str | None = Field(default=None, description="of a hub id: a branch, tag or commit")
+    dtype: Literal["float32", "float16", "bfloat16"] = Field(default="float16", description="on GPUs; else float32")
+    format: ClassVar[Format]
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+    def folder(self) -> Path | None:
+        return self.format.local_folder(self.model, self.revision)
+
+    def files(self) -> list[Path]:
+        folder = self.folder()
+        return self.format.files(folder) if folder else []
+
+
+class MiniatureReward(OfClip):
+    """The package's CLIP: the cosine, normalised over true pairs."""
+
+    kind: Literal["miniature-clip"]
+    adapter = "miniature_clip:MiniatureReward"
+    format = replace(OPEN_CLIP, required=(*OPEN_CLIP.required, (NORMALISATION,)))
+
+
+class MiniatureCaptioner(OfClip):
+    """The sentence of the miniature's grammar that the package's CLIP finds most probable."""
+
+    kind: Literal["miniature"]
+    adapter = "miniature_captioner:MiniatureCaptioner"
+
+
+class AttributesJudge(Settings):
+    """A count of what the caption has of the prompt, both sentences of the miniature's grammar."""
+
+    kind: Literal["attributes"]
+    adapter = "attributes:AttributesJudge"
+
+
+class KindClassifier(OfClip):
+    """The package's CLIP over the miniature's kinds."""
+
+    kind: Literal["miniature-clip"]
+    adapter = "miniature_clip:KindClassifier"
+
+
+class MiniatureFeatures(OfClip):
+    """The package's CLIP."""
+
+    kind: Literal["miniature-clip"]
+    adapter = "miniature_clip:MiniatureFeatures"
+
+
+Reward = MiniatureReward
+Captioner = MiniatureCaptioner
+Judge = AttributesJudge
+Classifier = KindClassifier
+Features = MiniatureFeatures
