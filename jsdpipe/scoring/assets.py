@@ -16,6 +16,7 @@ from jsdpipe.progress import progress
 from jsdpipe.prompts import Prompt
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
+from jsdpipe.scoring.protocol import PROTOCOL_VERSION
 
 Numbers = dict[str, Any]
 # of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view
@@ -42,8 +43,13 @@ def score_assets(
             done = read_fitting(path, expected)
             if done is None:
                 record, details = of(prompt, seed, None if reason else read_views(views, stage))
-                done = {"fingerprint": expected, "record": record, "views": details}
+                done = {
+                    "fingerprint": expected,
+                    "protocol_version": PROTOCOL_VERSION,
+                    "record": record,
+                    "views": details,
+                }
                 write_json(path, done)
             records.append(asset_record(prompt, seed, reason, **done["record"]))
             advance()
-    write_manifest(run, stage, shard, records, provenance(device(), **models))
+    write_manifest(run, stage, shard, records, provenance(device(), **models) | {"protocol_version": PROTOCOL_VERSION})

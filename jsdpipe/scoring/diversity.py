@@ -18,6 +18,7 @@ from jsdpipe.prompts import Prompt
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
 from jsdpipe.scoring.models import Classifier, Features, load
+from jsdpipe.scoring.protocol import PROTOCOL_VERSION
 
 
 def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -71,7 +72,9 @@ def score(run: Run, shard: Shard) -> None:
             records.append(_score(run, shard, prompt, seeds, classifier, extractor))
             advance(len(shard.seeds))
     models = {"classifier": classifier.identity, "features": extractor.identity}
-    write_manifest(run, "diversity", shard, records, provenance(device(), **models))
+    write_manifest(
+        run, "diversity", shard, records, provenance(device(), **models) | {"protocol_version": PROTOCOL_VERSION}
+    )
 
 
 def _score(
@@ -107,7 +110,8 @@ def _score(
             "class": [classifier.classes[i] for i in probabilities[seed].argmax(axis=1)],
             "entropy": entropy(probabilities[seed]).tolist(),
         }
-        write_json(path, {"fingerprint": expected, "record": record, "views": details})
+        content = {"fingerprint": expected, "protocol_version": PROTOCOL_VERSION, "record": record, "views": details}
+        write_json(path, content)
     return record
 
 

@@ -1,0 +1,15 @@
+"""The version of the protocols as they are implemented here, and what score files say of their making."""
+
+from typing import Any
+
+from jsdpipe.device import device
+from jsdpipe.provenance import provenance
+
+PROTOCOL_VERSION = (
+    1  # raised with every change that moves a score of the same mesh: numbers of two versions don't compare
+)
+
+
+def origin(**models: str) -> dict[str, Any]:
+    """The provenance of scores by these models (role to identity)."""
+    return provenance(device(), **models) | {"protocol_version": PROTOCOL_VERSION}
