@@ -14,9 +14,8 @@ from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh.views import read_views
 from jsdpipe.progress import progress
 from jsdpipe.prompts import Prompt
-from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
-from jsdpipe.scoring.protocol import PROTOCOL_VERSION
+from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
 
 Numbers = dict[str, Any]
 # of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view
@@ -43,13 +42,8 @@ def score_assets(
             done = read_fitting(path, expected)
             if done is None:
                 record, details = of(prompt, seed, None if reason else read_views(views, stage))
-                done = {
-                    "fingerprint": expected,
-                    "protocol_version": PROTOCOL_VERSION,
-                    "record": record,
-                    "views": details,
-                }
-                write_json(path, done)
+                done = {"fingerprint": expected, "record": record, "views": details}
+                write_json(path, done | {"protocol_version": PROTOCOL_VERSION})
             records.append(asset_record(prompt, seed, reason, **done["record"]))
             advance()
-    write_manifest(run, stage, shard, records, provenance(device(), **models) | {"protocol_version": PROTOCOL_VERSION})
+    write_manifest(run, stage, shard, records, origin(**models))

@@ -15,10 +15,9 @@ from jsdpipe.manifests import Record, read_manifest, write_manifest
 from jsdpipe.mesh.views import read_views
 from jsdpipe.progress import progress
 from jsdpipe.prompts import Prompt
-from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
 from jsdpipe.scoring.models import Classifier, Features, load
-from jsdpipe.scoring.protocol import PROTOCOL_VERSION
+from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
 
 
 def entropy(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -72,9 +71,7 @@ def score(run: Run, shard: Shard) -> None:
             records.append(_score(run, shard, prompt, seeds, classifier, extractor))
             advance(len(shard.seeds))
     models = {"classifier": classifier.identity, "features": extractor.identity}
-    write_manifest(
-        run, "diversity", shard, records, provenance(device(), **models) | {"protocol_version": PROTOCOL_VERSION}
-    )
+    write_manifest(run, "diversity", shard, records, origin(**models))
 
 
 def _score(

@@ -1,10 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jsdpipe.config import read_config
 from jsdpipe.errors import UserError
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.recipes import load_recipe, merge, names
@@ -255,3 +257,17 @@ def test_recipes_do_without_torch():
         "import sys; from jsdpipe.recipes import load_recipe; load_recipe('jsdlr'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_miniature_s_scales_were_tuned_on_one_grid():
+    """And CSD, which has no scale, was not."""
+    tuning = read_config(Path("workflow/experiments/miniature-tuning.yaml"), "tuning")
+    grids = {}
+    for method in tuning.methods.values():
+        objective = load_recipe(method.recipe, method.override).objective
+        grids.setdefault(method.recipe, []).append(objective.guidance_scale)
+        assert getattr(objective, "inversion_scale", -objective.guidance_scale) == -objective.guidance_scale
+    assert set(grids) == {name for name in names() if name.endswith("-miniature")} - {"csd-miniature"}
+    assert set(map(tuple, grids.values())) == {(1, 3, 8, 20)}
+    for recipe, grid in grids.items():
+        assert load_recipe(recipe).objective.guidance_scale in grid

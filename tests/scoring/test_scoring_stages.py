@@ -17,6 +17,7 @@ from jsdpipe.scoring.models import miniature_clip
 from jsdpipe.scoring.models.attributes import AttributesJudge
 from jsdpipe.scoring.models.clip import Clip
 from jsdpipe.scoring.models.miniature_captioner import MiniatureCaptioner
+from jsdpipe.scoring.protocol import PROTOCOL_VERSION
 
 STAGES = {"quality": quality.score, "alignment": alignment.score, "diversity": diversity.score}
 
@@ -155,6 +156,8 @@ def test_manifests_name_the_models(done, clip):
         ("alignment", {"captioner", "judge"}),
         ("diversity", {"classifier", "features"}),
     ):
-        named = read_json(run.layout.manifest(stage, shard))["provenance"]["models"]
+        origin = read_json(run.layout.manifest(stage, shard))["provenance"]
+        named = origin["models"]
+        assert origin["protocol_version"] == PROTOCOL_VERSION
         assert set(named) == roles
         assert all(clip.sha256 in identity for role, identity in named.items() if role != "judge")
