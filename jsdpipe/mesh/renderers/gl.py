@@ -80,11 +80,11 @@ class GLRenderer:
             gl.enable_only(gl.DEPTH_TEST)
             self._program = gl.program(VERTEX, FRAGMENT)
             content = [
-                (gl.buffer(surface.vertices.astype(np.float32)), "3f4", "position"),
-                (gl.buffer(surface.colours), "3f1", "colour"),
-                (gl.buffer(surface.uv), "2f4", "uv"),
+                (gl.buffer(surface.vertices.astype(np.float32, order="C")), "3f4", "position"),
+                (gl.buffer(surface.colours.astype(np.uint8, order="C")), "3f1", "colour"),
+                (gl.buffer(surface.uv.astype(np.float32, order="C")), "2f4", "uv"),
             ]
-            faces = gl.buffer(surface.faces[self._order].astype(np.uint32))
+            faces = gl.buffer(surface.faces[self._order].astype(np.uint32, order="C"))
             self._mesh = gl.vertex_array(self._program, content, index_buffer=faces)
             self._draws = [self._draw(index) for index in np.unique(surface.texture)]
 
