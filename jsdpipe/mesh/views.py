@@ -14,7 +14,7 @@ from jsdpipe.errors import UserError
 from jsdpipe.files import atomic
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can state
-RUN_LENGTHS = 3  # zlib's Z_RLE: flat pictures come out as small as by its default, in a quarter of the time
+RUN_LENGTHS = 3  # zlib's Z_RLE: flat pictures come out about as small as by its default, in a third of the time
 
 
 def write_views(path: Path, rigs: dict[str, Iterable[NDArray[np.uint8]]], comment: str = "") -> None:
