@@ -8,6 +8,7 @@ from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
 from jsdpipe.scoring.assets import Numbers, score_assets
 from jsdpipe.scoring.models import Captioner, Judge, load
+from jsdpipe.seeding import seed_of
 
 LOWEST, HIGHEST = 1, 5
 
@@ -28,7 +29,10 @@ def score(run: Run, shard: Shard) -> None:
     captioner: Captioner = load(run.config.alignment.captioner)
 
     def of(prompt: Prompt, seed: int, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
-        captions = [] if images is None else captioner.caption(images)
+        draws = seed_of(
+            run.config.seed, prompt.id, seed, "captions"
+        )  # equal views, equal captions, whatever the method
+        captions = [] if images is None else captioner.caption(images, draws)
         merged = judge.merge(captions) if captions else ""
         grade = judge.grade(prompt.text, merged) if merged else LOWEST
         return {"alignment": alignment(grade), "grade": grade, "caption": merged}, {"captions": captions}

@@ -32,8 +32,8 @@ class Reward(Model, Protocol):
 
 
 class Captioner(Model, Protocol):
-    def caption(self, images: "NDArray[np.uint8]") -> list[str]:
-        """One caption an image."""
+    def caption(self, images: "NDArray[np.uint8]", seed: int) -> list[str]:
+        """One caption an image; the seed is that of the draws, if there are any."""
 
 
 class Judge(Model, Protocol):

@@ -6,13 +6,15 @@ folder, whose `of(settings)` loads the model.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import NORMALISATION, OPEN_CLIP, Format
+from jsdpipe.model_files import CAPTIONER, NORMALISATION, OPEN_CLIP, Format
 from jsdpipe.recipes.strict import NonEmpty, Strict
+
+Dtype = Literal["float32", "float16", "bfloat16"]
 
 
 class Settings(Strict):
@@ -52,7 +54,7 @@ class Pretrained(Settings):
 
     model: NonEmpty = Field(description="a folder, or a hub id")
     revision: str | None = Field(default=None, description="of a hub id: a branch, tag or commit")
-    dtype: Literal["float32", "float16", "bfloat16"] = Field(default="float16", description="on GPUs; else float32")
+    dtype: Dtype = Field(default="float16", description="on GPUs; else float32")
     format: ClassVar[Format]
 
     @property
@@ -82,6 +84,23 @@ class MiniatureCaptioner(OfClip):
     adapter = "miniature_captioner:MiniatureCaptioner"
 
 
+class BlipCaptioner(Pretrained):
+    """BLIP, such as Salesforce/blip-image-captioning-large."""
+
+    kind: Literal["blip"]
+    adapter = "blip:BlipCaptioner"
+    format = CAPTIONER
+
+
+class Blip2Captioner(Pretrained):
+    """BLIP-2, such as T3Bench's Salesforce/blip2-flan-t5-xxl, whose T5 overflows in float16."""
+
+    kind: Literal["blip2"]
+    dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+    adapter = "blip:Blip2Captioner"
+    format = CAPTIONER
+
+
 class AttributesJudge(Settings):
     """A count of what the caption has of the prompt, both sentences of the miniature's grammar."""
 
@@ -104,7 +123,7 @@ class MiniatureFeatures(OfClip):
 
 
 Reward = MiniatureReward
-Captioner = MiniatureCaptioner
+Captioner = Annotated[MiniatureCaptioner | BlipCaptioner | Blip2Captioner, Field(discriminator="kind")]
 Judge = AttributesJudge
 Classifier = KindClassifier
 Features = MiniatureFeatures
