@@ -1,8 +1,8 @@
 """The captioners `blip2` (arXiv 2301.12597), which T3Bench uses, and `blip` (arXiv 2201.12086), by transformers.
 
 T3Bench samples as LAVIS' BLIP-2 with T5 does, whose "nucleus sampling" keeps the five beams of its beam search: what
-continues the beams is drawn, and the likeliest of them is the caption. Unseeded there; here an image's draws are from its
-own generator, so that its caption is the same in any batch (but for the last bits of its probabilities).
+continues the beams is drawn, and the likeliest of them is the caption. Unseeded there; here an image has draws of its
+own, so that its caption is the same in any batch (but for the last bits of its probabilities).
 """
 
 from pathlib import Path

@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import CAPTIONER, NORMALISATION, OPEN_CLIP, Format
-from jsdpipe.recipes.strict import NonEmpty, Strict
+from jsdpipe.model_files import CAPTIONER, CHAT, NORMALISATION, OPEN_CLIP, Format
+from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
 
 Dtype = Literal["float32", "float16", "bfloat16"]
 
@@ -22,6 +22,7 @@ class Settings(Strict):
 
     kind: str
     adapter: ClassVar[str]
+    unscored: ClassVar[frozenset[str]] = frozenset()  # the settings that no number depends on
 
     @property
     def name(self) -> str:
@@ -108,6 +109,34 @@ class AttributesJudge(Settings):
     adapter = "attributes:AttributesJudge"
 
 
+class EndpointJudge(Settings):
+    """A language model behind an endpoint that speaks OpenAI's chat completions."""
+
+    kind: Literal["openai"]
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+[^\s?#/]$", description="up to /chat/completions")]
+    model: NonEmpty
+    key_env: NonEmpty | None = Field(default=None, description="the environment variable that holds the key, if any")
+    timeout_s: Positive = Field(default=60.0, description="seconds for one answer")
+    retries: Annotated[int, Field(ge=0)] = 5
+    max_calls: Annotated[int, Field(ge=0)] | None = Field(default=10_000, description="a run's, cached answers apart")
+    cache: NonEmpty = Field(default="results/answers", description="the folder of all answers, which runs share")
+    adapter = "endpoint:EndpointJudge"
+    unscored = frozenset({"key_env", "timeout_s", "retries", "max_calls", "cache"})
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+
+class ChatJudge(Pretrained):
+    """A local chat model, such as Qwen/Qwen2.5-7B-Instruct."""
+
+    kind: Literal["transformers"]
+    dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+    adapter = "chat:ChatJudge"
+    format = CHAT
+
+
 class KindClassifier(OfClip):
     """The package's CLIP over the miniature's kinds."""
 
@@ -124,6 +153,6 @@ class MiniatureFeatures(OfClip):
 
 Reward = MiniatureReward
 Captioner = Annotated[MiniatureCaptioner | BlipCaptioner | Blip2Captioner, Field(discriminator="kind")]
-Judge = AttributesJudge
+Judge = Annotated[AttributesJudge | EndpointJudge | ChatJudge, Field(discriminator="kind")]
 Classifier = KindClassifier
 Features = MiniatureFeatures
