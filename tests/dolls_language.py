@@ -97,7 +97,7 @@ def image_processor(folder: Path) -> None:
     BlipImageProcessorPil(size={"height": 28, "width": 28}).save_pretrained(folder)
 
 
-def chat(folder: Path, template: str = CHAT_TEMPLATE) -> Path:
+def chat(folder: Path, template: str | None = CHAT_TEMPLATE) -> Path:
     """Write a model of Qwen2.5-Instruct's architecture: a byte is a token; by its own settings it samples, as there."""
     torch.manual_seed(0)
     tokens = [*sorted(ByteLevel.alphabet()), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -110,8 +110,8 @@ def chat(folder: Path, template: str = CHAT_TEMPLATE) -> Path:
     ends = [tokens.index("<|im_end|>"), tokens.index("<|endoftext|>")]
     config = Qwen2Config(
         vocab_size=len(tokens), hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, max_position_embeddings=32768, tie_word_embeddings=True, bos_token_id=ends[1],
-        eos_token_id=ends[0],
+        num_key_value_heads=1, max_position_embeddings=32768, tie_word_embeddings=False, bos_token_id=ends[1],
+        eos_token_id=ends[0], initializer_range=0.5,
     )  # fmt: skip
     model = Qwen2ForCausalLM(config)
     model.generation_config = GenerationConfig(

@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from jsdpipe.errors import UserError, first_line
+from jsdpipe.errors import UserError
 from jsdpipe.scoring.models import settings
 from jsdpipe.scoring.models.answers import AnswerCache, Ledger
 from jsdpipe.scoring.models.language_judge import LanguageJudge
@@ -78,7 +78,8 @@ class EndpointJudge(LanguageJudge):
         except requests.Timeout:
             raise _Busy(f"no answer within {limit:g} s") from None
         except requests.RequestException as error:
-            raise _Busy(first_line(error)) from None
+            # e.g. "Max retries exceeded ... (Caused by NewConnectionError("...: [Errno 111] Connection refused"))"
+            raise _Busy(str(error).rpartition(": ")[2].rstrip("\"')")) from None
         said = f"status {response.status_code}: {self._message(response)}"
         if response.status_code in AGAIN or response.status_code >= 500:
             raise _Busy(said, _asked_pause(response))

@@ -1,8 +1,8 @@
 """What a language model is asked as T3Bench's judge (arXiv 2310.02977, section 3.3), in our own words, and its answers.
 
 Captions and prompts are text under evaluation, which may try to steer the judge. So they are sent as data: JSON on one
-line, between marks, whose strings spell as `\\u` escapes whatever could be markup: quotes, brackets, line breaks, control
-tokens, characters that do not show. And of answers only the exact form that was asked for is read.
+line, between marks, whose strings spell as `\\u` escapes whatever could be markup: quotes, brackets, line breaks,
+control tokens, characters that do not show. And of answers only the exact form that was asked for is read.
 """
 
 import json
