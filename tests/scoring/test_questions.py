@@ -62,7 +62,10 @@ def test_a_string_holds_nothing_but_letters_and_harmless_punctuation(text):
 
 
 def test_plain_words_are_sent_as_they_are():
-    assert encoded({"prompt": "Zwei süße Füchse (rot), 漢字 & 50%!"}) == '{"prompt": "Zwei süße Füchse (rot), 漢字 & 50%!"}'
+    assert (
+        encoded({"prompt": "Zwei süße Füchse (rot), 漢字 & 50%!"})
+        == '{"prompt": "Zwei süße Füchse (rot), 漢字 & 50%!"}'
+    )
 
 
 def test_attempts_are_different_requests():
