@@ -17,7 +17,7 @@ from jsdpipe.machine.known import KNOWN, MOVED, PACKAGE_LICENCE
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files import PRIOR, Format
 from jsdpipe.scoring import models
-from jsdpipe.scoring.models.settings import Pretrained
+from jsdpipe.scoring.models.settings import Stored
 from jsdpipe.validation import at
 
 PACKAGE = WEIGHTS.parent.parent
@@ -60,7 +60,7 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
         names = ", ".join(dict.fromkeys(named[key].name for key in keys))
         stages = tuple(dict.fromkeys(key.split(".")[0] for key in keys))
         settings = named[keys[0]]
-        if isinstance(settings, Pretrained):
+        if isinstance(settings, Stored):
             found.append(_pretrained(settings.format, settings.model, settings.revision, stages, keys[0]))
         else:
             folder = settings.folder() or PACKAGE

@@ -8,6 +8,7 @@ from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
 from jsdpipe.scoring.assets import Numbers, score_assets
 from jsdpipe.scoring.models import Captioner, Judge, load
+from jsdpipe.scoring.similarity import JudgeFree
 
 LOWEST, HIGHEST = 1, 5
 
@@ -22,16 +23,23 @@ def alignment(grade: int) -> float:
 def score(run: Run, shard: Shard) -> None:
     """Caption each view, merge the captions, grade the merged one; a failed asset gets the lowest grade.
 
-    Records hold `alignment` (0 to 100), `grade`, and the merged `caption` ("" of a failed asset).
+    Records hold `alignment` (0 to 100), `grade`, and the merged `caption` ("" of a failed asset); where the
+    configuration has a model for them, also `similarity` and `r_precision` (`JudgeFree`).
     """
     judge: Judge = load(run.config.alignment.judge)
     captioner: Captioner = load(run.config.alignment.captioner)
+    judge_free = JudgeFree.of(run, shard)
 
     def of(prompt: Prompt, seed: int, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
         captions = [] if images is None else captioner.caption(images)
         merged = judge.merge(captions) if captions else ""
         grade = judge.grade(prompt.text, merged) if merged else LOWEST
-        return {"alignment": alignment(grade), "grade": grade, "caption": merged}, {"captions": captions}
+        numbers = {"alignment": alignment(grade), "grade": grade, "caption": merged}
+        more, of_views = judge_free.score(prompt.text, images) if judge_free else ({}, {})
+        return numbers | more, {"captions": captions} | of_views
 
     models = {"captioner": captioner.identity, "judge": judge.identity}
-    score_assets(run, shard, "alignment", {}, models, of)
+    if judge_free:
+        models["similarity"] = judge_free.model.identity
+    texts = judge_free.texts if judge_free else []
+    score_assets(run, shard, "alignment", {"texts": texts}, models, of)
