@@ -65,8 +65,8 @@ def test_similarity_and_the_prompts_that_it_is_of(tmp_path):
     assert cells(run.layout.tables / "similarity.md") == [
         ["single", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "2"],
         ["single", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "2"],
-        ["multi", "jsd", "**30.0**", "–", "1"],
-        ["multi", "sds", "10.0", "–", "1"],
+        ["multi", "jsd", "**30.0**", "\N{EN DASH}", "1"],
+        ["multi", "sds", "10.0", "\N{EN DASH}", "1"],
         ["all sets", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "3, 2"],
         ["all sets", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "3, 2"],
     ]
