@@ -11,7 +11,16 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import CAPTIONER, CHAT, NORMALISATION, OPEN_CLIP, Format
+from jsdpipe.model_files import (
+    BERT_TOKENIZER,
+    CAPTIONER,
+    CHAT,
+    IMAGE_REWARD,
+    NORMALISATION,
+    OPEN_CLIP,
+    TOKENIZED_CLIP,
+    Format,
+)
 from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
 
 Dtype = Literal["float32", "float16", "bfloat16"]
@@ -41,7 +50,7 @@ class Settings(Strict):
 class OfClip(Settings):
     """Made of the package's CLIP."""
 
-    format: ClassVar[Format] = OPEN_CLIP
+    format: ClassVar[Format] = TOKENIZED_CLIP
 
     def folder(self) -> Path:
         return WEIGHTS / "clip"
@@ -50,12 +59,11 @@ class OfClip(Settings):
         return self.format.files(self.folder())
 
 
-class Pretrained(Settings):
-    """Weights in a local folder, or on the hub."""
+class Stored(Strict):
+    """Files in a local folder, or on the hub."""
 
     model: NonEmpty = Field(description="a folder, or a hub id")
     revision: str | None = Field(default=None, description="of a hub id: a branch, tag or commit")
-    dtype: Dtype = Field(default="float16", description="on GPUs; else float32")
     format: ClassVar[Format]
 
     @property
@@ -70,12 +78,43 @@ class Pretrained(Settings):
         return self.format.files(folder) if folder else []
 
 
+class Pretrained(Stored, Settings):
+    """Weights in a local folder, or on the hub."""
+
+    dtype: Dtype = Field(default="float16", description="on GPUs; else float32")
+
+
 class MiniatureReward(OfClip):
     """The package's CLIP: the cosine, normalised over true pairs."""
 
     kind: Literal["miniature-clip"]
     adapter = "miniature_clip:MiniatureReward"
-    format = replace(OPEN_CLIP, required=(*OPEN_CLIP.required, (NORMALISATION,)))
+    format = replace(TOKENIZED_CLIP, required=(*TOKENIZED_CLIP.required, (NORMALISATION,)))
+
+
+class OpenClipReward(Pretrained):
+    """Any CLIP of open_clip: the cosine, less its mean over true pairs, over their deviation."""
+
+    kind: Literal["open-clip"]
+    mean: float = Field(description="of the model's cosines of texts and images that belong together")
+    std: Positive = Field(description="their standard deviation")
+    adapter = "open_clip_models:OpenClipReward"
+    format = OPEN_CLIP
+
+
+class BertTokenizer(Stored):
+    """The vocabulary that ImageReward reads its texts with."""
+
+    format = BERT_TOKENIZER
+
+
+class ImageReward(Pretrained):
+    """ImageReward-v1.0, T3Bench's reward."""
+
+    kind: Literal["imagereward"]
+    tokenizer: BertTokenizer = BertTokenizer(model="google-bert/bert-base-uncased")
+    adapter = "imagereward:ImageReward"
+    format = IMAGE_REWARD
 
 
 class MiniatureCaptioner(OfClip):
@@ -137,6 +176,21 @@ class ChatJudge(Pretrained):
     format = CHAT
 
 
+class MiniatureSimilarity(OfClip):
+    """The package's CLIP."""
+
+    kind: Literal["miniature-clip"]
+    adapter = "miniature_clip:MiniatureSimilarity"
+
+
+class OpenClipSimilarity(Pretrained):
+    """Any CLIP of open_clip."""
+
+    kind: Literal["open-clip"]
+    adapter = "open_clip_models:OpenClipSimilarity"
+    format = OPEN_CLIP
+
+
 class KindClassifier(OfClip):
     """The package's CLIP over the miniature's kinds."""
 
@@ -151,8 +205,9 @@ class MiniatureFeatures(OfClip):
     adapter = "miniature_clip:MiniatureFeatures"
 
 
-Reward = MiniatureReward
+Reward = Annotated[MiniatureReward | OpenClipReward | ImageReward, Field(discriminator="kind")]
 Captioner = Annotated[MiniatureCaptioner | BlipCaptioner | Blip2Captioner, Field(discriminator="kind")]
 Judge = Annotated[AttributesJudge | EndpointJudge | ChatJudge, Field(discriminator="kind")]
+Similarity = Annotated[MiniatureSimilarity | OpenClipSimilarity, Field(discriminator="kind")]
 Classifier = KindClassifier
 Features = MiniatureFeatures
