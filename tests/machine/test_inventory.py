@@ -44,6 +44,17 @@ def test_the_package_has_what_the_miniature_needs(tmp_path):
     assert not any(model.mends for model in (diffusion, clip, judge))
 
 
+def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
+    config = tiny.config(tmp_path)
+    config["quality"]["reward"] = {"kind": "imagereward", "model": "zai-org/ImageReward"}
+    found = {model.name: model for model in needed(read_config(config, "c"), "c")}
+    weights, vocabulary = found["zai-org/ImageReward"], found["google-bert/bert-base-uncased"]
+    assert (weights.stages, vocabulary.stages) == (("quality",), ("quality",))
+    assert (weights.amount, weights.licence, vocabulary.licence) == ("1.8 GB", "apache-2.0", "apache-2.0")
+    assert "hf download zai-org/ImageReward ImageReward.pt med_config.json README.md" in weights.mends[0]
+    assert "name it as quality.reward.tokenizer.model" in vocabulary.mends[1]
+
+
 @pytest.mark.parametrize("revision", [None, "main", COMMIT])
 def test_a_hub_id_is_found_in_the_cache(cache, revision):
     store(cache, "org/name", "main", licence="apache-2.0")
