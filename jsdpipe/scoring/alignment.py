@@ -1,9 +1,7 @@
 """T3Bench's alignment score (arXiv 2310.02977, section 3.3, and its authors on the mapping to percent)."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jsdpipe.layout import Shard
+from jsdpipe.mesh.views import Views
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
 from jsdpipe.scoring.assets import Numbers, score_assets
@@ -31,9 +29,9 @@ def score(run: Run, shard: Shard) -> None:
     judge = load_judge(run.config.alignment.judge, run.layout.judge_calls)
     captioner: Captioner = load(run.config.alignment.captioner)
 
-    def of(prompt: Prompt, seed: int, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
+    def of(prompt: Prompt, seed: int, images: Views | None) -> tuple[Numbers, Numbers]:
         draws = seed_of(run.config.seed, prompt.id, seed, "captions")  # of equal views equal ones, whatever the method
-        captions = [] if images is None else captioner.caption(images, draws)
+        captions = [] if images is None else captioner.caption(images[:], draws)
         merged = ""
         try:
             merged = judge.merge(captions) if captions else ""
