@@ -31,7 +31,7 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
         "quality": config.quality.model_dump(),
         "alignment": [
             config.seed,
-            config.alignment.model_dump(),
+            config.alignment.model_dump(exclude={"judge": {*config.alignment.judge.unscored}}),
             [prompt.text for prompt in run.prompts[shard.set]] if config.alignment.similarity else [],
         ],
         "diversity": [config.seed, config.diversity.model_dump()],

@@ -11,8 +11,19 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import BERT_TOKENIZER, IMAGE_REWARD, NORMALISATION, OPEN_CLIP, TOKENIZED_CLIP, Format
+from jsdpipe.model_files import (
+    BERT_TOKENIZER,
+    CAPTIONER,
+    CHAT,
+    IMAGE_REWARD,
+    NORMALISATION,
+    OPEN_CLIP,
+    TOKENIZED_CLIP,
+    Format,
+)
 from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
+
+Dtype = Literal["float32", "float16", "bfloat16"]
 
 
 class Settings(Strict):
@@ -20,6 +31,7 @@ class Settings(Strict):
 
     kind: str
     adapter: ClassVar[str]
+    unscored: ClassVar[frozenset[str]] = frozenset()  # the settings that no number depends on
 
     @property
     def name(self) -> str:
@@ -69,7 +81,7 @@ class Stored(Strict):
 class Pretrained(Stored, Settings):
     """Weights in a local folder, or on the hub."""
 
-    dtype: Literal["float32", "float16", "bfloat16"] = Field(default="float16", description="on GPUs; else float32")
+    dtype: Dtype = Field(default="float16", description="on GPUs; else float32")
 
 
 class MiniatureReward(OfClip):
@@ -112,11 +124,56 @@ class MiniatureCaptioner(OfClip):
     adapter = "miniature_captioner:MiniatureCaptioner"
 
 
+class BlipCaptioner(Pretrained):
+    """BLIP, such as Salesforce/blip-image-captioning-large."""
+
+    kind: Literal["blip"]
+    adapter = "blip:BlipCaptioner"
+    format = CAPTIONER
+
+
+class Blip2Captioner(Pretrained):
+    """BLIP-2, such as T3Bench's Salesforce/blip2-flan-t5-xxl, whose T5 overflows in float16."""
+
+    kind: Literal["blip2"]
+    dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+    adapter = "blip:Blip2Captioner"
+    format = CAPTIONER
+
+
 class AttributesJudge(Settings):
     """A count of what the caption has of the prompt, both sentences of the miniature's grammar."""
 
     kind: Literal["attributes"]
     adapter = "attributes:AttributesJudge"
+
+
+class EndpointJudge(Settings):
+    """A language model behind an endpoint that speaks OpenAI's chat completions."""
+
+    kind: Literal["openai"]
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+[^\s?#/]$", description="up to /chat/completions")]
+    model: NonEmpty
+    key_env: NonEmpty | None = Field(default=None, description="the environment variable that holds the key, if any")
+    timeout_s: Positive = Field(default=60.0, description="seconds for one answer")
+    retries: Annotated[int, Field(ge=0)] = 5
+    max_calls: Annotated[int, Field(ge=0)] | None = Field(default=10_000, description="a run's, cached answers apart")
+    cache: NonEmpty = Field(default="results/answers", description="the folder of all answers, which runs share")
+    adapter = "endpoint:EndpointJudge"
+    unscored = frozenset({"key_env", "timeout_s", "retries", "max_calls", "cache"})
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+
+class ChatJudge(Pretrained):
+    """A local chat model, such as Qwen/Qwen2.5-7B-Instruct."""
+
+    kind: Literal["transformers"]
+    dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+    adapter = "chat:ChatJudge"
+    format = CHAT
 
 
 class MiniatureSimilarity(OfClip):
@@ -149,8 +206,8 @@ class MiniatureFeatures(OfClip):
 
 
 Reward = Annotated[MiniatureReward | OpenClipReward | ImageReward, Field(discriminator="kind")]
-Captioner = MiniatureCaptioner
-Judge = AttributesJudge
+Captioner = Annotated[MiniatureCaptioner | BlipCaptioner | Blip2Captioner, Field(discriminator="kind")]
+Judge = Annotated[AttributesJudge | EndpointJudge | ChatJudge, Field(discriminator="kind")]
 Similarity = Annotated[MiniatureSimilarity | OpenClipSimilarity, Field(discriminator="kind")]
 Classifier = KindClassifier
 Features = MiniatureFeatures
