@@ -37,7 +37,7 @@ SCORES = (
     Metric("average", "Average", True, ".1f", 100, "mean of quality and alignment"),
 )
 JUDGE_FREE = (
-    Metric("similarity", "Similarity", True, ".1f", None, "mean over the views of 100 max(cosine with the prompt, 0)"),
+    Metric("similarity", "Text similarity", True, ".1f", None, "mean of the views' 100 max(cosine with the prompt, 0)"),
     Metric(
         "r_precision",
         "R-precision",

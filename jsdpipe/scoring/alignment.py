@@ -26,7 +26,7 @@ def score(run: Run, shard: Shard) -> None:
     Records hold `alignment` (0 to 100), `grade`, and the merged `caption` ("" of a failed asset); where the
     configuration has a model for them, also `similarity` and `r_precision` (`JudgeFree`). An asset whose judge does not
     answer in form fails here: it has a reason, and neither alignment nor grade. An asset's file holds the captions of
-    its views and the judge's raw answers.
+    its views, their cosines with the prompt, and the judge's raw answers.
     """
     judge = load_judge(run.config.alignment.judge, run.layout.judge_calls)
     captioner: Captioner = load(run.config.alignment.captioner)
@@ -43,9 +43,9 @@ def score(run: Run, shard: Shard) -> None:
             numbers: Numbers = {"alignment": alignment(grade), "grade": grade}
         except Unanswered as error:
             numbers = {"alignment": None, "grade": None, "reason": str(error)}
-        numbers["caption"] = merged
-        more, of_views = judge_free.score(prompt.text, images) if judge_free else ({}, {})
-        return numbers | more, {"captions": captions, "answers": judge.transcript()} | of_views
+        more, of_views = judge_free.score(prompt.text, views) if judge_free else ({}, {})
+        details = {"captions": captions, "answers": judge.transcript()}
+        return numbers | {"caption": merged} | more, details | of_views
 
     models = {"captioner": captioner.identity, "judge": judge.identity}
     if judge_free:

@@ -49,7 +49,7 @@ def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
     found = {model.name: model for model in needed(read_config(config, "c"), "c")}
     weights, vocabulary = found["zai-org/ImageReward"], found["google-bert/bert-base-uncased"]
     assert (weights.stages, vocabulary.stages) == (("quality",), ("quality",))
-    assert (weights.amount, weights.licence, vocabulary.licence) == ("1.8 GB", "apache-2.0", "apache-2.0")
+    assert (weights.amount, weights.licence, vocabulary.licence) == ("1.8 GB", "Apache-2.0", "Apache-2.0")
     assert "hf download zai-org/ImageReward ImageReward.pt med_config.json README.md" in weights.mends[0]
     assert "name it as quality.reward.tokenizer.model" in vocabulary.mends[1]
 

@@ -116,8 +116,8 @@ def test_an_assets_card(run, pages):
     text = page.text
     assert "Quality 50.0 best at view 3, mean reward 0.25 Alignment 75.0 grade 4 of 5 Average 62.5" in text
     assert "120 vertices, 236 faces, 1 component, watertight" in text
-    assert "failed at mesh" in text and "Quality 5.0 Alignment 0.0 grade 1 of 5 Average 2.5 Similarity 0.0" in text
-    assert "Similarity 0.0 R-precision 0% Recognition 0%" in text
+    assert "failed at mesh" in text and "Quality 5.0 Alignment 0.0 grade 1 of 5 Average 2.5 Text similarity 0.0" in text
+    assert "similarity 0.0 R-precision 0% Recognition 0%" in text
     assert f"../../assets/jsd/single/{prompt.id}/seed0/mesh.glb" in page.links
     assert f"../../assets/sds/single/{prompt.id}/seed1/asset.json" in page.links
 
