@@ -1,6 +1,7 @@
 """A small run whose assets are balls that a test can reason about; one failed in generation, one has no surface."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -34,8 +35,11 @@ def ball(colour: tuple[float, float, float], empty: bool = False, white_back: bo
     return Volume(density, albedo, torch.zeros(3), SETTINGS)
 
 
-def make(folder: Path) -> tuple[Run, Shard]:
-    """Write the run with its scenes and the manifest of `generate`; one shard, seeds 0, 1, 2."""
+def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
+    """Write the run with its scenes and the manifest of `generate`; one shard, seeds 0, 1, 2.
+
+    `sections` take the place of those of the configuration.
+    """
     folder.mkdir(parents=True)
     (folder / "prompts.txt").write_text("\n".join(PROMPTS) + "\n")
     config = RunConfig.model_validate(
@@ -57,6 +61,7 @@ def make(folder: Path) -> tuple[Run, Shard]:
             "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
             "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
             "report": {"title": "balls", "turntable_views": 4},
+            **sections,
         }
     )
     run = Run.resolve(config, folder)

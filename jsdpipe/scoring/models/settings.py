@@ -6,12 +6,13 @@ folder, whose `of(settings)` loads the model.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from jsdpipe.errors import UserError
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import NORMALISATION, OPEN_CLIP, Format
+from jsdpipe.model_files import INCEPTION_URL, NORMALISATION, OPEN_CLIP, VIT, Format, torch_hub_file
 from jsdpipe.recipes.strict import NonEmpty, Strict
 
 
@@ -96,6 +97,29 @@ class KindClassifier(OfClip):
     adapter = "miniature_clip:KindClassifier"
 
 
+class Inception(Settings):
+    """torchvision's Inception-v3 over ImageNet's classes, DiverseDream's classifier."""
+
+    kind: Literal["inception-v3"]
+    weights: NonEmpty | None = Field(default=None, description="a file of torchvision's; without, its download")
+    adapter = "inception:Inception"
+
+    @property
+    def name(self) -> str:
+        return self.weights or self.kind
+
+    @property
+    def file(self) -> Path:
+        """The file of its weights, which may not have been downloaded yet."""
+        return Path(self.weights) if self.weights else torch_hub_file(INCEPTION_URL)
+
+    def files(self) -> list[Path]:
+        if self.weights and not self.file.is_file():
+            mend = f"give a file such as {torch_hub_file(INCEPTION_URL).name}, or leave `weights` out to download it"
+            raise UserError(f"{self.weights!r} is no file; {mend}")
+        return [self.file] if self.weights else []
+
+
 class MiniatureFeatures(OfClip):
     """The package's CLIP."""
 
@@ -103,8 +127,16 @@ class MiniatureFeatures(OfClip):
     adapter = "miniature_clip:MiniatureFeatures"
 
 
+class Dino(Pretrained):
+    """DINO's vision transformer, ViT-B/8 in DiverseDream's protocol: the class token."""
+
+    kind: Literal["dino"]
+    adapter = "dino:Dino"
+    format = VIT
+
+
 Reward = MiniatureReward
 Captioner = MiniatureCaptioner
 Judge = AttributesJudge
-Classifier = KindClassifier
-Features = MiniatureFeatures
+Classifier = Annotated[KindClassifier | Inception, Field(discriminator="kind")]
+Features = Annotated[MiniatureFeatures | Dino, Field(discriminator="kind")]
