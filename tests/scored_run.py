@@ -24,6 +24,13 @@ FAILED = ("a red ball", 2, "not finite at step 7")
 TWO_COLOURED = ("a red ball", 1)
 EMPTY = ("a blue ball on a wooden floor", 1)
 
+RENDER = {
+    "size": 32,
+    "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [60.0, 30.0]},
+    "alignment": {"subdivision": 0, "radius": 2.4, "fovy_deg": 60.0},
+    "diversity": {"views": 5, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
+}
+
 
 def ball(colour: tuple[float, float, float], empty: bool = False, white_back: bool = False) -> Volume:
     """A ball of one colour around the origin, or a field without density; perhaps white where x < 0."""
@@ -51,12 +58,7 @@ def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
             "prior": {"model": "miniature"},
             "generation": {"shard_assets": 6, "batch_assets": 2},
             "mesh": {"resolution": 24, "threshold": THRESHOLD},
-            "render": {
-                "size": 32,
-                "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [60.0, 30.0]},
-                "alignment": {"subdivision": 0, "radius": 2.4, "fovy_deg": 60.0},
-                "diversity": {"views": 5, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
-            },
+            "render": RENDER,
             "quality": {"reward": {"kind": "miniature-clip"}},
             "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
             "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 from matplotlib.colors import to_hex
 from PIL import Image
 
-STEP = 0.05
+STEPS = 20  # from 0 to 1
 COLOURS: Any = matplotlib.colormaps["cividis"]  # safe for the colour-blind
 
 
@@ -24,9 +25,9 @@ class Scale:
 
     @classmethod
     def of(cls, matrices: Iterable[pd.DataFrame]) -> "Scale":
-        """The scale whose low end is the last multiple of `STEP` below every similarity that there is."""
+        """The scale whose low end is the last of `STEPS` that is not above any similarity."""
         least = min((float(np.nanmin(matrix)) for matrix in matrices), default=1)
-        return cls(min(np.floor(least / STEP), 1 / STEP - 1) * STEP)
+        return cls(min(math.floor(least * STEPS), STEPS - 1) / STEPS)
 
     def colour(self, value: float) -> str:
         """As HTML writes it."""
@@ -38,7 +39,7 @@ class Scale:
 
     def picture(self, matrix: pd.DataFrame) -> str:
         """A PNG of a pixel a pair as a data URI; pairs without a value are transparent."""
-        pixels = COLOURS(self._place(matrix.to_numpy()), bytes=True)
+        pixels = np.rint(255 * COLOURS(self._place(matrix.to_numpy()))).astype(np.uint8)
         pixels[matrix.isna()] = 0
         png = io.BytesIO()
         Image.fromarray(pixels).save(png, "PNG")

@@ -123,7 +123,7 @@ def test_an_assets_card(run, pages):
 def test_how_alike_the_seeds_are(run, pages):
     prompt = run.prompts["single"][1]
     index = pages[run.layout.report / "index.html"]
-    assert "0.90 1, with the mean below it" in index.text
+    assert "0.90 1 , with the mean below it" in index.text
     link = f"prompts/single/{prompt.id}.html#{{}}.seeds"
     assert link.format("jsd") in index.links and link.format("sds") not in index.links  # sds has one asset left
     page = pages[run.layout.report / "prompts" / "single" / f"{prompt.id}.html"]

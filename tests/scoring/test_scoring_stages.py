@@ -139,7 +139,11 @@ def test_one_whole_asset_has_no_diversity_but_is_recognised(done, tmp_path):
 def test_diversity_by_the_networks_of_the_protocol(tmp_path, inception_file):
     classifier = settings.Inception(kind="inception-v3", weights=str(inception_file))
     features = settings.Dino(kind="dino", model=str(dolls_vision.vit(tmp_path / "dino")))
-    run, shard = scored_run.make(tmp_path / "balls", diversity={"classifier": classifier, "features": features})
+    run, shard = scored_run.make(
+        tmp_path / "balls",
+        render={**scored_run.RENDER, "diversity": {**scored_run.RENDER["diversity"], "views": 2}},
+        diversity={"classifier": classifier, "features": features},
+    )
     for stage in (extract, render, diversity.score):
         stage(run, shard)
     first, second = read_manifest(run, "diversity", shard)
