@@ -1,9 +1,7 @@
 """T3Bench's alignment score (arXiv 2310.02977, section 3.3, and its authors on the mapping to percent)."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jsdpipe.layout import Shard
+from jsdpipe.mesh.views import Views
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
 from jsdpipe.scoring.assets import Numbers, score_assets
@@ -27,8 +25,8 @@ def score(run: Run, shard: Shard) -> None:
     judge: Judge = load(run.config.alignment.judge)
     captioner: Captioner = load(run.config.alignment.captioner)
 
-    def of(prompt: Prompt, seed: int, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
-        captions = [] if images is None else captioner.caption(images)
+    def of(prompt: Prompt, seed: int, images: Views | None) -> tuple[Numbers, Numbers]:
+        captions = [] if images is None else captioner.caption(images[:])
         merged = judge.merge(captions) if captions else ""
         grade = judge.grade(prompt.text, merged) if merged else LOWEST
         return {"alignment": alignment(grade), "grade": grade, "caption": merged}, {"captions": captions}
