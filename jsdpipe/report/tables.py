@@ -45,7 +45,7 @@ def write(run: Run) -> None:
     """Write the tables of a run whose shards are all done, in place of older ones."""
     tables = build(run)
     assets = tables.results.assets
-    failed = assets[assets["status"] == "failed"]
+    failed = assets[assets["status"] != "ok"]
 
     def of(shown: Sequence[Metric]) -> pd.DataFrame:
         return tables.summary[tables.summary["metric"].isin([metric.name for metric in shown])]

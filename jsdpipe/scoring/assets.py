@@ -15,7 +15,8 @@ from jsdpipe.run import Run
 from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
 
 Numbers = dict[str, Any]
-# of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view
+# of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view; a "reason"
+# among the numbers marks an asset that fails here
 Score = Callable[[Prompt, int, Views | None], tuple[Numbers, Numbers]]
 
 
@@ -41,6 +42,6 @@ def score_assets(
                 record, details = of(prompt, seed, None if reason else Views(views, stage))
                 done = {"fingerprint": expected, "record": record, "views": details}
                 write_json(path, done | {"protocol_version": PROTOCOL_VERSION})
-            records.append(asset_record(prompt, seed, reason, **done["record"]))
+            records.append(asset_record(prompt, seed, **{"reason": reason, **done["record"]}))
             advance()
     write_manifest(run, stage, shard, records, origin(**models))

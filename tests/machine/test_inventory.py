@@ -160,7 +160,7 @@ def test_an_inception_file_of_ones_own(tmp_path):
 def test_dino_from_the_hub_and_in_a_folder(tmp_path, cache):
     hub = {"kind": "dino", "model": "facebook/dino-vitb8"}
     found = diversity(tmp_path, features=hub)["facebook/dino-vitb8"]
-    assert (found.stages, found.amount, found.licence) == (("diversity",), "343.0 MB", "apache-2.0")
+    assert (found.stages, found.amount, found.licence) == (("diversity",), "343.0 MB", "Apache-2.0")
     assert "hf download facebook/dino-vitb8 config.json model.safetensors README.md" in found.mends[0]
     folder = dolls_vision.vit(tmp_path / "dino")
     found = diversity(tmp_path, features={"kind": "dino", "model": str(folder)})[str(folder)]

@@ -109,19 +109,20 @@ def _asset(
         "quality": {"quality": values["quality"], "best_view": 3, "reward_mean": 0.25},
         "alignment": {
             "alignment": values["alignment"],
-            "grade": int(values["alignment"] / 25 + 1),
+            "grade": None if values["alignment"] is None else int(values["alignment"] / 25 + 1),
             "caption": values["caption"],
         },
     }
-    if reason:
+    failed = reason and values["failed_at"] != "alignment"
+    if failed:
         of_stage["mesh"] = {}
         of_stage["alignment"] |= {"caption": ""}
     for stage in order:
         since = reason if reason and order.index(stage) >= order.index(values["failed_at"]) else None
         stages.setdefault(stage, []).append(asset_record(prompt, seed, since, **of_stage[stage]))
     folder = run.layout.asset(method, part, prompt.id, seed)
-    write_json(folder / "asset.json", {"status": "failed" if reason else "ok"})
-    if not reason:
+    write_json(folder / "asset.json", {"status": "failed" if failed else "ok"})
+    if not failed:
         draw(folder, seed)
 
 

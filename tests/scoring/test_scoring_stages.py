@@ -95,7 +95,7 @@ def test_alignment_grades_the_merged_captions_of_the_views(done, clip):
         if record["status"] == "ok":
             captions = MiniatureCaptioner(clip).caption(_views(run, shard, record, "alignment"))
             assert len(captions) == 12
-            assert _detail(run, shard, record, "alignment") == {"captions": captions}
+            assert _detail(run, shard, record, "alignment") == {"captions": captions, "answers": []}
             assert record["caption"] == judge.merge(captions)
             assert record["grade"] == judge.grade(record["prompt"], record["caption"])
             assert record["alignment"] == (record["grade"] - 1) * 25

@@ -32,16 +32,21 @@ class Reward(Model, Protocol):
 
 
 class Captioner(Model, Protocol):
-    def caption(self, images: "NDArray[np.uint8]") -> list[str]:
-        """One caption an image."""
+    def caption(self, images: "NDArray[np.uint8]", seed: int) -> list[str]:
+        """One caption an image; the seed is that of the draws, if there are any."""
 
 
 class Judge(Model, Protocol):
+    """`merge` and `grade` raise `Unanswered` (`language_judge.py`) if a language model does not answer in form."""
+
     def merge(self, captions: list[str]) -> str:
         """One caption from those of an asset's views."""
 
     def grade(self, prompt: str, caption: str) -> int:
         """How well the caption covers the prompt, 1 to 5; `UserError` for a prompt that the judge cannot read."""
+
+    def transcript(self) -> list[str]:
+        """The raw answers of a language model since they were last taken; none of another judge."""
 
 
 class Classifier(Model, Protocol):
@@ -89,6 +94,12 @@ def weight_files(config: "RunConfig", section: str) -> list[Path]:
 def load(settings: Settings) -> Any:
     """The adapter of a model, loaded; `UserError` if its files are missing or are not of that model."""
     return _class_of(settings).of(settings)
+
+
+def load_judge(settings: Settings, calls: Path | None = None) -> "Judge":
+    """A judge, loaded as by `load`; calls that cost money are counted in the file `calls`."""
+    judge: Judge = _class_of(settings).of(settings, calls)
+    return judge
 
 
 def _class_of(settings: Settings) -> Any:

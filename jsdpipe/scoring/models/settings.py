@@ -12,8 +12,19 @@ from pydantic import Field
 
 from jsdpipe.errors import UserError
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import INCEPTION_URL, NORMALISATION, OPEN_CLIP, VIT, Format, torch_hub_file
-from jsdpipe.recipes.strict import NonEmpty, Strict
+from jsdpipe.model_files import (
+    CAPTIONER,
+    CHAT,
+    INCEPTION_URL,
+    NORMALISATION,
+    OPEN_CLIP,
+    VIT,
+    Format,
+    torch_hub_file,
+)
+from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
+
+Dtype = Literal["float32", "float16", "bfloat16"]
 
 
 class Settings(Strict):
@@ -21,6 +32,7 @@ class Settings(Strict):
 
     kind: str
     adapter: ClassVar[str]
+    unscored: ClassVar[frozenset[str]] = frozenset()  # the settings that no number depends on
 
     @property
     def name(self) -> str:
@@ -53,7 +65,7 @@ class Pretrained(Settings):
 
     model: NonEmpty = Field(description="a folder, or a hub id")
     revision: str | None = Field(default=None, description="of a hub id: a branch, tag or commit")
-    dtype: Literal["float32", "float16", "bfloat16"] = Field(default="float16", description="on GPUs; else float32")
+    dtype: Dtype = Field(default="float16", description="on GPUs; else float32")
     format: ClassVar[Format]
 
     @property
@@ -83,11 +95,56 @@ class MiniatureCaptioner(OfClip):
     adapter = "miniature_captioner:MiniatureCaptioner"
 
 
+class BlipCaptioner(Pretrained):
+    """BLIP, such as Salesforce/blip-image-captioning-large."""
+
+    kind: Literal["blip"]
+    adapter = "blip:BlipCaptioner"
+    format = CAPTIONER
+
+
+class Blip2Captioner(Pretrained):
+    """BLIP-2, such as T3Bench's Salesforce/blip2-flan-t5-xxl, whose T5 overflows in float16."""
+
+    kind: Literal["blip2"]
+    dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+    adapter = "blip:Blip2Captioner"
+    format = CAPTIONER
+
+
 class AttributesJudge(Settings):
     """A count of what the caption has of the prompt, both sentences of the miniature's grammar."""
 
     kind: Literal["attributes"]
     adapter = "attributes:AttributesJudge"
+
+
+class EndpointJudge(Settings):
+    """A language model behind an endpoint that speaks OpenAI's chat completions."""
+
+    kind: Literal["openai"]
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+[^\s?#/]$", description="up to /chat/completions")]
+    model: NonEmpty
+    key_env: NonEmpty | None = Field(default=None, description="the environment variable that holds the key, if any")
+    timeout_s: Positive = Field(default=60.0, description="seconds for one answer")
+    retries: Annotated[int, Field(ge=0)] = 5
+    max_calls: Annotated[int, Field(ge=0)] | None = Field(default=10_000, description="a run's, cached answers apart")
+    cache: NonEmpty = Field(default="results/answers", description="the folder of all answers, which runs share")
+    adapter = "endpoint:EndpointJudge"
+    unscored = frozenset({"key_env", "timeout_s", "retries", "max_calls", "cache"})
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+
+class ChatJudge(Pretrained):
+    """A local chat model, such as Qwen/Qwen2.5-7B-Instruct."""
+
+    kind: Literal["transformers"]
+    dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+    adapter = "chat:ChatJudge"
+    format = CHAT
 
 
 class KindClassifier(OfClip):
@@ -136,7 +193,7 @@ class Dino(Pretrained):
 
 
 Reward = MiniatureReward
-Captioner = MiniatureCaptioner
-Judge = AttributesJudge
+Captioner = Annotated[MiniatureCaptioner | BlipCaptioner | Blip2Captioner, Field(discriminator="kind")]
+Judge = Annotated[AttributesJudge | EndpointJudge | ChatJudge, Field(discriminator="kind")]
 Classifier = Annotated[KindClassifier | Inception, Field(discriminator="kind")]
 Features = Annotated[MiniatureFeatures | Dino, Field(discriminator="kind")]
