@@ -1,6 +1,7 @@
-"""The files of models: in local folders, in the hub's cache, on the hub. Torch-free, for the workflow's planning."""
+"""The files of models: in local folders, in caches, on the hub. Torch-free, for the workflow's planning."""
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -149,3 +150,13 @@ CHAT = Format(
     required=(("config.json",), _WEIGHTS, *_TOKENIZER),
     optional=(WEIGHTS_INDEX, "generation_config.json", "chat_template.jinja", *_TOKENIZER_OPTIONAL),
 )
+VIT = Format("transformers' format, weights as safetensors", required=(("config.json",), ("model.safetensors",)))
+
+INCEPTION_URL = "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth"  # torchvision's, of ImageNet
+
+
+def torch_hub_file(url: str) -> Path:
+    """Where PyTorch keeps a file that it downloads; the environment's TORCH_HOME moves it."""
+    caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME", f"{caches}/torch")).expanduser()
+    return home / "hub/checkpoints" / url.rpartition("/")[2]

@@ -13,6 +13,17 @@ settings.register_profile("jsdpipe", deadline=None)
 settings.load_profile("jsdpipe")
 
 
+@pytest.fixture(scope="session")
+def inception_file(tmp_path_factory):
+    """The weights of an Inception-v3 doll, as torchvision's file has them."""
+    import dolls_vision
+    import torch
+
+    path = tmp_path_factory.mktemp("dolls") / "inception.pth"
+    torch.save(dolls_vision.inception().state_dict(), path)
+    return path
+
+
 @pytest.fixture
 def jsdpipe(monkeypatch, capsys):
     """Run the command line in this process: returns exit status, standard output, standard error."""

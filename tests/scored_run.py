@@ -1,6 +1,7 @@
 """A small run whose assets are balls that a test can reason about; one failed in generation, one has no surface."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -23,6 +24,13 @@ FAILED = ("a red ball", 2, "not finite at step 7")
 TWO_COLOURED = ("a red ball", 1)
 EMPTY = ("a blue ball on a wooden floor", 1)
 
+RENDER = {
+    "size": 32,
+    "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [60.0, 30.0]},
+    "alignment": {"subdivision": 0, "radius": 2.4, "fovy_deg": 60.0},
+    "diversity": {"views": 5, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
+}
+
 
 def ball(colour: tuple[float, float, float], empty: bool = False, white_back: bool = False) -> Volume:
     """A ball of one colour around the origin, or a field without density; perhaps white where x < 0."""
@@ -34,8 +42,11 @@ def ball(colour: tuple[float, float, float], empty: bool = False, white_back: bo
     return Volume(density, albedo, torch.zeros(3), SETTINGS)
 
 
-def make(folder: Path) -> tuple[Run, Shard]:
-    """Write the run with its scenes and the manifest of `generate`; one shard, seeds 0, 1, 2."""
+def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
+    """Write the run with its scenes and the manifest of `generate`; one shard, seeds 0, 1, 2.
+
+    `sections` take the place of those of the configuration.
+    """
     folder.mkdir(parents=True)
     (folder / "prompts.txt").write_text("\n".join(PROMPTS) + "\n")
     config = RunConfig.model_validate(
@@ -47,12 +58,7 @@ def make(folder: Path) -> tuple[Run, Shard]:
             "prior": {"model": "miniature"},
             "generation": {"shard_assets": 6, "batch_assets": 2},
             "mesh": {"resolution": 24, "threshold": THRESHOLD},
-            "render": {
-                "size": 32,
-                "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [60.0, 30.0]},
-                "alignment": {"subdivision": 0, "radius": 2.4, "fovy_deg": 60.0},
-                "diversity": {"views": 5, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
-            },
+            "render": RENDER,
             "quality": {"reward": {"kind": "miniature-clip"}},
             "alignment": {
                 "captioner": {"kind": "miniature"},
@@ -61,6 +67,7 @@ def make(folder: Path) -> tuple[Run, Shard]:
             },
             "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
             "report": {"title": "balls", "turntable_views": 4},
+            **sections,
         }
     )
     run = Run.resolve(config, folder)

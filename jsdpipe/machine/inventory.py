@@ -16,9 +16,9 @@ from jsdpipe.errors import UserError
 from jsdpipe.machine.columns import columns
 from jsdpipe.machine.known import KNOWN, MOVED, PACKAGE_LICENCE
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import PRIOR, Format
+from jsdpipe.model_files import INCEPTION_URL, PRIOR, Format
 from jsdpipe.scoring import models
-from jsdpipe.scoring.models.settings import EndpointJudge, Stored
+from jsdpipe.scoring.models.settings import EndpointJudge, Inception, Stored
 from jsdpipe.validation import at
 
 PACKAGE = WEIGHTS.parent.parent
@@ -65,6 +65,8 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
             found.append(_endpoint(settings, stages, keys[0]))
         elif isinstance(settings, Stored):
             found.append(_pretrained(settings.format, settings.model, settings.revision, stages, keys[0]))
+        elif isinstance(settings, Inception):
+            found.append(_inception(settings, stages, keys[0]))
         else:
             folder = settings.folder() or PACKAGE
             found.append(_local(names, stages, folder, PACKAGE_LICENCE, settings.files))
@@ -91,6 +93,22 @@ def _pretrained(format: Format, model: str, revision: str | None, stages: tuple[
     return Needed(model, stages, origin, licence, facts.download if facts else None, mends)
 
 
+def _inception(settings: Inception, stages: tuple[str, ...], key: str) -> Needed:
+    """torchvision's file of Inception-v3: the one that is named, or the one that is downloaded."""
+    if settings.weights:
+        return _local(settings.name, stages, settings.file, "unstated", settings.files)
+    file, facts = settings.file, KNOWN[settings.kind]
+    origin = f"torchvision: {file.name}"
+    if file.is_file():
+        return Needed(settings.name, stages, origin, facts.licence, file.stat().st_size)
+    command = shlex.join(["curl", "--create-dirs", "-o", str(file), INCEPTION_URL])
+    mends = (
+        f"online: `jsdpipe {stages[0]}` downloads it when it first needs it; to have it before: {command}",
+        f"offline: fetch that elsewhere, and copy it to {file}, or name it as {key}.weights",
+    )
+    return Needed(settings.name, stages, origin, facts.licence, facts.download, mends)
+
+
 def _endpoint(settings: EndpointJudge, stages: tuple[str, ...], key: str) -> Needed:
     """A model elsewhere: missing if the key that it needs is."""
     variable = settings.key_env
@@ -107,9 +125,11 @@ def table(found: list[Needed]) -> str:
     return columns(rows)
 
 
-def _local(name: str, stages: tuple[str, ...], folder: Path, licence: str, files: Callable[[], list[Path]]) -> Needed:
-    own = folder.is_relative_to(PACKAGE)
-    origin = f"package: {folder.relative_to(PACKAGE.parent)}" if own else f"folder: {folder}"
+def _local(name: str, stages: tuple[str, ...], place: Path, licence: str, files: Callable[[], list[Path]]) -> Needed:
+    """A model in a folder or file of this machine."""
+    own = place.is_relative_to(PACKAGE)
+    kind = "folder" if place.is_dir() else "file"
+    origin = f"package: {place.relative_to(PACKAGE.parent)}" if own else f"{kind}: {place}"
     try:
         return Needed(name, stages, origin, licence, sum(path.stat().st_size for path in files()))
     except UserError as error:

@@ -28,6 +28,8 @@ SCORERS = {
     "Salesforce/blip-image-captioning-large": Facts("BSD-3-Clause"),
     # 7.6 billion parameters of 2 bytes
     "Qwen/Qwen2.5-7B-Instruct": Facts("Apache-2.0", 15_230_000_000),
+    "inception-v3": Facts("unstated", 108_900_000),  # torchvision states 103.9 MiB
+    "facebook/dino-vitb8": Facts("Apache-2.0", 343_000_000),  # as the hub lists it
 }
 KNOWN = PRIORS | SCORERS
 # hub ids that their owners withdrew -> where the same weights are

@@ -23,7 +23,7 @@ ASSETS = {
 }
 PROMPTS = {
     **dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string"),
-    **dict.fromkeys(("iq", "iv", "cosine"), "float64"),
+    **dict.fromkeys(("iq", "iv", "iv_per_view", "cosine"), "float64"),
 }
 
 
@@ -35,21 +35,27 @@ class Results:
     (nothing of it can be recognised); recognition is NaN where the prompt names no one class. An asset that is whole,
     but that the judge gave no grade, has the status "ungraded", and NaN as alignment and average. Similarity and
     R-precision are NaN in a run without a model for them, R-precision also where the prompt is its set's only one.
+    `similarities`: by (method, set, prompt_id), that of every two seeds, NaN of a failed one; none of fewer than two.
     """
 
     assets: pd.DataFrame
     prompts: pd.DataFrame
+    similarities: dict[tuple[str, str, str], pd.DataFrame]
 
 
 def collect(run: Run) -> Results:
     """Read every manifest of the run; `UserError` where one is missing or broken."""
     assets: list[dict[str, Any]] = []
     prompts: list[dict[str, Any]] = []
+    similarities: dict[tuple[str, str, str], pd.DataFrame] = {}
     for shard in run.shards():
         diversity = {record["prompt_id"]: record for record in read_manifest(run, "diversity", shard)}
         assets += _assets(run, shard, diversity)
         prompts += [{**record, "method": shard.method, "set": shard.set} for record in diversity.values()]
-    return Results(_frame(assets, ASSETS), _frame(prompts, PROMPTS))
+        for prompt_id, record in diversity.items():
+            if record["similarities"]:
+                similarities[shard.method, shard.set, prompt_id] = _similarities(record)
+    return Results(_frame(assets, ASSETS), _frame(prompts, PROMPTS), similarities)
 
 
 def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -80,6 +86,11 @@ def _recognition(record: dict[str, Any], seed: int) -> float | None:
     if record["recognition"] is None:
         return None
     return 0.0 if seed in record["failed_seeds"] else record["recognition"][str(seed)]
+
+
+def _similarities(record: dict[str, Any]) -> pd.DataFrame:
+    whole = [seed for seed in record["seeds"] if seed not in record["failed_seeds"]]
+    return pd.DataFrame(record["similarities"], whole, whole).reindex(index=record["seeds"], columns=record["seeds"])
 
 
 def _frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:

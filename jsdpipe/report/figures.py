@@ -1,5 +1,6 @@
 """The figures stage: `results/<run>/figures/`: contact sheets, and means with intervals as PNG and SVG."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,10 +47,14 @@ def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequenc
     methods = list(run.config.methods)
     groups = max(summary["set"].nunique(), 1)
     panel = max(2.6, 0.6 + groups * (0.35 + 0.22 * len(methods)))
-    rows, columns = (1, len(shown)) if panel * len(shown) < WIDEST else (len(shown), 1)
+    rows = min(math.ceil(panel * len(shown) / WIDEST), len(shown))
+    columns = math.ceil(len(shown) / rows)
     figure = Figure(figsize=(panel * columns, 0.7 + 2.9 * rows), layout="constrained")
-    for axes, metric in zip(figure.subplots(rows, columns, squeeze=False).flat, shown, strict=True):
+    panels = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes, metric in zip(panels, shown, strict=False):
         _panel(axes, run, values, summary, metric)
+    for axes in panels[len(shown) :]:
+        axes.remove()
     handles, _ = figure.axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles=handles, loc="outside upper left", ncols=len(methods), borderaxespad=0.2)

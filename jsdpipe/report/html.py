@@ -20,6 +20,7 @@ from jsdpipe.layout import STAGES
 from jsdpipe.report import metrics, style
 from jsdpipe.report.images import front
 from jsdpipe.report.presentation import asset_link, label
+from jsdpipe.report.similarity import Scale
 from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
 from jsdpipe.report.timing import duration, timings
@@ -80,6 +81,8 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         tables=tables.laid_out,
         metrics=metrics,
         values=_values(tables),
+        similarities=tables.results.similarities,
+        scale=Scale.of(tables.results.similarities.values()),
     )
     environment.tests["known"] = pd.notna
     return environment

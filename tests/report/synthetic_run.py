@@ -34,7 +34,7 @@ def make_run(
 ) -> Run:
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
     quality, alignment, caption, similarity, r_precision, recognition, reason (marks it as failed, at the stage
-    `failed_at`) and, with the first seed, the prompt's iq, iv, cosine.
+    `failed_at`) and, with the first seed, the prompt's iq, iv_per_view, iv, cosine (also that of every two seeds).
     """
     seeds = list(seeds)
     config = RunConfig.model_validate(
@@ -143,8 +143,9 @@ def draw(folder: Path, seed: int) -> None:
 def _prompt(method: str, part: str, prompt: Prompt, seeds: tuple[int, ...], numbers: Numbers) -> dict[str, Any]:
     values = {seed: {"recognition": 0.5, "reason": None} | numbers(method, part, prompt.text, seed) for seed in seeds}
     ok = [seed for seed in seeds if not values[seed]["reason"]]
-    known = {"iq": 0.5, "iv": 0.7, "cosine": 0.9}
+    known = {"iq": 0.5, "iv_per_view": 0.6, "iv": 0.7, "cosine": 0.9}
     diversity = {name: values[seeds[0]].get(name, value) if len(ok) > 1 else None for name, value in known.items()}
+    alike = [[1.0 if a == b else diversity["cosine"] for b in ok] for a in ok]
     return {
         "prompt_id": prompt.id,
         "prompt": prompt.text,
@@ -154,4 +155,5 @@ def _prompt(method: str, part: str, prompt: Prompt, seeds: tuple[int, ...], numb
             None if values[seeds[0]]["recognition"] is None else {str(seed): values[seed]["recognition"] for seed in ok}
         ),
         **diversity,
+        "similarities": alike if len(ok) > 1 else None,
     }

@@ -54,8 +54,24 @@ def test_a_row_a_prompt_and_method(run):
     assert list(prompts.columns) == list(PROMPTS)
     assert len(prompts) == 2 * 3
     known = prompts.set_index(["method", "prompt"])
-    assert known.loc[("jsd", "a cone"), ["iq", "iv", "cosine"]].tolist() == [0.5, 0.7, 0.9]
-    assert known.loc[("sds", "a cone"), ["iq", "iv", "cosine"]].isna().all()  # one asset is left
+    names = ["iq", "iv", "iv_per_view", "cosine"]
+    assert known.loc[("jsd", "a cone"), names].tolist() == [0.5, 0.7, 0.6, 0.9]
+    assert known.loc[("sds", "a cone"), names].isna().all()  # one asset is left
+
+
+def test_similarities_leave_a_failed_seed_blank(tmp_path):
+    run = make_run(tmp_path / "run", {"single": ["a cone"]}, seeds=[3, 1, 7], numbers=numbers)
+    jsd, sds = collect(run).similarities.values()
+    assert jsd.to_numpy().tolist() == [[1, 0.9, 0.9], [0.9, 1, 0.9], [0.9, 0.9, 1]]
+    assert list(sds.index) == list(sds.columns) == [3, 1, 7]
+    assert sds.loc[[3, 7], [3, 7]].to_numpy().tolist() == [[1, 0.9], [0.9, 1]]
+    assert sds[1].isna().all() and sds.loc[1].isna().all()
+
+
+def test_one_asset_is_like_no_other(run):
+    prompt = run.prompts["single"][0]
+    assert ("jsd", "single", prompt.id) in collect(run).similarities
+    assert ("sds", "single", prompt.id) not in collect(run).similarities
 
 
 def test_a_missing_manifest_is_the_users_to_mend(run):

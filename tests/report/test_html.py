@@ -36,7 +36,7 @@ class Page(HTMLParser):
         for name, value in attrs:
             if name == "id":
                 self.ids.append(value)
-            if name in ("href", "src", "srcset") and value != "data:,":
+            if name in ("href", "src", "srcset") and not value.startswith("data:"):
                 self.links.append(value)
             if name.startswith("on"):
                 self.handlers.append(value)
@@ -120,6 +120,17 @@ def test_an_assets_card(run, pages):
     assert "similarity 0.0 R-precision 0% Recognition 0%" in text
     assert f"../../assets/jsd/single/{prompt.id}/seed0/mesh.glb" in page.links
     assert f"../../assets/sds/single/{prompt.id}/seed1/asset.json" in page.links
+
+
+def test_how_alike_the_seeds_are(run, pages):
+    prompt = run.prompts["single"][1]
+    index = pages[run.layout.report / "index.html"]
+    assert "0.90 1 , with the mean below it" in index.text
+    link = f"prompts/single/{prompt.id}.html#{{}}.seeds"
+    assert link.format("jsd") in index.links and link.format("sds") not in index.links  # sds has one asset left
+    page = pages[run.layout.report / "prompts" / "single" / f"{prompt.id}.html"]
+    assert "J<S>D how alike the seeds are 0 1 0 1.000 0.900 1 0.900 1.000" in page.text
+    assert "jsd.seeds" in page.ids and "sds.seeds" not in page.ids
 
 
 def test_what_was_run(run, pages):
@@ -208,6 +219,7 @@ def test_one_method_one_prompt_one_seed(tmp_path):
     html.write(run)
     text = Page(run.layout.report / "index.html").text
     assert f"1 method {x} 1 prompt {x} 1 seed = 1 3-D asset, none failed" in text
+    assert "with the mean below it" not in text
     assert "No prompt has two assets" in text and "One method: there is nothing to compare." in text
 
 

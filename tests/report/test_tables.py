@@ -43,15 +43,15 @@ def test_scores(tmp_path):
 
 def test_lower_is_better_for_iq_and_cosine(tmp_path):
     def numbers(method, part, prompt, seed):
-        return {"iq": 0.1, "iv": 0.2, "cosine": 0.3} if method == "jsd" else {"iq": 0.2, "iv": 0.4, "cosine": 0.9}
+        return {"iq": 0.1, "iv": 0.2, "cosine": 0.3} if method == "jsd" else {"iq": 0.2, "iv": 0.4, "iv_per_view": 0.3}
 
     run = make_run(tmp_path / "run", {"single": ["a"]}, numbers=numbers)
     tables.write(run)
     text = (run.layout.tables / "diversity.md").read_text()
     assert "One prompt allows no interval." in text
     assert cells(run.layout.tables / "diversity.md") == [
-        ["single", "jsd", "**0.100**", "0.200", "**0.300**", "1"],
-        ["single", "sds", "0.200", "**0.400**", "0.900", "1"],
+        ["single", "jsd", "**0.100**", "0.200", "**0.600**", "**0.300**", "1"],
+        ["single", "sds", "0.200", "**0.400**", "0.300", "0.900", "1"],
     ]
 
 

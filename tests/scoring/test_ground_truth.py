@@ -16,11 +16,11 @@ from jsdpipe.miniature.grammar import parse
 from jsdpipe.miniature.scenes import compose
 from jsdpipe.miniature.solids import albedo, distance, select
 from jsdpipe.scoring.alignment import alignment
-from jsdpipe.scoring.diversity import named_class
 from jsdpipe.scoring.models.attributes import AttributesJudge
 from jsdpipe.scoring.models.miniature_captioner import MiniatureCaptioner
 from jsdpipe.scoring.models.miniature_clip import KindClassifier, MiniatureReward
 from jsdpipe.scoring.quality import quality
+from jsdpipe.scoring.recognition import named_class
 
 pytestmark = pytest.mark.skipif(not (WEIGHTS / "clip").is_dir(), reason="the miniature's models are not trained yet")
 

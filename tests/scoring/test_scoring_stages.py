@@ -1,6 +1,7 @@
 """The stages that score, on a small run, with a doll for the CLIP: records, floors, what is kept."""
 
 import dolls_clip
+import dolls_vision
 import numpy as np
 import pytest
 import scored_run
@@ -13,7 +14,7 @@ from jsdpipe.mesh.stage import extract, render
 from jsdpipe.mesh.views import read_views
 from jsdpipe.miniature.grammar import KINDS
 from jsdpipe.scoring import alignment, diversity, quality
-from jsdpipe.scoring.models import miniature_clip
+from jsdpipe.scoring.models import load, miniature_clip, settings
 from jsdpipe.scoring.models.attributes import AttributesJudge
 from jsdpipe.scoring.models.clip import Clip
 from jsdpipe.scoring.models.miniature_captioner import MiniatureCaptioner
@@ -126,7 +127,9 @@ def test_diversity_is_over_the_seeds_that_are_whole(done, clip):
     p = odds / odds.sum(axis=1, keepdims=True)
     assert first["iq"] == pytest.approx(np.mean([entropy(row) for row in p]), abs=1e-5)
     assert first["iv"] == pytest.approx(entropy(p.mean(axis=0)), abs=1e-5)
-    assert first["iv"] >= first["iq"]
+    assert first["iv_per_view"] == pytest.approx(np.mean([entropy(p[v] + p[5 + v]) for v in range(5)]), abs=1e-5)
+    assert first["iq"] <= first["iv_per_view"] <= first["iv"]
+    np.testing.assert_allclose(first["similarities"], [[1, first["cosine"]], [first["cosine"], 1]], atol=1e-6)
     balls = p.argmax(axis=1) == KINDS.index("ball")
     assert first["recognition"] == {"0": balls[:5].mean(), "1": balls[5:].mean()}
     assert set(second["recognition"]) == {"0", "2"}
@@ -142,8 +145,32 @@ def test_one_whole_asset_has_no_diversity_but_is_recognised(done, tmp_path):
         stage(run, shard)
     record = read_manifest(run, "diversity", shard)[0]
     assert record["failed_seeds"] == [0, 2]
-    assert record["iq"] is record["iv"] is record["cosine"] is None
+    assert {record[name] for name in ("iq", "iv_per_view", "iv", "cosine")} == {None}
+    assert record["similarities"] is None
     assert list(record["recognition"]) == ["1"]
+
+
+def test_diversity_by_the_networks_of_the_protocol(tmp_path, inception_file):
+    classifier = settings.Inception(kind="inception-v3", weights=str(inception_file))
+    features = settings.Dino(kind="dino", model=str(dolls_vision.vit(tmp_path / "dino")))
+    run, shard = scored_run.make(
+        tmp_path / "balls",
+        render={**scored_run.RENDER, "diversity": {**scored_run.RENDER["diversity"], "views": 2}},
+        diversity={"classifier": classifier, "features": features},
+    )
+    for stage in (extract, render, diversity.score):
+        stage(run, shard)
+    first, second = read_manifest(run, "diversity", shard)
+    ring = [read_views(run.layout.views(shard, first["prompt_id"], seed), "diversity") for seed in (0, 1)]
+    inception, dino = load(classifier), load(features)
+    p = np.concatenate([inception.probabilities(images) for images in ring])
+    assert first["iq"] == pytest.approx(np.mean([entropy(row) for row in p]))
+    assert first["iv"] == pytest.approx(entropy(p.mean(axis=0)))
+    tokens = [dino.features(images) for images in ring]
+    assert first["cosine"] == pytest.approx((tokens[0] * tokens[1]).sum(axis=1).mean())
+    assert first["recognition"] is second["recognition"] is None  # ImageNet has no plain ball
+    models = read_json(run.layout.manifest("diversity", shard))["provenance"]["models"]
+    assert models == {"classifier": inception.identity, "features": dino.identity}
 
 
 def test_nothing_is_scored_twice_and_what_is_missing_is_scored_to_the_same_bytes(done, monkeypatch):

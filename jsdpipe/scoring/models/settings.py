@@ -10,16 +10,20 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from jsdpipe.errors import UserError
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files import (
     BERT_TOKENIZER,
     CAPTIONER,
     CHAT,
     IMAGE_REWARD,
+    INCEPTION_URL,
     NORMALISATION,
     OPEN_CLIP,
     TOKENIZED_CLIP,
+    VIT,
     Format,
+    torch_hub_file,
 )
 from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
 
@@ -198,6 +202,29 @@ class KindClassifier(OfClip):
     adapter = "miniature_clip:KindClassifier"
 
 
+class Inception(Settings):
+    """torchvision's Inception-v3 over ImageNet's classes, DiverseDream's classifier."""
+
+    kind: Literal["inception-v3"]
+    weights: NonEmpty | None = Field(default=None, description="a file of torchvision's; without, its download")
+    adapter = "inception:Inception"
+
+    @property
+    def name(self) -> str:
+        return self.weights or self.kind
+
+    @property
+    def file(self) -> Path:
+        """The file of its weights, which may not have been downloaded yet."""
+        return Path(self.weights) if self.weights else torch_hub_file(INCEPTION_URL)
+
+    def files(self) -> list[Path]:
+        if self.weights and not self.file.is_file():
+            mend = f"give a file such as {torch_hub_file(INCEPTION_URL).name}, or leave `weights` out to download it"
+            raise UserError(f"{self.weights!r} is no file; {mend}")
+        return [self.file] if self.weights else []
+
+
 class MiniatureFeatures(OfClip):
     """The package's CLIP."""
 
@@ -205,9 +232,17 @@ class MiniatureFeatures(OfClip):
     adapter = "miniature_clip:MiniatureFeatures"
 
 
+class Dino(Pretrained):
+    """DINO's vision transformer, ViT-B/8 in DiverseDream's protocol: the class token."""
+
+    kind: Literal["dino"]
+    adapter = "dino:Dino"
+    format = VIT
+
+
 Reward = Annotated[MiniatureReward | OpenClipReward | ImageReward, Field(discriminator="kind")]
 Captioner = Annotated[MiniatureCaptioner | BlipCaptioner | Blip2Captioner, Field(discriminator="kind")]
 Judge = Annotated[AttributesJudge | EndpointJudge | ChatJudge, Field(discriminator="kind")]
 Similarity = Annotated[MiniatureSimilarity | OpenClipSimilarity, Field(discriminator="kind")]
-Classifier = KindClassifier
-Features = MiniatureFeatures
+Classifier = Annotated[KindClassifier | Inception, Field(discriminator="kind")]
+Features = Annotated[MiniatureFeatures | Dino, Field(discriminator="kind")]

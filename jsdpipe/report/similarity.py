@@ -1,0 +1,49 @@
+"""How alike the seeds of a prompt are: a square of colours, one a pair, on one scale for the whole run."""
+
+import base64
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_hex
+from PIL import Image
+
+STEPS = 20  # from 0 to 1
+COLOURS: Any = matplotlib.colormaps["cividis"]  # safe for the colour-blind
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Colours of the cosine similarities from `low`, dark, to 1, bright."""
+
+    low: float
+
+    @classmethod
+    def of(cls, matrices: Iterable[pd.DataFrame]) -> "Scale":
+        """The scale whose low end is the last of `STEPS` that is not above any similarity."""
+        least = min((float(np.nanmin(matrix)) for matrix in matrices), default=1)
+        return cls(min(math.floor(least * STEPS), STEPS - 1) / STEPS)
+
+    def colour(self, value: float) -> str:
+        """As HTML writes it."""
+        return to_hex(COLOURS(self._place(value)))
+
+    def ink(self, value: float) -> str:
+        """A colour to write with on it."""
+        return "#000000" if self._place(value) > 0.5 else "#ffffff"
+
+    def picture(self, matrix: pd.DataFrame) -> str:
+        """A PNG of a pixel a pair as a data URI; pairs without a value are transparent."""
+        pixels = np.rint(255 * COLOURS(self._place(matrix.to_numpy()))).astype(np.uint8)
+        pixels[matrix.isna()] = 0
+        png = io.BytesIO()
+        Image.fromarray(pixels).save(png, "PNG")
+        return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+
+    def _place(self, value: float | np.ndarray) -> float | np.ndarray:
+        return (value - self.low) / (1 - self.low)
