@@ -98,6 +98,23 @@ def refused(jsdpipe, tmp_path):
         ("sets/Single", {"file": "x"}, "sets: 'single' and 'Single' differ only in case, and name folders; rename one"),
         ("quality/reward", "miniature-clip", 'quality.reward: input should be an object, found "miniature-clip"'),
         ("alignment/judge", {"kind": "attribute"}, "alignment.judge.kind: "),
+        ("alignment/judge", {"kind": "openai", "model": "m"}, "alignment.judge.base_url: missing; add it"),
+        (
+            "alignment/judge",
+            {"kind": "openai", "model": "m", "base_url": "localhost/v1"},
+            "alignment.judge.base_url: string should match pattern",
+        ),
+        (
+            "alignment/judge",
+            {"kind": "openai", "model": "m", "base_url": "http://a/v1", "api_key": "sk"},
+            "alignment.judge.api_key: unknown key; ",
+        ),
+        (
+            "alignment/judge",
+            {"kind": "transformers", "model": "no such folder"},
+            "alignment.judge: 'no such folder' is no folder; name a folder in transformers' format",
+        ),
+        ("alignment/captioner", {"kind": "blip3"}, "alignment.captioner.kind: "),
         (
             "prior/model",
             "minature",

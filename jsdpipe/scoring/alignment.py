@@ -32,9 +32,10 @@ def score(run: Run, shard: Shard) -> None:
     captioner: Captioner = load(run.config.alignment.captioner)
     judge_free = JudgeFree.of(run, shard)
 
-    def of(prompt: Prompt, seed: int, images: Views | None) -> tuple[Numbers, Numbers]:
+    def of(prompt: Prompt, seed: int, views: Views | None) -> tuple[Numbers, Numbers]:
+        images = None if views is None else views[:]
         draws = seed_of(run.config.seed, prompt.id, seed, "captions")  # of equal views equal ones, whatever the method
-        captions = [] if images is None else captioner.caption(images[:], draws)
+        captions = [] if images is None else captioner.caption(images, draws)
         merged = ""
         try:
             merged = judge.merge(captions) if captions else ""
@@ -42,9 +43,9 @@ def score(run: Run, shard: Shard) -> None:
             numbers: Numbers = {"alignment": alignment(grade), "grade": grade}
         except Unanswered as error:
             numbers = {"alignment": None, "grade": None, "reason": str(error)}
+        numbers["caption"] = merged
         more, of_views = judge_free.score(prompt.text, images) if judge_free else ({}, {})
-        details = {"captions": captions, "answers": judge.transcript()}
-        return numbers | {"caption": merged} | more, details | of_views
+        return numbers | more, {"captions": captions, "answers": judge.transcript()} | of_views
 
     models = {"captioner": captioner.identity, "judge": judge.identity}
     if judge_free:

@@ -220,7 +220,7 @@ def test_an_asset_without_a_grade_is_counted_and_shown(tmp_path):
     for write in (tables.write, figures.write, html.write):
         write(run)
     index, page = (Page(run.layout.report / name) for name in ("index.html", "assets.html"))
-    assert "none failed , 1 without a grade" in index.text
+    assert "none failed, 1 without a grade" in index.text
     assert "1 of all assets got no grade from the judge" in index.text
     assert "the judge <said> 4.5" in index.text
     assert "failed" not in page.text.split("a cone")[1]

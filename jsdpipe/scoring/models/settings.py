@@ -152,7 +152,7 @@ class EndpointJudge(Settings):
     """A language model behind an endpoint that speaks OpenAI's chat completions."""
 
     kind: Literal["openai"]
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+[^\s?#/]$", description="up to /chat/completions")]
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#@]+[^\s?#@/]$", description="up to /chat/completions")]
     model: NonEmpty
     key_env: NonEmpty | None = Field(default=None, description="the environment variable that holds the key, if any")
     timeout_s: Positive = Field(default=60.0, description="seconds for one answer")
