@@ -32,9 +32,9 @@ class Results:
     """`assets`: columns ASSETS, a row an asset; `prompts`: columns PROMPTS, a row a method and prompt.
 
     Rows are in the order of the run's shards. The scores of a failed asset are the stages' floors, its recognition is 0
-    (nothing of it can be recognised); recognition is NaN where the prompt names no one class. Similarity and
-    R-precision are NaN in a run without a model for them, R-precision also where the prompt is its set's only one. An
-    asset that is whole, but that the judge gave no grade, has the status "ungraded", and NaN as alignment and average.
+    (nothing of it can be recognised); recognition is NaN where the prompt names no one class. An asset that is whole,
+    but that the judge gave no grade, has the status "ungraded", and NaN as alignment and average. Similarity and
+    R-precision are NaN in a run without a model for them, R-precision also where the prompt is its set's only one.
     """
 
     assets: pd.DataFrame

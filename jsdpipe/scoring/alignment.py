@@ -43,9 +43,9 @@ def score(run: Run, shard: Shard) -> None:
             numbers: Numbers = {"alignment": alignment(grade), "grade": grade}
         except Unanswered as error:
             numbers = {"alignment": None, "grade": None, "reason": str(error)}
-        numbers["caption"] = merged
-        more, of_views = judge_free.score(prompt.text, images) if judge_free else ({}, {})
-        return numbers | more, {"captions": captions, "answers": judge.transcript()} | of_views
+        more, of_views = judge_free.score(prompt.text, views) if judge_free else ({}, {})
+        details = {"captions": captions, "answers": judge.transcript()}
+        return numbers | {"caption": merged} | more, details | of_views
 
     models = {"captioner": captioner.identity, "judge": judge.identity}
     if judge_free:

@@ -95,8 +95,8 @@ def test_alignment_grades_the_merged_captions_of_the_views(done, clip):
         if record["status"] == "ok":
             captions = MiniatureCaptioner(clip).caption(_views(run, shard, record, "alignment"))
             assert len(captions) == 12
-            detail = _detail(run, shard, record, "alignment")
-            assert (detail["captions"], detail["answers"]) == (captions, [])
+            details = _detail(run, shard, record, "alignment")
+            assert (details["captions"], details["answers"]) == (captions, [])
             assert record["caption"] == judge.merge(captions)
             assert record["grade"] == judge.grade(record["prompt"], record["caption"])
             assert record["alignment"] == (record["grade"] - 1) * 25
