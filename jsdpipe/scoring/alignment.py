@@ -43,7 +43,7 @@ def score(run: Run, shard: Shard) -> None:
             numbers: Numbers = {"alignment": alignment(grade), "grade": grade}
         except Unanswered as error:
             numbers = {"alignment": None, "grade": None, "reason": str(error)}
-        more, of_views = judge_free.score(prompt.text, views) if judge_free else ({}, {})
+        more, of_views = judge_free.score(prompt.text, images) if judge_free else ({}, {})
         details = {"captions": captions, "answers": judge.transcript()}
         return numbers | {"caption": merged} | more, details | of_views
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsdpipe.layout import Shard
-from jsdpipe.mesh.views import Views
 from jsdpipe.run import Run
 from jsdpipe.scoring.assets import Numbers
 from jsdpipe.scoring.models import Similarity, load
@@ -45,9 +44,9 @@ class JudgeFree:
         settings = run.config.alignment.similarity
         return cls(load(settings), list(dict.fromkeys(p.text for p in run.prompts[shard.set]))) if settings else None
 
-    def score(self, text: str, images: Views | None) -> tuple[Numbers, Numbers]:
+    def score(self, text: str, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
         """An asset's numbers, and each view's cosine with its prompt; without images the floors, 0."""
         own = self.texts.index(text)
-        cosines = np.zeros((1, len(self.texts))) if images is None else self.model.cosines(images[:], self.texts)
+        cosines = np.zeros((1, len(self.texts))) if images is None else self.model.cosines(images, self.texts)
         numbers = {"similarity": similarity(cosines[:, own]), "r_precision": r_precision(cosines, own)}
         return numbers, {} if images is None else {"cosines": cosines[:, own].tolist()}
