@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jsdpipe.errors import UserError, first_line
@@ -129,14 +129,13 @@ PRIOR = Format(
 NORMALISATION = "normalisation.json"  # of a CLIP as a reward: mean and std of its cosines over true pairs
 OPEN_CLIP = Format(
     "open_clip's format",
-    required=(
-        ("open_clip_config.json",),
-        ("open_clip_model.safetensors",),
-        ("tokenizer.json",),
-        ("tokenizer_config.json",),
-    ),
-    optional=(NORMALISATION,),
+    required=(("open_clip_config.json",), ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")),
+    optional=("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", NORMALISATION),
 )
+# of a model whose tokenizer is not the one that open_clip has built in
+TOKENIZED_CLIP = replace(OPEN_CLIP, required=(*OPEN_CLIP.required, ("tokenizer.json",), ("tokenizer_config.json",)))
+IMAGE_REWARD = Format("ImageReward's format", required=(("ImageReward.pt",), ("med_config.json",)))
+BERT_TOKENIZER = Format("BERT's format", required=(("vocab.txt",),))
 
 _WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
 _TOKENIZER = (("tokenizer.json",), ("tokenizer_config.json",))

@@ -60,7 +60,11 @@ def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
             "mesh": {"resolution": 24, "threshold": THRESHOLD},
             "render": RENDER,
             "quality": {"reward": {"kind": "miniature-clip"}},
-            "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
+            "alignment": {
+                "captioner": {"kind": "miniature"},
+                "judge": {"kind": "attributes"},
+                "similarity": {"kind": "miniature-clip"},
+            },
             "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
             "report": {"title": "balls", "turntable_views": 4},
             **sections,

@@ -18,7 +18,7 @@ from jsdpipe.machine.known import KNOWN, MOVED, PACKAGE_LICENCE
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files import INCEPTION_URL, PRIOR, Format
 from jsdpipe.scoring import models
-from jsdpipe.scoring.models.settings import EndpointJudge, Inception, Pretrained
+from jsdpipe.scoring.models.settings import EndpointJudge, Inception, Stored
 from jsdpipe.validation import at
 
 PACKAGE = WEIGHTS.parent.parent
@@ -63,7 +63,7 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
         settings = named[keys[0]]
         if isinstance(settings, EndpointJudge):
             found.append(_endpoint(settings, stages, keys[0]))
-        elif isinstance(settings, Pretrained):
+        elif isinstance(settings, Stored):
             found.append(_pretrained(settings.format, settings.model, settings.revision, stages, keys[0]))
         elif isinstance(settings, Inception):
             found.append(_inception(settings, stages, keys[0]))

@@ -22,6 +22,8 @@ PRIORS = {
 }
 # the models of scores
 SCORERS = {
+    "zai-org/ImageReward": Facts("Apache-2.0", 1_790_000_000),  # 447 million parameters of 4 bytes
+    "google-bert/bert-base-uncased": Facts("Apache-2.0", 232_000),  # its vocabulary
     "Salesforce/blip2-flan-t5-xxl": Facts("MIT"),
     "Salesforce/blip-image-captioning-large": Facts("BSD-3-Clause"),
     # 7.6 billion parameters of 2 bytes

@@ -50,6 +50,18 @@ def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
     return Table("scores", caption, _header(metrics.SCORES, "Prompts", "Assets", "Failed"), 2, rows)
 
 
+def similarity(run: Run, summary: pd.DataFrame) -> Table:
+    """Similarity and R-precision: alignment without captions and a judge."""
+    caption = (
+        f"Alignment without a judge, by the cosines of the alignment's views with the prompts: "
+        f"{_means(run, summary, metrics.JUDGE_FREE)} R-precision only of prompts that are not their set's only one; it "
+        "falls with the number of the set's prompts. A failed asset counts as 0."
+    )
+    rows = _rows(run, summary, metrics.JUDGE_FREE, _prompts(summary, metrics.JUDGE_FREE))
+    empty = "The configuration names no model of the similarity."
+    return Table("similarity", caption, _header(metrics.JUDGE_FREE, "Prompts"), 2, rows, empty)
+
+
 def diversity(run: Run, summary: pd.DataFrame) -> Table:
     """IQ, IV, IV per view and cosine over the seeds of a prompt."""
     caption = (
@@ -137,10 +149,14 @@ def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
 
 
 def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, str], tuple[Cell, ...]]:
-    """The number of prompts behind a row."""
-    of_shown = summary[summary["metric"].isin([metric.name for metric in shown])]
-    found = of_shown.groupby(["set", "method"])["prompts"].min()
-    return lambda part, method: (Cell(str(found[part, method])),)
+    """The number of prompts behind a row; the numbers, in the order of the metrics, where they differ."""
+    found = summary.set_index(["set", "method", "metric"])["prompts"].to_dict()
+
+    def counts(part: str, method: str) -> tuple[Cell, ...]:
+        keys = [(part, method, metric.name) for metric in shown]
+        return (Cell(", ".join(dict.fromkeys(str(found[key]) for key in keys if key in found))),)
+
+    return counts
 
 
 def _rows(

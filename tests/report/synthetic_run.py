@@ -33,8 +33,9 @@ def make_run(
     **report: Any,
 ) -> Run:
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
-    quality, alignment, caption, recognition, reason (marks it as failed, at the stage `failed_at`) and,
-    with the first seed, the prompt's iq, iv_per_view, iv, cosine (also that of every two seeds).
+    quality, alignment, caption, similarity, r_precision, recognition, reason (marks it as failed, at the stage
+    `failed_at`) and, with the first seed, the prompt's iq, iv_per_view, iv, cosine (also
+    that of every two seeds).
     """
     seeds = list(seeds)
     config = RunConfig.model_validate(
@@ -70,6 +71,8 @@ def make_run(
                 "quality": 50.0,
                 "alignment": 75.0,
                 "caption": "a thing",
+                "similarity": 25.0,
+                "r_precision": 0.75,
                 "recognition": 0.5,
                 "reason": None,
                 "failed_at": "generate",
@@ -110,7 +113,7 @@ def _asset(
         "alignment": {
             "alignment": values["alignment"],
             "grade": None if values["alignment"] is None else int(values["alignment"] / 25 + 1),
-            "caption": values["caption"],
+            **{name: values[name] for name in ("caption", "similarity", "r_precision")},
         },
     }
     failed = reason and values["failed_at"] != "alignment"

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import dolls_language
@@ -128,3 +130,8 @@ def test_a_folder_that_lacks_a_file_is_one_line(folder, tmp_path, name):
     (broken / name).unlink()
     with pytest.raises(UserError, match="is missing"):
         load(broken)
+
+
+def test_the_planning_of_a_run_does_not_wait_for_torch():
+    code = "import sys, jsdpipe.scoring.models.chat; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -8,7 +8,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jsdpipe.scoring.models.settings import Settings
+from jsdpipe.scoring.models.settings import Settings, Stored
 from jsdpipe.validation import at
 
 if TYPE_CHECKING:
@@ -49,6 +49,11 @@ class Judge(Model, Protocol):
         """The raw answers of a language model since they were last taken; none of another judge."""
 
 
+class Similarity(Model, Protocol):
+    def cosines(self, images: "NDArray[np.uint8]", texts: list[str]) -> "NDArray[np.float64]":
+        """The cosine similarity of each image with each text (N, M)."""
+
+
 class Classifier(Model, Protocol):
     @property
     def classes(self) -> tuple[str, ...]: ...
@@ -61,11 +66,13 @@ class Features(Model, Protocol):
         """Of each image, a vector of length 1 (N, D)."""
 
 
-def chosen(config: "RunConfig") -> dict[str, Settings]:
-    """The models that a configuration names, by its keys, such as "quality.reward"."""
+def chosen(config: "RunConfig") -> dict[str, Settings | Stored]:
+    """The models that a configuration names, by its keys, such as "quality.reward", and their parts from elsewhere."""
     sections = ("quality", "alignment", "diversity")
-    parts = {f"{section}.{key}": value for section in sections for key, value in getattr(config, section)}
-    return {key: value for key, value in parts.items() if isinstance(value, Settings)}
+    named = {f"{section}.{key}": value for section in sections for key, value in getattr(config, section)}
+    models = {key: value for key, value in named.items() if isinstance(value, Settings)}
+    parts = {f"{key}.{name}": value for key, model in models.items() for name, value in model}
+    return models | {key: value for key, value in parts.items() if isinstance(value, Stored)}
 
 
 def check_models(config: "RunConfig") -> None:

@@ -1,21 +1,21 @@
 """The judge `transformers`: a local chat model, greedy.
 
 The grade is the likeliest of the five digits where the answer's form has one: so there always is a grade, and no text
-under evaluation can lead the model to another form. The merged caption is free text.
+under evaluation can lead the model to another form. The merged caption is free text. Imports torch lazily.
 """
 
 import json
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import torch
-
-from jsdpipe.device import device
 from jsdpipe.errors import UserError, first_line
 from jsdpipe.pretrained import weights
 from jsdpipe.scoring.models import questions, settings
 from jsdpipe.scoring.models.language_judge import LanguageJudge
 from jsdpipe.scoring.models.questions import PROMPT_VERSION, Messages
+
+if TYPE_CHECKING:
+    import torch
 
 LONGEST_ANSWER = 100  # tokens
 GREEDY = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "max_new_tokens": LONGEST_ANSWER}
@@ -26,9 +26,11 @@ GRADES = "12345"
 class ChatJudge(LanguageJudge):
     """A causal language model that has a chat template: in the settings' format on a GPU, in float32 on a CPU."""
 
-    def __init__(self, folder: Path, name: str, digest: str, dtype: torch.dtype) -> None:
+    def __init__(self, folder: Path, name: str, digest: str, dtype: "torch.dtype") -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
+
+        from jsdpipe.device import device
 
         super().__init__()
         logging.disable_progress_bar()
@@ -47,21 +49,28 @@ class ChatJudge(LanguageJudge):
     @classmethod
     def of(cls, settings: settings.ChatJudge, calls: Path | None = None) -> Self:
         """The judge of the settings, whose calls cost nothing; `UserError` if its folder holds none."""
+        import torch
+
+        from jsdpipe.device import device
+
         folder = settings.format.folder(settings.model, settings.revision)
         dtype = getattr(torch, settings.dtype) if device() == "cuda" else torch.float32
         return cls(folder, settings.model, settings.format.digest(folder), dtype)
 
-    @torch.no_grad()
     def grade(self, prompt: str, caption: str) -> int:
+        import torch
+
         tokens, digits = self._before_the_grade(questions.grading(prompt, caption).messages())
-        logits = self._model(torch.tensor([tokens], device=self.device)).logits[0, -1, digits].float().cpu()
+        with torch.no_grad():
+            logits = self._model(torch.tensor([tokens], device=self.device)).logits[0, -1, digits].float().cpu()
         grade = int(logits.argmax()) + 1
         odds = [round(p, 4) for p in logits.double().softmax(dim=0).tolist()]
         self._answers.append(json.dumps({"grade": grade, "probabilities": odds}))
         return grade
 
-    @torch.no_grad()
     def _answer(self, messages: Messages) -> str:
+        import torch
+
         tokens = torch.tensor([self._tokens(self._text(messages))], device=self.device)
         answer = self._model.generate(tokens, attention_mask=torch.ones_like(tokens), **GREEDY)[0, tokens.shape[1] :]
         text: str = self._tokenizer.decode(answer, skip_special_tokens=True)

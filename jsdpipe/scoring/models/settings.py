@@ -13,11 +13,14 @@ from pydantic import Field
 from jsdpipe.errors import UserError
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files import (
+    BERT_TOKENIZER,
     CAPTIONER,
     CHAT,
+    IMAGE_REWARD,
     INCEPTION_URL,
     NORMALISATION,
     OPEN_CLIP,
+    TOKENIZED_CLIP,
     VIT,
     Format,
     torch_hub_file,
@@ -51,7 +54,7 @@ class Settings(Strict):
 class OfClip(Settings):
     """Made of the package's CLIP."""
 
-    format: ClassVar[Format] = OPEN_CLIP
+    format: ClassVar[Format] = TOKENIZED_CLIP
 
     def folder(self) -> Path:
         return WEIGHTS / "clip"
@@ -60,12 +63,11 @@ class OfClip(Settings):
         return self.format.files(self.folder())
 
 
-class Pretrained(Settings):
-    """Weights in a local folder, or on the hub."""
+class Stored(Strict):
+    """Files in a local folder, or on the hub."""
 
     model: NonEmpty = Field(description="a folder, or a hub id")
     revision: str | None = Field(default=None, description="of a hub id: a branch, tag or commit")
-    dtype: Dtype = Field(default="float16", description="on GPUs; else float32")
     format: ClassVar[Format]
 
     @property
@@ -80,12 +82,43 @@ class Pretrained(Settings):
         return self.format.files(folder) if folder else []
 
 
+class Pretrained(Stored, Settings):
+    """Weights in a local folder, or on the hub."""
+
+    dtype: Dtype = Field(default="float16", description="on GPUs; else float32")
+
+
 class MiniatureReward(OfClip):
     """The package's CLIP: the cosine, normalised over true pairs."""
 
     kind: Literal["miniature-clip"]
     adapter = "miniature_clip:MiniatureReward"
-    format = replace(OPEN_CLIP, required=(*OPEN_CLIP.required, (NORMALISATION,)))
+    format = replace(TOKENIZED_CLIP, required=(*TOKENIZED_CLIP.required, (NORMALISATION,)))
+
+
+class OpenClipReward(Pretrained):
+    """Any CLIP of open_clip: the cosine, less its mean over true pairs, over their deviation."""
+
+    kind: Literal["open-clip"]
+    mean: float = Field(description="of the model's cosines of texts and images that belong together")
+    std: Positive = Field(description="their standard deviation")
+    adapter = "open_clip_models:OpenClipReward"
+    format = OPEN_CLIP
+
+
+class BertTokenizer(Stored):
+    """The vocabulary that ImageReward reads its texts with."""
+
+    format = BERT_TOKENIZER
+
+
+class ImageReward(Pretrained):
+    """ImageReward-v1.0, T3Bench's reward."""
+
+    kind: Literal["imagereward"]
+    tokenizer: BertTokenizer = BertTokenizer(model="google-bert/bert-base-uncased")
+    adapter = "imagereward:ImageReward"
+    format = IMAGE_REWARD
 
 
 class MiniatureCaptioner(OfClip):
@@ -123,7 +156,7 @@ class EndpointJudge(Settings):
     """A language model behind an endpoint that speaks OpenAI's chat completions."""
 
     kind: Literal["openai"]
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#]+[^\s?#/]$", description="up to /chat/completions")]
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#@]+[^\s?#@/]$", description="up to /chat/completions")]
     model: NonEmpty
     key_env: NonEmpty | None = Field(default=None, description="the environment variable that holds the key, if any")
     timeout_s: Positive = Field(default=60.0, description="seconds for one answer")
@@ -145,6 +178,21 @@ class ChatJudge(Pretrained):
     dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
     adapter = "chat:ChatJudge"
     format = CHAT
+
+
+class MiniatureSimilarity(OfClip):
+    """The package's CLIP."""
+
+    kind: Literal["miniature-clip"]
+    adapter = "miniature_clip:MiniatureSimilarity"
+
+
+class OpenClipSimilarity(Pretrained):
+    """Any CLIP of open_clip."""
+
+    kind: Literal["open-clip"]
+    adapter = "open_clip_models:OpenClipSimilarity"
+    format = OPEN_CLIP
 
 
 class KindClassifier(OfClip):
@@ -192,8 +240,9 @@ class Dino(Pretrained):
     format = VIT
 
 
-Reward = MiniatureReward
+Reward = Annotated[MiniatureReward | OpenClipReward | ImageReward, Field(discriminator="kind")]
 Captioner = Annotated[MiniatureCaptioner | BlipCaptioner | Blip2Captioner, Field(discriminator="kind")]
 Judge = Annotated[AttributesJudge | EndpointJudge | ChatJudge, Field(discriminator="kind")]
+Similarity = Annotated[MiniatureSimilarity | OpenClipSimilarity, Field(discriminator="kind")]
 Classifier = Annotated[KindClassifier | Inception, Field(discriminator="kind")]
 Features = Annotated[MiniatureFeatures | Dino, Field(discriminator="kind")]
