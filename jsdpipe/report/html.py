@@ -18,9 +18,9 @@ from jsdpipe.errors import UserError
 from jsdpipe.files import atomic_folder, read_json
 from jsdpipe.layout import STAGES
 from jsdpipe.report import metrics, style
+from jsdpipe.report.alike import Scale
 from jsdpipe.report.images import front
 from jsdpipe.report.presentation import asset_link, label
-from jsdpipe.report.similarity import Scale
 from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
 from jsdpipe.report.timing import duration, timings

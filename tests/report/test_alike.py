@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from jsdpipe.report.similarity import Scale
+from jsdpipe.report.alike import Scale
 
 DARK, BRIGHT = "#00224e", "#fee838"  # the ends of cividis
 
