@@ -106,6 +106,9 @@ class Render(Strict):
 
     size: Annotated[int, Field(ge=16)]
     supersample: Annotated[int, Field(ge=1, le=8)] = 1
+    renderer: Literal["embree", "moderngl"] = Field(
+        default="embree", description="ray casting on the CPU, or OpenGL by EGL, on a GPU or Mesa"
+    )
     quality: QualityRig
     alignment: AlignmentRig
     diversity: RingRig

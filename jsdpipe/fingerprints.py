@@ -16,8 +16,8 @@ from jsdpipe.provenance import libraries
 _SCORES = (
     "cameras.py",
     "seeding.py",
-    "mesh/coloured.py",
     "mesh/rigs.py",
+    "mesh/surface.py",
     "mesh/views.py",
     "miniature/grammar.py",
     "scoring",
@@ -28,7 +28,10 @@ CODE: dict[str, tuple[str, ...]] = {
         "cameras.py", "checkpoints.py", "device.py", "schedules.py", "seeding.py",
         "generation", "objectives", "prior", "scene",
     ),
-    "mesh": ("mesh/coloured.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/stage.py", "schedules.py", "scene"),
+    "mesh": (
+        "mesh/coloured.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/stage.py", "mesh/surface.py", "schedules.py",
+        "scene",
+    ),
     "render": ("cameras.py", "mesh"),
     "quality": _SCORES,
     "alignment": _SCORES,

@@ -9,7 +9,9 @@ from typing import Any
 
 from jsdpipe import __version__
 
-LIBRARIES = ("torch", "diffusers", "transformers", "open_clip_torch", "numpy", "trimesh", "embreex", "scikit-image")
+LIBRARIES = (
+    "torch", "diffusers", "transformers", "open_clip_torch", "numpy", "trimesh", "embreex", "moderngl", "scikit-image",
+)  # fmt: skip
 
 
 @cache

@@ -37,6 +37,7 @@ def changed_digests(folder, change):
         (lambda c: c["prior"].update(dtype="bfloat16"), {"generate"}),
         (lambda c: c["mesh"].update(threshold=3.0), {"mesh"}),
         (lambda c: c["render"]["diversity"].update(views=5), {"render"}),
+        (lambda c: c["render"].update(renderer="moderngl"), {"render"}),
         (lambda c: c["render"].update(keep_views=True), set()),
         (lambda c: c["report"].update(turntable_views=5), {"render"}),
         (lambda c: c["report"].update(title="new"), set()),

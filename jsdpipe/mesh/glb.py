@@ -13,6 +13,7 @@ import trimesh
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic
 from jsdpipe.mesh.coloured import coloured, colours_of
+from jsdpipe.mesh.surface import Surface
 
 
 def save(mesh: trimesh.Trimesh, path: Path) -> None:
@@ -24,7 +25,7 @@ def save(mesh: trimesh.Trimesh, path: Path) -> None:
         temporary.write_bytes(content)
 
 
-def load(path: Path) -> trimesh.Trimesh:
+def load(path: Path) -> Surface:
     """Read a mesh back into world axes, all of its geometries as one, vertices and faces in their order.
 
     Raises `UserError` if the file is missing, broken, or holds no triangles.
@@ -35,4 +36,4 @@ def load(path: Path) -> trimesh.Trimesh:
         raise UserError(f"{path}: cannot be read as a mesh ({error}); rerun the mesh stage") from None
     if not len(stored.faces):
         raise UserError(f"{path}: holds no triangles; rerun the mesh stage")
-    return coloured(stored.vertices[:, [2, 0, 1]], stored.faces, colours_of(stored))
+    return Surface.coloured(stored.vertices[:, [2, 0, 1]], stored.faces, colours_of(stored))

@@ -1,51 +1,75 @@
-"""Flat pictures of a mesh: vertex colours without light, on black, by ray casting (Embree)."""
+"""Flat pictures of a surface, without light, on black; with the shape behind them if it is asked for."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
-import torch
-import trimesh
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
-from torch import Tensor
 
-from jsdpipe.cameras import rays
-from jsdpipe.mesh.coloured import colours_of
+from jsdpipe.mesh.renderers import Renderer, Samples
+from jsdpipe.mesh.rigs import Cameras
+from jsdpipe.mesh.surface import Surface
 
-RAYS_A_BATCH = 1 << 18
+
+@dataclass(frozen=True)
+class View:
+    """One camera's picture of a surface, S x S pixels, row 0 the top; a pixel is the mean of its samples.
+
+    `rgb` (S, S, 3) uint8, where samples that miss are black; `coverage` (S, S) float32, the share of samples that hit.
+    If they were asked for, over the samples that hit: `depth` (S, S) float32, the distance along the camera's axis in
+    units of the world, infinite where none hits; `normals` (S, S, 3) float32, of the triangles (not interpolated), in
+    world axes, turned to the camera, of length 1, or 0 where none hits.
+    """
+
+    rgb: NDArray[np.uint8]
+    coverage: NDArray[np.float32]
+    depth: NDArray[np.float32] | None = None
+    normals: NDArray[np.float32] | None = None
 
 
 def render_each(
-    mesh: trimesh.Trimesh, camera_to_world: Tensor, fovy: Tensor, size: int, supersample: int = 1
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-    """Yield each camera's picture (size, size, 3) and its coverage (size, size), the share of rays that hit.
-
-    `camera_to_world` (N, 4, 4); `fovy` (N,) in radians. Colours are interpolated over the triangle; a pixel is the
-    mean of its supersample^2 rays, misses black. Both sides of a triangle are seen.
-    """
-    scene = EmbreeScene()
-    TriangleMesh(scene=scene, vertices=mesh.vertices.astype(np.float32), indices=mesh.faces.astype(np.int32))
-    colours = colours_of(mesh).astype(np.float32)[mesh.faces]  # (F, 3 corners, 3)
-    fine = size * supersample
-    batch = max(1, RAYS_A_BATCH // fine**2)
-    for cameras, fovys in zip(camera_to_world.float().split(batch), fovy.float().split(batch), strict=True):
-        origins, directions = (x.reshape(-1, 3).numpy() for x in rays(cameras, fovys, fine))
-        hit = scene.run(np.ascontiguousarray(origins), directions, output=True)
-        seen = np.flatnonzero(hit["primID"] >= 0)
-        u, v = hit["u"][seen, None], hit["v"][seen, None]
-        corners = colours[hit["primID"][seen]]
-        samples = np.zeros((len(directions), 4), np.float32)  # colour, hit
-        samples[seen, :3] = (1 - u - v) * corners[:, 0] + u * corners[:, 1] + v * corners[:, 2]
-        samples[seen, 3] = 1
-        pixels = samples.reshape(len(cameras), size, supersample, size, supersample, 4).mean(axis=(2, 4))
-        yield from zip(pixels[..., :3].round().clip(0, 255).astype(np.uint8), pixels[..., 3], strict=True)
+    renderer: Renderer, cameras: Cameras, size: int, supersample: int = 1, geometry: bool = False
+) -> Iterator[View]:
+    """Yield each camera's view of supersample^2 samples a pixel, with depth and normals if `geometry`."""
+    normals = _face_normals(renderer.surface) if geometry else None
+    for pose, fovy in zip(cameras.camera_to_world.double().numpy(), cameras.fovy.tolist(), strict=True):
+        samples = renderer.look(pose, fovy, size * supersample, geometry)
+        rgb, hits = samples.rgb, _sums(samples.hit, supersample)
+        if supersample > 1:
+            rgb = (_sums(rgb, supersample) / np.float32(supersample**2)).round().astype(np.uint8)
+        shape = () if normals is None else _shape(samples, hits, renderer.surface, normals, pose[:3, 3])
+        yield View(rgb, (hits / supersample**2).astype(np.float32), *shape)
 
 
-def render(
-    mesh: trimesh.Trimesh, camera_to_world: Tensor, fovy: Tensor, size: int, supersample: int = 1
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """All pictures (N, size, size, 3) of `render_each` and their coverage (N, size, size) at once."""
-    with torch.no_grad():
-        pictures, coverage = zip(*render_each(mesh, camera_to_world, fovy, size, supersample), strict=True)
-    return np.stack(pictures), np.stack(coverage)
+def _shape(
+    samples: Samples, hits: NDArray[Any], surface: Surface, normals: NDArray[np.float32], position: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A view's depth and normals, from its samples and how many of each pixel (S, S) hit."""
+    assert samples.face is not None and samples.depth is not None
+    supersample = len(samples.hit) // len(hits)
+    seen = normals[samples.face]
+    away = ((position - surface.vertices[surface.faces[samples.face, 0]]) * seen).sum(axis=-1) < 0
+    seen[away] *= -1
+    seen[~samples.hit] = 0
+    total = _sums(seen, supersample)
+    length = np.linalg.norm(total, axis=-1, keepdims=True)
+    depth = np.full(hits.shape, np.inf, np.float32)
+    np.divide(_sums(np.where(samples.hit, samples.depth, 0), supersample), hits, out=depth, where=hits > 0)
+    return depth, np.divide(total, length, out=np.zeros_like(total), where=length > 0)
+
+
+def _sums(samples: NDArray[Any], supersample: int) -> NDArray[Any]:
+    """Sums over the supersample^2 samples of each pixel; whole numbers as uint16, which 64 bytes do not overflow."""
+    dtype = np.float32 if samples.dtype.kind == "f" else np.uint16
+    offsets = np.ndindex(supersample, supersample)
+    return reduce(np.add, (samples[i::supersample, j::supersample].astype(dtype) for i, j in offsets))
+
+
+def _face_normals(surface: Surface) -> NDArray[np.float32]:
+    """Unit normals (F, 3) of the triangles; 0 of those without area."""
+    corners = surface.vertices[surface.faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.divide(normals, length, out=np.zeros_like(normals), where=length > 0).astype(np.float32)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from jsdpipe.cameras import look_at_origin, orbit
 from jsdpipe.config import AlignmentRig, QualityRig, RingRig
-from jsdpipe.mesh.coloured import coloured, colours_of
+from jsdpipe.mesh.surface import Surface
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,18 @@ def ring_cameras(rig: RingRig) -> Cameras:
     return Cameras(look_at_origin(position), torch.full_like(azimuth, math.radians(rig.fovy_deg)))
 
 
-def place_for_t3bench(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
+def place_for_t3bench(surface: Surface) -> Surface:
     """T3Bench's placing: the mean of the vertices at the origin, the largest absolute coordinate 1."""
-    vertices = mesh.vertices - mesh.vertices.mean(axis=0)
-    return _moved(mesh, vertices / np.abs(vertices).max())
+    vertices = surface.vertices - surface.vertices.mean(axis=0)
+    return surface.at(vertices / np.abs(vertices).max())
 
 
-def place_for_ring(mesh: trimesh.Trimesh, rig: RingRig) -> trimesh.Trimesh:
-    """Place a mesh for the ring: the sphere around the centre of its box exactly fills the field of view.
+def place_for_ring(surface: Surface, rig: RingRig) -> Surface:
+    """Place a surface for the ring: the sphere around the centre of its box exactly fills the field of view.
 
     DiverseDream renders fields in their own frame, which a mesh does not have; so a mesh is made as large as it can be
     without being cut in any view, the sphere's radius being distance * sin(fovy / 2).
     """
-    vertices = mesh.vertices - mesh.bounds.mean(axis=0)
+    vertices = surface.vertices - (surface.vertices.min(axis=0) + surface.vertices.max(axis=0)) / 2
     radius = rig.distance * math.sin(math.radians(rig.fovy_deg) / 2)
-    return _moved(mesh, vertices * (radius / np.linalg.norm(vertices, axis=1).max()))
-
-
-def _moved(mesh: trimesh.Trimesh, vertices: NDArray[np.float64]) -> trimesh.Trimesh:
-    return coloured(vertices, mesh.faces, colours_of(mesh))
+    return surface.at(vertices * (radius / np.linalg.norm(vertices, axis=1).max()))

@@ -18,7 +18,7 @@ from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh import glb, rigs
 from jsdpipe.mesh.isosurface import EmptyField, component_labels
 from jsdpipe.mesh.isosurface import extract as extract_surface
-from jsdpipe.mesh.rendering import render as render_all
+from jsdpipe.mesh.renderers import Renderer, opened
 from jsdpipe.mesh.rendering import render_each
 from jsdpipe.mesh.views import views_comment, write_views
 from jsdpipe.progress import progress
@@ -109,30 +109,32 @@ def _render(source: Path, views: Path, turntable: Path, config: Render, frames: 
     expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), frames)
     if views_comment(views) == expected and turntable.exists():
         return
-    mesh = glb.load(source)
-    t3bench, ring = rigs.place_for_t3bench(mesh), rigs.place_for_ring(mesh, config.diversity)
+    surface, ring = glb.load(source), config.diversity
+    with (
+        opened(rigs.place_for_t3bench(surface), config.renderer) as t3bench,
+        opened(rigs.place_for_ring(surface, ring), config.renderer) as around,
+    ):
 
-    def pictures(placed: trimesh.Trimesh, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:
-        shown = render_each(placed, cameras.camera_to_world, cameras.fovy, config.size, config.supersample)
-        return (picture for picture, _ in shown)
+        def pictures(of: Renderer, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:
+            return (view.rgb for view in render_each(of, cameras, config.size, config.supersample))
 
-    _write_turntable(ring, config.diversity, frames, turntable)
-    write_views(
-        views,
-        {
-            "quality": pictures(t3bench, rigs.quality_cameras(config.quality)),
-            "alignment": pictures(t3bench, rigs.alignment_cameras(config.alignment)),
-            "diversity": pictures(ring, rigs.ring_cameras(config.diversity)),
-        },
-        comment=expected,
-    )
+        _write_turntable(around, ring, frames, turntable)
+        write_views(
+            views,
+            {
+                "quality": pictures(t3bench, rigs.quality_cameras(config.quality)),
+                "alignment": pictures(t3bench, rigs.alignment_cameras(config.alignment)),
+                "diversity": pictures(around, rigs.ring_cameras(ring)),
+            },
+            comment=expected,
+        )
 
 
-def _write_turntable(mesh: trimesh.Trimesh, rig: RingRig, frames: int, path: Path) -> None:
-    """An endless picture of a mesh placed for the ring, turning once, from azimuth 0 on."""
+def _write_turntable(renderer: Renderer, rig: RingRig, frames: int, path: Path) -> None:
+    """An endless picture of a surface placed for the ring, turning once, from azimuth 0 on."""
     cameras = rigs.ring_cameras(rig.model_copy(update={"views": frames}))
-    pictures, _ = render_all(mesh, cameras.camera_to_world, cameras.fovy, TURNTABLE_SIZE, TURNTABLE_SUPERSAMPLE)
-    first, *rest = map(Image.fromarray, pictures)
+    views = render_each(renderer, cameras, TURNTABLE_SIZE, TURNTABLE_SUPERSAMPLE)
+    first, *rest = (Image.fromarray(view.rgb) for view in views)
     with atomic(path) as temporary:
         duration = round(1000 * TURNTABLE_S / frames)
         first.save(temporary, save_all=True, append_images=rest, duration=duration, loop=0, quality=90, method=4)

@@ -13,6 +13,7 @@ from jsdpipe.errors import UserError
 from jsdpipe.files import atomic
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can state
+RUN_LENGTHS = 3  # zlib's Z_RLE: flat pictures come out as small as by its default, in a quarter of the time
 
 
 def write_views(path: Path, rigs: dict[str, Iterable[NDArray[np.uint8]]], comment: str = "") -> None:
@@ -22,7 +23,7 @@ def write_views(path: Path, rigs: dict[str, Iterable[NDArray[np.uint8]]], commen
         for rig, pictures in rigs.items():
             for index, picture in enumerate(pictures):
                 png = io.BytesIO()
-                Image.fromarray(picture).save(png, "PNG")
+                Image.fromarray(picture).save(png, "PNG", compress_level=1, compress_type=RUN_LENGTHS)
                 archive.writestr(ZipInfo(f"{rig}/{index:04d}.png", EPOCH), png.getvalue())
 
 

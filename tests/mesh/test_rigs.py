@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 import trimesh
+from pictures import painted, render
 
 from jsdpipe.config import AlignmentRig, QualityRig, RingRig
 from jsdpipe.mesh import rigs
-from jsdpipe.mesh.rendering import render
+from jsdpipe.mesh.surface import Surface
 
 QUALITY = QualityRig(subdivision=2, radius=2.2, fovy_deg=[60.0, 45.0, 36.0, 30.0, 24.0])
 ALIGNMENT = AlignmentRig(subdivision=0, radius=4.84, fovy_deg=60.0)
@@ -65,13 +65,28 @@ def test_icosphere_s_order_stays():
 
 
 def test_all_quality_poses():
+    """All 162 x 5 poses, vertex major, against those of the protocol's text.
+
+    T3Bench's columns (-r, u', f) are OpenGL's (right, up, back). f points from the origin to the camera: back. With
+    lengths left out, r = u x -f, so -r = u x f: for u = z and a camera on +x that is +y, which such a viewer has to the
+    right. u' = -f x r = f x (u x f) = u - (u.f) f: up. And (-r) x u' = f: right-handed, so the picture is not mirrored.
+    """
     cameras = rigs.quality_cameras(QUALITY)
-    vertices, _ = rigs.icosphere(2)
-    assert cameras.camera_to_world.shape == (810, 4, 4)
     fovys = np.pi / np.array([3, 4, 5, 6, 7.5])
-    for i in range(810):
-        np.testing.assert_allclose(cameras.camera_to_world[i], t3bench_pose(2.2 * vertices[i // 5]), atol=1e-9)
-        assert float(cameras.fovy[i]) == pytest.approx(fovys[i % 5])
+    table = [(t3bench_pose(2.2 * v), fovy) for v in subdivided_icosahedron(2) for fovy in fovys]
+    assert len(table) == len(cameras.fovy) == 810
+    for pose in (pose for pose, _ in table):
+        assert np.linalg.det(pose[:3, :3]) == pytest.approx(1)  # a rotation: right-handed, not mirrored
+    ours = np.column_stack((cameras.camera_to_world.reshape(810, 16), cameras.fovy))
+    theirs = np.array([[*pose.ravel(), fovy] for pose, fovy in table])
+    # as sets: each of ours is one of theirs, and each of theirs is taken once
+    distance = np.abs(ours[:, None] - theirs[None]).max(axis=-1)
+    assert distance.min(axis=1).max() < 1e-9
+    assert sorted(distance.argmin(axis=1)) == list(range(810))
+    # in trimesh's order of the vertices, each at every field of view
+    vertices = trimesh.creation.icosphere(subdivisions=2, radius=2.2).vertices
+    np.testing.assert_allclose(ours[:, [3, 7, 11]], np.repeat(vertices, 5, axis=0), atol=1e-9)
+    np.testing.assert_allclose(ours[:, 16], np.tile(fovys, 162))
     # both poles are among them, where up is y
     assert int((cameras.camera_to_world[::5, 2, 2].abs() >= 0.99).sum()) == 2
 
@@ -93,13 +108,11 @@ def test_ring():
     np.testing.assert_allclose(cameras.fovy, np.radians(70))
 
 
-def _mesh(seed: int) -> trimesh.Trimesh:
+def _mesh(seed: int) -> Surface:
     """A lopsided closed thing far from the origin."""
     draw = np.random.default_rng(seed)
     points = draw.normal(size=(30, 3)) * draw.uniform(0.05, 3, size=3) + draw.uniform(-5, 5, size=3)
-    hull = trimesh.convex.convex_hull(points)
-    colours = np.full((len(hull.vertices), 3), 255, np.uint8)
-    return trimesh.Trimesh(hull.vertices, hull.faces, vertex_colors=colours, process=False)
+    return painted(trimesh.convex.convex_hull(points))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -109,7 +122,7 @@ def test_t3bench_centres_by_the_mean_of_vertices_and_scales_by_the_largest_coord
     centred = mesh.vertices - mesh.vertices.sum(axis=0) / len(mesh.vertices)
     np.testing.assert_allclose(placed.vertices, centred / max(map(abs, centred.ravel())), atol=1e-9)
     np.testing.assert_array_equal(placed.faces, mesh.faces)
-    np.testing.assert_array_equal(placed.visual.vertex_colors, mesh.visual.vertex_colors)
+    assert placed.at(mesh.vertices) == mesh
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -131,7 +144,7 @@ def test_ring_shows_the_whole_mesh(seed, elevation, distance, fovy):
 def test_sphere_fills_the_ring_s_pictures():
     sphere = trimesh.creation.icosphere(subdivisions=4, radius=7.0)
     sphere.apply_translation((1, 2, 3))
-    placed = rigs.place_for_ring(sphere, RING)
+    placed = rigs.place_for_ring(painted(sphere), RING)
     cameras = rigs.ring_cameras(RingRig(views=3, elevation_deg=15.0, distance=1.5, fovy_deg=70.0))
-    _, coverage = render(placed, cameras.camera_to_world, torch.as_tensor(cameras.fovy), 128)
+    _, coverage = render(placed, cameras.camera_to_world, cameras.fovy, 128)
     np.testing.assert_allclose(coverage.mean(axis=(1, 2)), np.pi / 4, atol=0.01)  # the inscribed circle

@@ -1,0 +1,53 @@
+"""What looks at surfaces: one interface, two libraries behind it, the same pictures.
+
+Colours are flat, without light; both sides of a triangle are seen. A surface is made ready once and looked at often.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jsdpipe.mesh.surface import Surface
+
+Kind = Literal["embree", "moderngl"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a camera sees through the centre of each of its pixels (S, S), row 0 the top.
+
+    `rgb` (S, S, 3) uint8, black where nothing is `hit`; if they were asked for, `face`, the index of the triangle, and
+    `depth`, the distance along the camera's axis in units of the world, both without meaning where nothing is hit.
+    """
+
+    rgb: NDArray[np.uint8]
+    hit: NDArray[np.bool_]
+    face: NDArray[np.int32] | None = None
+    depth: NDArray[np.float32] | None = None
+
+
+class Renderer(Protocol):
+    """A surface, ready to be looked at."""
+
+    surface: Surface
+
+    def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
+        """What a camera sees, of size x size pixels; `fovy` is vertical and in radians."""
+
+
+@contextmanager
+def opened(surface: Surface, kind: Kind) -> Iterator[Renderer]:
+    """A surface made ready by one of the libraries, until the end of the context."""
+    if kind == "embree":
+        from jsdpipe.mesh.renderers.embree import EmbreeRenderer
+
+        yield EmbreeRenderer(surface)
+    else:
+        from jsdpipe.mesh.renderers.gl import GLRenderer, context
+
+        with context() as gl:
+            yield GLRenderer(surface, gl)

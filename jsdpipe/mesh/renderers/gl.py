@@ -1,0 +1,148 @@
+"""Surfaces by OpenGL (moderngl on EGL, without a window): on a GPU, or on the CPU by Mesa."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jsdpipe.errors import UserError, first_line
+from jsdpipe.mesh.renderers import Samples
+from jsdpipe.mesh.surface import Surface
+
+VERTEX = """
+#version 330
+uniform mat4 camera;
+in vec3 position;
+in vec3 colour;
+in vec2 uv;
+out vec3 vertex_colour;
+out vec2 vertex_uv;
+void main() {
+    gl_Position = camera * vec4(position, 1.0);
+    vertex_colour = colour;
+    vertex_uv = vec2(uv.x, 1.0 - uv.y);  // images start at the top
+}
+"""
+FRAGMENT = """
+#version 330
+uniform sampler2D image;
+uniform int first;
+in vec3 vertex_colour;
+in vec2 vertex_uv;
+layout(location = 0) out vec4 rgba;
+layout(location = 1) out ivec2 geometry;
+void main() {
+    rgba = vec4(vertex_colour * texture(image, vertex_uv).rgb, 1.0);
+    geometry = ivec2(first + gl_PrimitiveID, floatBitsToInt(1.0 / gl_FragCoord.w));
+}
+"""
+WHITE = np.full((1, 1, 3), 255, np.uint8)  # of faces without a texture
+NEAREST = 1e-3  # of the farthest point's depth: what is nearer is not seen
+
+
+@contextmanager
+def context() -> Iterator[Any]:
+    """An OpenGL context of its own, released at the end with all that was made in it.
+
+    Raises `UserError` where there is no OpenGL by EGL.
+    """
+    # Mesa would take all cores; a job has the threads that it was given.
+    os.environ.setdefault("LP_NUM_THREADS", str(torch.get_num_threads()))
+    try:
+        import moderngl
+
+        gl = moderngl.create_context(require=330, standalone=True, backend="egl")  # type: ignore[arg-type]
+    except Exception as error:  # a bare one if EGL fails, OSError or ImportError if something is not installed
+        raise UserError(
+            f"render.renderer: moderngl finds no OpenGL by EGL here ({first_line(error)}); install a GPU's driver or "
+            "Mesa (Debian's libegl1, libgl1 and libgl1-mesa-dri), or set embree"
+        ) from None
+    try:
+        yield gl
+    finally:
+        gl.release()
+
+
+class GLRenderer:
+    """One draw a texture, of the faces that have it; `gl` is the renderer's own context."""
+
+    def __init__(self, surface: Surface, gl: Any) -> None:
+        self.surface, self._gl = surface, gl
+        lowest, highest = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
+        self._centre, self._radius = (lowest + highest) / 2, float(np.linalg.norm(highest - lowest) / 2)
+        self._order = np.argsort(surface.texture, kind="stable")  # the faces as they are drawn
+        self._targets: dict[tuple[int, bool], Any] = {}
+        with gl:
+            gl.enable_only(gl.DEPTH_TEST)
+            self._program = gl.program(VERTEX, FRAGMENT)
+            content = [
+                (gl.buffer(surface.vertices.astype(np.float32, order="C")), "3f4", "position"),
+                (gl.buffer(surface.colours.astype(np.uint8, order="C")), "3f1", "colour"),
+                (gl.buffer(surface.uv.astype(np.float32, order="C")), "2f4", "uv"),
+            ]
+            faces = gl.buffer(surface.faces[self._order].astype(np.uint32, order="C"))
+            self._mesh = gl.vertex_array(self._program, content, index_buffer=faces)
+            self._draws = [self._draw(index) for index in np.unique(surface.texture)]
+
+    def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
+        with self._gl:
+            target = self._target(size, geometry)
+            target.use()
+            target.clear()
+            self._program["camera"].write(self._projection(camera_to_world, fovy).T.astype(np.float32).tobytes())
+            for image, first, count in self._draws:
+                image.use()
+                self._program["first"] = first
+                self._mesh.render(first=3 * first, vertices=3 * count)
+            rgba = np.frombuffer(target.read(components=4), np.uint8).reshape(size, size, 4)
+            rgb, hit = rgba[..., :3], rgba[..., 3] > 0
+            if not geometry:
+                return Samples(rgb, hit)
+            face, depth = np.moveaxis(
+                np.frombuffer(target.read(components=2, attachment=1, dtype="i4"), np.int32).reshape(size, size, 2),
+                2,
+                0,
+            )
+            return Samples(
+                rgb, hit, self._order[np.where(hit, face, 0)].astype(np.int32), depth.copy().view(np.float32)
+            )
+
+    def _draw(self, texture: int) -> tuple[Any, int, int]:
+        """A texture, and the first and the number of the faces that have it."""
+        first, end = np.searchsorted(self.surface.texture[self._order], (texture, texture + 1))
+        pixels = WHITE if texture < 0 else self.surface.textures[texture]
+        if max(pixels.shape) > (limit := self._gl.info["GL_MAX_TEXTURE_SIZE"]):
+            raise UserError(
+                f"render.renderer: moderngl takes textures of at most {limit} pixels a side here, one has "
+                f"{max(pixels.shape)}; shrink it, or set embree"
+            )
+        image = self._gl.texture(pixels.shape[1::-1], 3, np.ascontiguousarray(pixels), alignment=1)
+        image.filter = (self._gl.LINEAR, self._gl.LINEAR)
+        return image, int(first), int(end - first)
+
+    def _target(self, size: int, geometry: bool) -> Any:
+        """The framebuffer of a size, made once; with the faces and depths beside the colours if `geometry`."""
+        if (size, geometry) not in self._targets:
+            colours = [self._gl.renderbuffer((size, size), 4)]
+            if geometry:
+                colours.append(self._gl.renderbuffer((size, size), 2, dtype="i4"))
+            depth = self._gl.depth_renderbuffer((size, size))
+            self._targets[size, geometry] = self._gl.framebuffer(colours, depth)
+        return self._targets[size, geometry]
+
+    def _projection(self, camera_to_world: NDArray[np.float64], fovy: float) -> NDArray[np.float64]:
+        """From the world to OpenGL's clip space (4, 4), upside down, because OpenGL's row 0 is the lowest."""
+        rotation, position = camera_to_world[:3, :3], camera_to_world[:3, 3]
+        view = np.eye(4)
+        view[:3, :3], view[:3, 3] = rotation.T, -rotation.T @ position
+        middle = (position - self._centre) @ rotation[:, 2]  # the depth of the surface's centre
+        far = max(middle + self._radius, self._radius) * 1.01
+        near = max(middle - 1.01 * self._radius, NEAREST * far)
+        focal = 1 / np.tan(fovy / 2)
+        lens = np.diag((focal, -focal, -(far + near) / (far - near), 0.0))
+        lens[2, 3], lens[3, 2] = -2 * far * near / (far - near), -1
+        return lens @ view
