@@ -1,4 +1,4 @@
-"""Which way up a mesh's file is, and which side of it is the front."""
+"""The kinds of meshes' files; which way up one is, and which side of it is the front. Torch-free."""
 
 from typing import Literal
 
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Up = Literal["y", "z"]
 Front = Literal["x", "-x", "y", "-y", "z", "-z"]
 
+SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 FRONTS: dict[Up, Front] = {"y": "z", "z": "x"}  # of files that don't tell: glTF's, and our world's
 
 

@@ -21,11 +21,10 @@ from trimesh.visual import DEFAULT_COLOR, ColorVisuals
 from trimesh.visual.material import PBRMaterial
 
 from jsdpipe.errors import first_line, printable
-from jsdpipe.mesh.axes import Front, Up, to_world, up_of
+from jsdpipe.mesh.axes import SUFFIXES, Front, Up, to_world, up_of
 from jsdpipe.mesh.parts import Part, joined
 from jsdpipe.mesh.surface import Surface
 
-SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 MOST_FACES = 20_000_000  # some 3 GB to render
 LARGEST = 1e15  # of a coordinate: its square is far from single precision's end
 PICTURES = Image.registered_extensions()

@@ -20,6 +20,7 @@ from jsdpipe.mesh.isosurface import EmptyField, component_labels
 from jsdpipe.mesh.isosurface import extract as extract_surface
 from jsdpipe.mesh.renderers import Renderer, opened
 from jsdpipe.mesh.rendering import render_each
+from jsdpipe.mesh.surface import Surface
 from jsdpipe.mesh.views import views_comment, write_views
 from jsdpipe.progress import progress
 from jsdpipe.provenance import provenance
@@ -74,12 +75,14 @@ def extract_one(folder: Path, failed: str | None, config: Mesh) -> tuple[str | N
     return done["reason"], done["numbers"]
 
 
-def _numbers(mesh: trimesh.Trimesh) -> dict[str, Any]:
+def _numbers(surface: Surface) -> dict[str, Any]:
+    places, which = np.unique(surface.vertices, axis=0, return_inverse=True)  # seams of colour are no edges
+    mesh = trimesh.Trimesh(places, which[surface.faces], process=False)
     return {
-        "vertices": len(mesh.vertices),
-        "faces": len(mesh.faces),
+        "vertices": len(surface.vertices),
+        "faces": len(surface.faces),
         "watertight": bool(mesh.is_watertight),
-        "components": int(component_labels(mesh).max()) + 1,
+        "components": int(component_labels(mesh.faces).max()) + 1,
     }
 
 
