@@ -48,8 +48,6 @@ def test_round_trip_keeps_textures(tmp_path):
         if index >= 0:
             np.testing.assert_array_equal(back.textures[place[height]], textures[index])
             np.testing.assert_allclose(back.uv[other], uv[one], atol=1e-6)
-    glb.save(back, tmp_path / "again.glb")
-    assert glb.load(tmp_path / "again.glb").faces.tolist() == back.faces.tolist()
 
 
 def test_stored_axes_are_gltf_s(tmp_path):
