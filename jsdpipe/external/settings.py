@@ -51,8 +51,9 @@ class External(Strict):
     def _one_source(self) -> Self:
         if (self.path is None) == (self.command is None):
             raise ValueError("give either a path or a command")
-        if self.path is not None and (of_command := {"cwd", "output", "timeout_s"} & self.model_fields_set):
-            raise ValueError(f"{min(of_command)} belongs to a command; take it out")
+        for key in ("cwd", "output", "timeout_s"):
+            if self.path is not None and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key} belongs to a command; take it out")
         up = self.up or up_of(PurePath(self.path or self.output).suffix.lower())
         to_world(up, self.front)
         return self
