@@ -18,6 +18,7 @@ from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh import glb, rigs
+from jsdpipe.mesh.axes import Front, Up
 from jsdpipe.mesh.isosurface import EmptyField, component_labels
 from jsdpipe.mesh.isosurface import extract as extract_surface
 from jsdpipe.mesh.reading import BadMesh, read
@@ -48,7 +49,8 @@ def extract(run: Run, shard: Shard) -> None:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
             if isinstance(method, External):
-                reason, numbers = take_one(folder, before["reason"], mesh_path(run, shard, prompt, seed), method)
+                mesh = mesh_path(run, shard, prompt, seed)
+                reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front)
             else:
                 reason, numbers = extract_one(folder, before["reason"], run.config.mesh)
             records.append(asset_record(prompt, seed, reason, **numbers))
@@ -71,13 +73,15 @@ def extract_one(folder: Path, failed: str | None, config: Mesh) -> tuple[str | N
     return _kept(folder, failed, lambda: [sha256(source), config.model_dump()], surface)
 
 
-def take_one(folder: Path, failed: str | None, mesh: Path, method: External) -> tuple[str | None, Details]:
-    """As `extract_one`, of a mesh from elsewhere."""
+def take_one(
+    folder: Path, failed: str | None, mesh: Path, up: Up | None, front: Front | None
+) -> tuple[str | None, Details]:
+    """As `extract_one`, of a mesh from elsewhere, in axes as `read` takes them."""
 
     def hashes() -> list[Any]:
-        return [[[str(path), sha256(path)] for path in files_of(mesh)], method.up, method.front]
+        return [[[str(path), sha256(path)] for path in files_of(mesh)], up, front]
 
-    return _kept(folder, failed, hashes, lambda: (read(mesh, method.up, method.front), {}))
+    return _kept(folder, failed, hashes, lambda: (read(mesh, up, front), {}))
 
 
 def _kept(
