@@ -79,14 +79,24 @@ class Generation(Strict):
     preview_views: Annotated[int, Field(ge=1)] = 8
 
 
+def _with_glb(formats: list[str]) -> list[str]:
+    if "glb" not in formats:
+        raise ValueError("must have glb, which the other stages read")
+    return formats
+
+
 class Mesh(Strict):
-    """The isosurface."""
+    """The isosurface, and the files that it is written to."""
 
     resolution: Annotated[int, Field(ge=8)]
     threshold: Positive | Literal["auto"] = Field(description="density; auto = mean of the densities above 1e-5")
     min_component: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="components with a smaller share of the largest one's area are dropped"
     )
+    texture: Annotated[int, Field(ge=64, le=8192)] | None = Field(
+        default=None, description="texels along the edge of a texture, about; without: vertex colours"
+    )
+    formats: Annotated[list[Literal["glb", "obj"]], AfterValidator(_with_glb)] = Field(default_factory=lambda: ["glb"])
 
 
 class QualityRig(Strict):

@@ -56,7 +56,7 @@ def extract(
     )
     vertices = (vertices - 1) * (2 * field.bound / (resolution - 1)) - field.bound
     vertices, faces = _without_small_components(vertices, faces, min_component)
-    return Surface.coloured(vertices, faces, _colours(field, vertices)), threshold
+    return Surface.coloured(vertices, faces, colours(field, vertices)), threshold
 
 
 def component_labels(faces: NDArray[np.integer]) -> NDArray[np.int32]:
@@ -85,7 +85,8 @@ def _without_small_components(
     return vertices[used], kept.reshape(-1, 3)
 
 
-def _colours(field: Field, vertices: NDArray[np.float64]) -> NDArray[np.uint8]:
-    points = torch.from_numpy(np.clip(vertices, -field.bound, field.bound)).float()
-    albedo = torch.cat([field.albedo(chunk) for chunk in points.split(CHUNK)])
+def colours(field: Field, points: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The field's albedo in 8 bits (N, 3) at points (N, 3), of those outside of the cube at its side."""
+    inside = torch.from_numpy(np.clip(points, -field.bound, field.bound)).float()
+    albedo = torch.cat([field.albedo(chunk) for chunk in inside.split(CHUNK)])
     return (albedo.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

@@ -17,14 +17,15 @@ from jsdpipe.files import atomic, read_fitting, sha256, write_json
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
-from jsdpipe.mesh import glb, rigs
+from jsdpipe.mesh import glb, obj, rigs
 from jsdpipe.mesh.axes import Front, Up
-from jsdpipe.mesh.isosurface import EmptyField, component_labels
+from jsdpipe.mesh.isosurface import EmptyField, colours, component_labels
 from jsdpipe.mesh.isosurface import extract as extract_surface
 from jsdpipe.mesh.reading import BadMesh, read
 from jsdpipe.mesh.renderers import Renderer, opened
 from jsdpipe.mesh.rendering import render_each
 from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.texturing import textured
 from jsdpipe.mesh.views import views_comment, write_views
 from jsdpipe.progress import progress
 from jsdpipe.provenance import provenance
@@ -68,9 +69,11 @@ def extract_one(folder: Path, failed: str | None, config: Mesh) -> tuple[str | N
     def surface() -> tuple[Surface, Details]:
         field = scene.load(source)
         found, threshold = extract_surface(field, config.resolution, config.threshold, config.min_component)
+        if config.texture is not None:
+            found = textured(found, lambda points: colours(field, points), config.texture)
         return found, {"threshold": threshold}
 
-    return _kept(folder, failed, lambda: [sha256(source), config.model_dump()], surface)
+    return _kept(folder, failed, lambda: [sha256(source), config.model_dump()], surface, "obj" in config.formats)
 
 
 def take_one(
@@ -85,28 +88,40 @@ def take_one(
 
 
 def _kept(
-    folder: Path, failed: str | None, source: Callable[[], list[Any]], surface: Callable[[], tuple[Surface, Details]]
+    folder: Path,
+    failed: str | None,
+    source: Callable[[], list[Any]],
+    surface: Callable[[], tuple[Surface, Details]],
+    as_obj: bool = False,
 ) -> tuple[str | None, Details]:
     """Write a mesh's files, unless they were made of the same source, and return its reason and numbers."""
-    target, report = folder / "mesh.glb", folder / "mesh.json"
+    target, other, report = folder / "mesh.glb", folder / "mesh.obj", folder / "mesh.json"
     if failed:
-        target.unlink(missing_ok=True)
-        report.unlink(missing_ok=True)
+        _remove(target, report, *obj.files(other))
         return failed, {}
     expected = fingerprint("mesh", *source())
     done = read_fitting(report, expected)
-    if done is None or (done["reason"] is None and not target.exists()):
+    whole = target.exists() and (other.exists() or not as_obj)
+    if done is None or (done["reason"] is None and not whole):
+        _remove(*obj.files(other))
         done = {"fingerprint": expected, "reason": None, "numbers": {}}
         try:
             found, details = surface()
         except (EmptyField, BadMesh) as error:
-            target.unlink(missing_ok=True)
+            _remove(target)
             done["reason"] = str(error)
         else:
             glb.save(found, target)
+            if as_obj:
+                obj.save(found, other)
             done |= details | {"numbers": _numbers(found)}
         write_json(report, done)
     return done["reason"], done["numbers"]
+
+
+def _remove(*files: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def _numbers(surface: Surface) -> dict[str, Any]:
