@@ -79,7 +79,7 @@ class Generation(Strict):
     preview_views: Annotated[int, Field(ge=1)] = 8
 
 
-def _with_glb(formats: list[str]) -> list[str]:
+def _with_glb(formats: tuple[str, ...]) -> tuple[str, ...]:
     if "glb" not in formats:
         raise ValueError("must have glb, which the other stages read")
     return formats
@@ -96,7 +96,7 @@ class Mesh(Strict):
     texture: Annotated[int, Field(ge=64, le=8192)] | None = Field(
         default=None, description="texels along the edge of a texture, about; without: vertex colours"
     )
-    formats: Annotated[list[Literal["glb", "obj"]], AfterValidator(_with_glb)] = Field(default_factory=lambda: ["glb"])
+    formats: Annotated[tuple[Literal["glb", "obj"], ...], AfterValidator(_with_glb)] = ("glb",)
 
 
 class QualityRig(Strict):

@@ -51,7 +51,9 @@ def _at_texels(
     rows, columns = np.mgrid[:height, :width]
     centres = np.stack([columns + 0.5, height - rows - 0.5, np.ones_like(rows)], axis=-1)  # v upwards
     origins = centres.reshape(-1, 3).astype(np.float32)
-    hit = scene.run(origins, np.broadcast_to(np.float32([0, 0, -1]), origins.shape).copy(), output=True)
+    down = np.zeros_like(origins)
+    down[:, 2] = -1
+    hit = scene.run(origins, down, output=True)
     u, v = hit["u"].astype(np.float64), hit["v"].astype(np.float64)
     weights = np.stack([1 - u - v, u, v], axis=-1)
     return hit["primID"].reshape(height, width), weights.reshape(height, width, 3)
