@@ -147,6 +147,7 @@ class Quality(Strict):
 class Alignment(Strict):
     captioner: settings.Captioner
     judge: settings.Judge
+    similarity: settings.Similarity | None = Field(default=None, description="of the scores without a judge")
 
 
 class Diversity(Strict):

@@ -25,7 +25,11 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
         "mesh": config.mesh.model_dump() if isinstance(method, OfRecipe) else [method.up, method.front],
         "render": [config.render.model_dump(exclude={"keep_views"}), config.report.turntable_views],
         "quality": config.quality.model_dump(),
-        "alignment": [config.seed, config.alignment.model_dump()],
+        "alignment": [
+            config.seed,
+            config.alignment.model_dump(exclude={"judge": {*config.alignment.judge.unscored}}),
+            [prompt.text for prompt in run.prompts[shard.set]] if config.alignment.similarity else [],
+        ],
         "diversity": [config.seed, config.diversity.model_dump()],
     }
     return fingerprint(stage, taken[stage])

@@ -28,6 +28,12 @@ def has_bfloat16() -> bool:
     return device() == "cuda" or bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
+def number_format(name: str) -> torch.dtype:
+    """PyTorch's format of that name on a GPU; float32 on a CPU, which is slower with any other."""
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype if device() == "cuda" else torch.float32
+
+
 @cache
 def cuda_package(name: str, device_type: str) -> Any | None:
     """The module of one of `CUDA_PACKAGES`, for tensors on "cuda"; None on other devices and where it is missing.

@@ -92,6 +92,11 @@ class Layout:
         return folder / stage / f"{_name(shard)}.tsv" if shard else folder / f"{stage}.tsv"
 
     @property
+    def judge_calls(self) -> Path:
+        """How often the run has called a judge that costs money."""
+        return self.folder / "judge-calls.json"
+
+    @property
     def tables(self) -> Path:
         return self.folder / "tables"
 

@@ -3,12 +3,15 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jsdpipe.errors import UserError, first_line
 from jsdpipe.files import sha256
 from jsdpipe.miniature import WEIGHTS
+from jsdpipe.pretrained import json_object
+
+WEIGHTS_INDEX = "model.safetensors.index.json"  # of weights in several files
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Format:
         return found
 
     def files(self, folder: Path) -> list[Path]:
-        """The files of a folder that are read; `UserError` names the first that is missing."""
+        """The files of a folder that are read; `UserError` names the first that is missing, parts of weights too."""
         found = set()
         for choice in self.required:
             present = [path for name in choice for path in folder.glob(name) if path.is_file()]
@@ -88,6 +91,10 @@ class Format:
                 raise UserError(f"{folder}: {' or '.join(choice)} is missing; give a complete folder in {self.name}")
             found.update(present)
         found.update(path for name in self.optional for path in folder.glob(name) if path.is_file())
+        for index in [path for path in found if path.name == WEIGHTS_INDEX]:
+            for part in sorted(set(json_object(index).get("weight_map", {}).values())):
+                if index.with_name(part) not in found:
+                    raise UserError(f"{folder}: {part} is missing, which {index.name} names; fetch it again")
         return sorted(found)
 
     def digest(self, folder: Path) -> str:
@@ -121,11 +128,24 @@ PRIOR = Format(
 NORMALISATION = "normalisation.json"  # of a CLIP as a reward: mean and std of its cosines over true pairs
 OPEN_CLIP = Format(
     "open_clip's format",
-    required=(
-        ("open_clip_config.json",),
-        ("open_clip_model.safetensors",),
-        ("tokenizer.json",),
-        ("tokenizer_config.json",),
-    ),
-    optional=(NORMALISATION,),
+    required=(("open_clip_config.json",), ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")),
+    optional=("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", NORMALISATION),
+)
+# of a model whose tokenizer is not the one that open_clip has built in
+TOKENIZED_CLIP = replace(OPEN_CLIP, required=(*OPEN_CLIP.required, ("tokenizer.json",), ("tokenizer_config.json",)))
+IMAGE_REWARD = Format("ImageReward's format", required=(("ImageReward.pt",), ("med_config.json",)))
+BERT_TOKENIZER = Format("BERT's format", required=(("vocab.txt",),))
+
+_WEIGHTS = ("model.safetensors", "model-*-of-*.safetensors")
+_TOKENIZER = (("tokenizer.json",), ("tokenizer_config.json",))
+_TOKENIZER_OPTIONAL = ("special_tokens_map.json", "added_tokens.json")
+CAPTIONER = Format(
+    "transformers' format, weights as safetensors",
+    required=(("config.json",), _WEIGHTS, ("preprocessor_config.json", "processor_config.json"), *_TOKENIZER),
+    optional=(WEIGHTS_INDEX, "generation_config.json", *_TOKENIZER_OPTIONAL),
+)
+CHAT = Format(
+    "transformers' format, weights as safetensors",
+    required=(("config.json",), _WEIGHTS, *_TOKENIZER),
+    optional=(WEIGHTS_INDEX, "generation_config.json", "chat_template.jinja", *_TOKENIZER_OPTIONAL),
 )

@@ -54,7 +54,11 @@ def make(folder: Path) -> tuple[Run, Shard]:
                 "diversity": {"views": 5, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
             },
             "quality": {"reward": {"kind": "miniature-clip"}},
-            "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
+            "alignment": {
+                "captioner": {"kind": "miniature"},
+                "judge": {"kind": "attributes"},
+                "similarity": {"kind": "miniature-clip"},
+            },
             "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
             "report": {"title": "balls", "turntable_views": 4},
         }

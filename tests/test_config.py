@@ -11,6 +11,7 @@ import pytest
 import tiny
 
 from jsdpipe.config import load_config
+from jsdpipe.model_files import OPEN_CLIP
 from jsdpipe.scoring.models import settings
 
 GONE = object()
@@ -97,6 +98,23 @@ def refused(jsdpipe, tmp_path):
         ("sets/Single", {"file": "x"}, "sets: 'single' and 'Single' differ only in case, and name folders; rename one"),
         ("quality/reward", "miniature-clip", 'quality.reward: input should be an object, found "miniature-clip"'),
         ("alignment/judge", {"kind": "attribute"}, "alignment.judge.kind: "),
+        ("alignment/judge", {"kind": "openai", "model": "m"}, "alignment.judge.base_url: missing; add it"),
+        (
+            "alignment/judge",
+            {"kind": "openai", "model": "m", "base_url": "localhost/v1"},
+            "alignment.judge.base_url: string should match pattern",
+        ),
+        (
+            "alignment/judge",
+            {"kind": "openai", "model": "m", "base_url": "http://a/v1", "api_key": "sk"},
+            "alignment.judge.api_key: unknown key; ",
+        ),
+        (
+            "alignment/judge",
+            {"kind": "transformers", "model": "no such folder"},
+            "alignment.judge: 'no such folder' is no folder; name a folder in transformers' format",
+        ),
+        ("alignment/captioner", {"kind": "blip3"}, "alignment.captioner.kind: "),
         (
             "prior/model",
             "minature",
@@ -200,10 +218,12 @@ def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "WEIGHTS", weights)
     config = tiny.config(tmp_path)
     load_config(config)
+    choices = {names[0]: names for names in OPEN_CLIP.required}
     for name in sorted(path.name for path in (weights / "clip").iterdir()):
         (weights / "clip" / name).rename(tmp_path / "aside")
         assert refused(config) == (
-            f"quality.reward: {weights / 'clip'}: {name} is missing; give a complete folder in open_clip's format"
+            f"quality.reward: {weights / 'clip'}: {' or '.join(choices.get(name, (name,)))} is missing; "
+            "give a complete folder in open_clip's format"
         )
         (tmp_path / "aside").rename(weights / "clip" / name)
 

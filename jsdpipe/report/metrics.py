@@ -36,6 +36,17 @@ SCORES = (
     Metric("alignment", "Alignment", True, ".1f", 100, "grade of the caption of the views, 1-5 as 0-100 (T3Bench)"),
     Metric("average", "Average", True, ".1f", 100, "mean of quality and alignment"),
 )
+JUDGE_FREE = (
+    Metric("similarity", "Text similarity", True, ".1f", None, "mean of the views' 100 max(cosine with the prompt, 0)"),
+    Metric(
+        "r_precision",
+        "R-precision",
+        True,
+        ".0%",
+        1,
+        "share of the views nearest to their prompt, of the set's",
+    ),
+)
 DIVERSITY = (
     Metric("iq", "IQ", False, ".3f", None, "mean entropy (nats) of a view's classes, low where each view is clear"),
     Metric("iv", "IV", True, ".3f", None, "entropy (nats) of the views' mean classes, high where the seeds differ"),
@@ -45,6 +56,6 @@ RECOGNITION = Metric(
     "recognition", "Recognition", True, ".0%", 1, "share of the ring views whose most likely class is the prompt's"
 )
 
-OF_ASSETS = (*SCORES, RECOGNITION)
+OF_ASSETS = (*SCORES, *JUDGE_FREE, RECOGNITION)
 OF_PROMPTS = DIVERSITY
-ALL = (*SCORES, *DIVERSITY, RECOGNITION)
+ALL = (*SCORES, *JUDGE_FREE, *DIVERSITY, RECOGNITION)

@@ -41,8 +41,25 @@ def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
         f"Scores: {_means(run, summary, metrics.SCORES)} A failed asset counts with the floors: the quality of black "
         "images, alignment 0."
     )
+    if ungraded := int((assets["status"] == "ungraded").sum()):
+        caption += (
+            f" {ungraded} of all assets got no grade from the judge: their alignment and average are unknown, and left "
+            "out of the means."
+        )
     rows = _rows(run, summary, metrics.SCORES, counts)
     return Table("scores", caption, _header(metrics.SCORES, "Prompts", "Assets", "Failed"), 2, rows)
+
+
+def similarity(run: Run, summary: pd.DataFrame) -> Table:
+    """Similarity and R-precision: alignment without captions and a judge."""
+    caption = (
+        f"Alignment without a judge, by the cosines of the alignment's views with the prompts: "
+        f"{_means(run, summary, metrics.JUDGE_FREE)} R-precision only of prompts that are not their set's only one; it "
+        "falls with the number of the set's prompts. A failed asset counts as 0."
+    )
+    rows = _rows(run, summary, metrics.JUDGE_FREE, _prompts(summary, metrics.JUDGE_FREE))
+    empty = "The configuration names no model of the similarity."
+    return Table("similarity", caption, _header(metrics.JUDGE_FREE, "Prompts"), 2, rows, empty)
 
 
 def diversity(run: Run, summary: pd.DataFrame) -> Table:
@@ -98,8 +115,8 @@ def paired(run: Run, comparison: pd.DataFrame) -> Table:
 
 
 def failures(run: Run, assets: pd.DataFrame) -> Table:
-    """Every failed asset with the first stage that failed, and why."""
-    failed = assets[assets["status"] == "failed"]
+    """Every asset that failed or has no grade, with the first stage that failed, and why."""
+    failed = assets[assets["status"] != "ok"]
     rows = tuple(
         (
             Cell(row["set"]),
@@ -131,10 +148,14 @@ def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
 
 
 def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, str], tuple[Cell, ...]]:
-    """The number of prompts behind a row."""
-    of_shown = summary[summary["metric"].isin([metric.name for metric in shown])]
-    found = of_shown.groupby(["set", "method"])["prompts"].min()
-    return lambda part, method: (Cell(str(found[part, method])),)
+    """The number of prompts behind a row; the numbers, in the order of the metrics, where they differ."""
+    found = summary.set_index(["set", "method", "metric"])["prompts"].to_dict()
+
+    def counts(part: str, method: str) -> tuple[Cell, ...]:
+        keys = [(part, method, metric.name) for metric in shown]
+        return (Cell(", ".join(dict.fromkeys(str(found[key]) for key in keys if key in found))),)
+
+    return counts
 
 
 def _rows(

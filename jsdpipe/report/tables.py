@@ -33,6 +33,7 @@ def build(run: Run) -> Tables:
     summary, comparison = summarise(run, values), compare(run, values)
     laid_out = (
         presentation.scores(run, results.assets, summary),
+        presentation.similarity(run, summary),
         presentation.diversity(run, summary),
         presentation.recognition(run, summary),
         presentation.paired(run, comparison),
@@ -45,7 +46,7 @@ def write(run: Run) -> None:
     """Write the tables of a run whose shards are all done, in place of older ones."""
     tables = build(run)
     assets = tables.results.assets
-    failed = assets[assets["status"] == "failed"]
+    failed = assets[assets["status"] != "ok"]
 
     def of(shown: Sequence[Metric]) -> pd.DataFrame:
         return tables.summary[tables.summary["metric"].isin([metric.name for metric in shown])]
@@ -54,6 +55,7 @@ def write(run: Run) -> None:
         "assets": assets,
         "prompts": tables.results.prompts,
         "scores": of(metrics.SCORES),
+        "similarity": of(metrics.JUDGE_FREE),
         "diversity": of(metrics.DIVERSITY),
         "recognition": of([metrics.RECOGNITION]),
         "paired": tables.comparison,

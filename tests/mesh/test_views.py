@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jsdpipe.errors import UserError
-from jsdpipe.mesh.views import read_views, views_comment, write_views
+from jsdpipe.mesh.views import Views, read_views, views_comment, write_views
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
 
@@ -20,6 +20,17 @@ def test_round_trip_in_order(tmp_path):
     with zipfile.ZipFile(tmp_path / "views.zip") as archive:
         assert archive.namelist()[:2] == ["quality/0000.png", "quality/0001.png"]
         assert archive.testzip() is None
+
+
+def test_slices_are_read_alone(tmp_path):
+    write_views(tmp_path / "views.zip", {"quality": PICTURES, "alignment": PICTURES[:1]})
+    views = Views(tmp_path / "views.zip", "quality")
+    assert len(views) == 12
+    for part in (slice(3, 7), slice(1, None, 5), slice(-2, None)):
+        np.testing.assert_array_equal(views[part], PICTURES[part])
+    (tmp_path / "views.zip").unlink()
+    with pytest.raises(UserError, match=r"views\.zip: cannot be read"):
+        views[:1]
 
 
 def test_same_pictures_same_bytes_at_another_time(tmp_path):

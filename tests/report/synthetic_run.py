@@ -33,8 +33,8 @@ def make_run(
     **report: Any,
 ) -> Run:
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
-    quality, alignment, caption, recognition, reason (marks it as failed, at the stage `failed_at`) and,
-    with the first seed, the prompt's iq, iv, cosine.
+    quality, alignment, caption, similarity, r_precision, recognition, reason (marks it as failed, at the stage
+    `failed_at`) and, with the first seed, the prompt's iq, iv, cosine.
     """
     seeds = list(seeds)
     config = RunConfig.model_validate(
@@ -70,6 +70,8 @@ def make_run(
                 "quality": 50.0,
                 "alignment": 75.0,
                 "caption": "a thing",
+                "similarity": 25.0,
+                "r_precision": 0.75,
                 "recognition": 0.5,
                 "reason": None,
                 "failed_at": "generate",
@@ -109,19 +111,20 @@ def _asset(
         "quality": {"quality": values["quality"], "best_view": 3, "reward_mean": 0.25},
         "alignment": {
             "alignment": values["alignment"],
-            "grade": int(values["alignment"] / 25 + 1),
-            "caption": values["caption"],
+            "grade": None if values["alignment"] is None else int(values["alignment"] / 25 + 1),
+            **{name: values[name] for name in ("caption", "similarity", "r_precision")},
         },
     }
-    if reason:
+    failed = reason and values["failed_at"] != "alignment"
+    if failed:
         of_stage["mesh"] = {}
         of_stage["alignment"] |= {"caption": ""}
     for stage in order:
         since = reason if reason and order.index(stage) >= order.index(values["failed_at"]) else None
         stages.setdefault(stage, []).append(asset_record(prompt, seed, since, **of_stage[stage]))
     folder = run.layout.asset(method, part, prompt.id, seed)
-    write_json(folder / "asset.json", {"status": "failed" if reason else "ok"})
-    if not reason:
+    write_json(folder / "asset.json", {"status": "failed" if failed else "ok"})
+    if not failed:
         draw(folder, seed)
 
 

@@ -56,7 +56,7 @@ def test_charts_same_bytes_without_dates(tmp_path):
     first = {path.name: path.read_bytes() for path in run.layout.figures.iterdir()}
     figures.write(run)
     assert {path.name: path.read_bytes() for path in run.layout.figures.iterdir()} == first
-    for name in ("scores", "diversity", "recognition"):
+    for name in ("scores", "similarity", "diversity", "recognition"):
         assert b"<dc:date>" not in first[f"{name}.svg"]
         ElementTree.fromstring(first[f"{name}.svg"])
         assert Image.open(run.layout.figures / f"{name}.png").width > 400

@@ -15,7 +15,8 @@ from jsdpipe.run import Run
 
 x = "\N{MULTIPLICATION SIGN}"
 NASTY = "\"><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} & 'quoted' 🍄"
-FAILED = {"reason": "<i>no</i> density", "failed_at": "mesh", "quality": 5.0, "alignment": 0.0}
+FLOORS = {"quality": 5.0, "alignment": 0.0, "similarity": 0.0, "r_precision": 0.0}
+FAILED = {"reason": "<i>no</i> density", "failed_at": "mesh", **FLOORS}
 
 
 class Page(HTMLParser):
@@ -115,7 +116,8 @@ def test_an_assets_card(run, pages):
     text = page.text
     assert "Quality 50.0 best at view 3, mean reward 0.25 Alignment 75.0 grade 4 of 5 Average 62.5" in text
     assert "120 vertices, 236 faces, 1 component, watertight" in text
-    assert "failed at mesh" in text and "Quality 5.0 Alignment 0.0 grade 1 of 5 Average 2.5 Recognition 0%" in text
+    assert "failed at mesh" in text and "Quality 5.0 Alignment 0.0 grade 1 of 5 Average 2.5 Text similarity 0.0" in text
+    assert "similarity 0.0 R-precision 0% Recognition 0%" in text
     assert f"../../assets/jsd/single/{prompt.id}/seed0/mesh.glb" in page.links
     assert f"../../assets/sds/single/{prompt.id}/seed1/asset.json" in page.links
 
@@ -207,3 +209,25 @@ def test_one_method_one_prompt_one_seed(tmp_path):
     text = Page(run.layout.report / "index.html").text
     assert f"1 method {x} 1 prompt {x} 1 seed = 1 3-D asset, none failed" in text
     assert "No prompt has two assets" in text and "One method: there is nothing to compare." in text
+
+
+def test_an_asset_without_a_grade_is_counted_and_shown(tmp_path):
+    missing = {"reason": "the judge <said> 4.5", "failed_at": "alignment", "alignment": None, "quality": 60.0}
+    run = make_run(
+        tmp_path / "run", {"single": ["a cone", "a ball"]}, methods=["jsd"],
+        numbers=lambda method, part, prompt, seed: missing if (prompt, seed) == ("a cone", 1) else {"quality": 40.0},
+    )  # fmt: skip
+    for write in (tables.write, figures.write, html.write):
+        write(run)
+    index, page = (Page(run.layout.report / name) for name in ("index.html", "assets.html"))
+    assert "none failed, 1 without a grade" in index.text
+    assert "1 of all assets got no grade from the judge" in index.text
+    assert "the judge <said> 4.5" in index.text
+    assert "failed" not in page.text.split("a cone")[1]
+    card = Page(next(run.layout.report.glob("prompts/single/a-cone*.html")))
+    assert "Alignment \N{EN DASH} the judge <said> 4.5" in card.text
+    assert sum(link.endswith("front.png") and "seed1" in link for link in card.links) == 1
+    prompts = tables.build(run).values.loc["jsd", "single"]
+    assert prompts["quality"].tolist() == [50, 40]
+    assert prompts["alignment"].tolist() == [75, 75]
+    assert prompts["average"].tolist() == [57.5, 57.5]

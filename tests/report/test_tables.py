@@ -55,6 +55,26 @@ def test_lower_is_better_for_iq_and_cosine(tmp_path):
     ]
 
 
+def test_similarity_and_the_prompts_that_it_is_of(tmp_path):
+    def numbers(method, part, prompt, seed):
+        of_set = {"similarity": 30.0 if method == "jsd" else 10.0, "r_precision": 0.5}
+        return of_set | ({"r_precision": None} if part == "multi" else {})
+
+    run = make_run(tmp_path / "run", {"single": ["a", "b"], "multi": ["c"]}, numbers=numbers)
+    tables.write(run)
+    assert cells(run.layout.tables / "similarity.md") == [
+        ["single", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "2"],
+        ["single", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "2"],
+        ["multi", "jsd", "**30.0**", "\N{EN DASH}", "1"],
+        ["multi", "sds", "10.0", "\N{EN DASH}", "1"],
+        ["all sets", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "3, 2"],
+        ["all sets", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "3, 2"],
+    ]
+    left_out = make_run(tmp_path / "other", {"s": ["a"]}, numbers=lambda *_: {"similarity": None, "r_precision": None})
+    tables.write(left_out)
+    assert "names no model of the similarity" in (left_out.layout.tables / "similarity.md").read_text()
+
+
 def test_raw_table_survives_any_prompt(tmp_path):
     run = make_run(tmp_path / "run", {"single": [NASTY, "plain"]})
     tables.write(run)

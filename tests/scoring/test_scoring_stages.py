@@ -84,6 +84,7 @@ def test_failed_assets_get_the_floors_and_keep_their_reasons(done, clip):
         graded = alignment_records[index]
         assert graded["status"] == "failed" and graded["reason"] == record["reason"]
         assert (graded["alignment"], graded["grade"], graded["caption"]) == (0.0, 1, "")
+        assert (graded["similarity"], graded["r_precision"]) == (0.0, 0.0)
     assert [r["status"] for r in quality_records] == ["ok", "ok", "failed", "ok", "failed", "ok"]
 
 
@@ -94,10 +95,23 @@ def test_alignment_grades_the_merged_captions_of_the_views(done, clip):
         if record["status"] == "ok":
             captions = MiniatureCaptioner(clip).caption(_views(run, shard, record, "alignment"))
             assert len(captions) == 12
-            assert _detail(run, shard, record, "alignment") == {"captions": captions}
+            details = _detail(run, shard, record, "alignment")
+            assert (details["captions"], details["answers"]) == (captions, [])
             assert record["caption"] == judge.merge(captions)
             assert record["grade"] == judge.grade(record["prompt"], record["caption"])
             assert record["alignment"] == (record["grade"] - 1) * 25
+
+
+def test_similarity_is_of_the_alignment_views_with_the_prompts_of_the_set(done, clip):
+    run, shard = done
+    texts = clip.texts(list(scored_run.PROMPTS)).double().numpy()
+    for record in read_manifest(run, "alignment", shard):
+        if record["status"] == "ok":
+            cosines = clip.images(_views(run, shard, record, "alignment")).double().numpy() @ texts.T
+            own = scored_run.PROMPTS.index(record["prompt"])
+            np.testing.assert_allclose(_detail(run, shard, record, "alignment")["cosines"], cosines[:, own], atol=1e-6)
+            assert record["similarity"] == pytest.approx(100 * cosines[:, own].clip(min=0).mean(), abs=1e-4)
+            assert record["r_precision"] == (cosines[:, own] > cosines[:, 1 - own]).mean()
 
 
 def test_diversity_is_over_the_seeds_that_are_whole(done, clip):
@@ -153,7 +167,7 @@ def test_manifests_name_the_models(done, clip):
     run, shard = done
     for stage, roles in (
         ("quality", {"reward"}),
-        ("alignment", {"captioner", "judge"}),
+        ("alignment", {"captioner", "judge", "similarity"}),
         ("diversity", {"classifier", "features"}),
     ):
         origin = read_json(run.layout.manifest(stage, shard))["provenance"]

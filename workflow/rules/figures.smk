@@ -9,7 +9,7 @@ rule figures:
                 category="Figures",
                 labels={"of": name},
             )
-            for name in ("scores", "diversity", "recognition")
+            for name in ("scores", "similarity", "diversity", "recognition")
         ],
         # the first sheet of each set; a long set has more
         [

@@ -102,14 +102,9 @@ class GLRenderer:
             rgb, hit = rgba[..., :3], rgba[..., 3] > 0
             if not geometry:
                 return Samples(rgb, hit)
-            face, depth = np.moveaxis(
-                np.frombuffer(target.read(components=2, attachment=1, dtype="i4"), np.int32).reshape(size, size, 2),
-                2,
-                0,
-            )
-            return Samples(
-                rgb, hit, self._order[np.where(hit, face, 0)].astype(np.int32), depth.copy().view(np.float32)
-            )
+            pairs = np.frombuffer(target.read(components=2, attachment=1, dtype="i4"), np.int32).reshape(size, size, 2)
+        face = self._order[np.where(hit, pairs[..., 0], 0)].astype(np.int32)
+        return Samples(rgb, hit, face, pairs[..., 1].copy().view(np.float32))
 
     def _draw(self, texture: int) -> tuple[Any, int, int]:
         """A texture, and the first and the number of the faces that have it."""

@@ -8,7 +8,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jsdpipe.scoring.models.settings import Settings
+from jsdpipe.scoring.models.settings import Settings, Stored
 from jsdpipe.validation import at
 
 if TYPE_CHECKING:
@@ -32,16 +32,26 @@ class Reward(Model, Protocol):
 
 
 class Captioner(Model, Protocol):
-    def caption(self, images: "NDArray[np.uint8]") -> list[str]:
-        """One caption an image."""
+    def caption(self, images: "NDArray[np.uint8]", seed: int) -> list[str]:
+        """One caption an image; the seed is that of the draws, if there are any."""
 
 
 class Judge(Model, Protocol):
+    """`merge` and `grade` raise `Unanswered` (`language_judge.py`) if a language model does not answer in form."""
+
     def merge(self, captions: list[str]) -> str:
         """One caption from those of an asset's views."""
 
     def grade(self, prompt: str, caption: str) -> int:
         """How well the caption covers the prompt, 1 to 5; `UserError` for a prompt that the judge cannot read."""
+
+    def transcript(self) -> list[str]:
+        """The raw answers of a language model since they were last taken; none of another judge."""
+
+
+class Similarity(Model, Protocol):
+    def cosines(self, images: "NDArray[np.uint8]", texts: list[str]) -> "NDArray[np.float64]":
+        """The cosine similarity of each image with each text (N, M)."""
 
 
 class Classifier(Model, Protocol):
@@ -56,11 +66,13 @@ class Features(Model, Protocol):
         """Of each image, a vector of length 1 (N, D)."""
 
 
-def chosen(config: "RunConfig") -> dict[str, Settings]:
-    """The models that a configuration names, by its keys, such as "quality.reward"."""
+def chosen(config: "RunConfig") -> dict[str, Settings | Stored]:
+    """The models that a configuration names, by its keys, such as "quality.reward", and their parts from elsewhere."""
     sections = ("quality", "alignment", "diversity")
-    parts = {f"{section}.{key}": value for section in sections for key, value in getattr(config, section)}
-    return {key: value for key, value in parts.items() if isinstance(value, Settings)}
+    named = {f"{section}.{key}": value for section in sections for key, value in getattr(config, section)}
+    models = {key: value for key, value in named.items() if isinstance(value, Settings)}
+    parts = {f"{key}.{name}": value for key, model in models.items() for name, value in model}
+    return models | {key: value for key, value in parts.items() if isinstance(value, Stored)}
 
 
 def check_models(config: "RunConfig") -> None:
@@ -89,6 +101,12 @@ def weight_files(config: "RunConfig", section: str) -> list[Path]:
 def load(settings: Settings) -> Any:
     """The adapter of a model, loaded; `UserError` if its files are missing or are not of that model."""
     return _class_of(settings).of(settings)
+
+
+def load_judge(settings: Settings, calls: Path | None = None) -> "Judge":
+    """A judge, loaded as by `load`; calls that cost money are counted in the file `calls`."""
+    judge: Judge = _class_of(settings).of(settings, calls)
+    return judge
 
 
 def _class_of(settings: Settings) -> Any:

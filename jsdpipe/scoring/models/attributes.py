@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
+from pathlib import Path
 from typing import Self, TypeVar
 
 from jsdpipe.errors import UserError
@@ -20,8 +21,8 @@ class AttributesJudge:
     identity = "attributes"
 
     @classmethod
-    def of(cls, settings: settings.AttributesJudge) -> Self:
-        """The judge, which has no settings."""
+    def of(cls, settings: settings.AttributesJudge, calls: Path | None = None) -> Self:
+        """The judge, which has no settings and calls nothing."""
         return cls()
 
     @staticmethod
@@ -59,6 +60,9 @@ class AttributesJudge:
         attributes = sum(1 + bool(t.colour) + bool(t.pattern) for t in wanted.things)
         attributes += bool(wanted.relation) + bool(wanted.surrounding)
         return 1 + 4 * _recalled(wanted, told) // attributes
+
+    def transcript(self) -> list[str]:
+        return []
 
 
 def _recalled(wanted: Description, told: Description) -> int:

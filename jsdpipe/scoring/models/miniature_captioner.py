@@ -56,7 +56,7 @@ class MiniatureCaptioner(OfClip):
         super().__init__(clip)
         self._things = [Thing(*parts) for parts in product(KINDS, (None, *COLOURS), (None, *PATTERNS))]
 
-    def caption(self, images: NDArray[np.uint8]) -> list[str]:
+    def caption(self, images: NDArray[np.uint8], seed: int = 0) -> list[str]:
         return [caption(self._describe(feature)) for feature in self.clip.images(images)]
 
     def _describe(self, image: Tensor) -> Description:

@@ -12,9 +12,7 @@ from jsdpipe.miniature import WEIGHTS
 from jsdpipe.miniature.grammar import KINDS, Thing
 from jsdpipe.model_files import NORMALISATION
 from jsdpipe.scoring.models import settings
-from jsdpipe.scoring.models.clip import Clip
-
-FLOOR = -2.25  # about the least that ImageReward gives, which T3Bench's protocol is made for
+from jsdpipe.scoring.models.clip import Clip, normalised
 
 
 @cache
@@ -40,10 +38,7 @@ class OfClip:
 
 
 class MiniatureReward(OfClip):
-    """Cosine of text and image, less its mean over true pairs, over their deviation (`normalisation.json`).
-
-    Not below `FLOOR`: a black image, say, is many deviations off, and would outweigh a set's other assets.
-    """
+    """The cosine of text and image, normalised by the mean and deviation of `normalisation.json`."""
 
     def __init__(self, clip: Clip | None = None) -> None:
         super().__init__(clip)
@@ -55,8 +50,14 @@ class MiniatureReward(OfClip):
             raise UserError(f"{path}: must hold the numbers mean and std; train the models again") from None
 
     def score(self, text: str, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        cosine = self.clip.images(images) @ self.clip.texts([text])[0]
-        return np.maximum((cosine.double().numpy() - self._mean) / self._std, FLOOR)
+        return normalised(self.clip.cosines(images, [text])[:, 0], self._mean, self._std)
+
+
+class MiniatureSimilarity(OfClip):
+    """The cosine of text and image."""
+
+    def cosines(self, images: NDArray[np.uint8], texts: list[str]) -> NDArray[np.float64]:
+        return self.clip.cosines(images, texts)
 
 
 class KindClassifier(OfClip):

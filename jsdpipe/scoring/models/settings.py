@@ -6,13 +6,24 @@ folder, whose `of(settings)` loads the model.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files import NORMALISATION, OPEN_CLIP, Format
-from jsdpipe.recipes.strict import NonEmpty, Strict
+from jsdpipe.model_files import (
+    BERT_TOKENIZER,
+    CAPTIONER,
+    CHAT,
+    IMAGE_REWARD,
+    NORMALISATION,
+    OPEN_CLIP,
+    TOKENIZED_CLIP,
+    Format,
+)
+from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
+
+Dtype = Literal["float32", "float16", "bfloat16"]
 
 
 class Settings(Strict):
@@ -20,6 +31,7 @@ class Settings(Strict):
 
     kind: str
     adapter: ClassVar[str]
+    unscored: ClassVar[frozenset[str]] = frozenset()  # the settings that no number depends on
 
     @property
     def name(self) -> str:
@@ -38,7 +50,7 @@ class Settings(Strict):
 class OfClip(Settings):
     """Made of the package's CLIP."""
 
-    format: ClassVar[Format] = OPEN_CLIP
+    format: ClassVar[Format] = TOKENIZED_CLIP
 
     def folder(self) -> Path:
         return WEIGHTS / "clip"
@@ -47,12 +59,11 @@ class OfClip(Settings):
         return self.format.files(self.folder())
 
 
-class Pretrained(Settings):
-    """Weights in a local folder, or on the hub."""
+class Stored(Strict):
+    """Files in a local folder, or on the hub."""
 
     model: NonEmpty = Field(description="a folder, or a hub id")
     revision: str | None = Field(default=None, description="of a hub id: a branch, tag or commit")
-    dtype: Literal["float32", "float16", "bfloat16"] = Field(default="float16", description="on GPUs; else float32")
     format: ClassVar[Format]
 
     @property
@@ -67,12 +78,43 @@ class Pretrained(Settings):
         return self.format.files(folder) if folder else []
 
 
+class Pretrained(Stored, Settings):
+    """Weights in a local folder, or on the hub."""
+
+    dtype: Dtype = Field(default="float16", description="on GPUs; else float32")
+
+
 class MiniatureReward(OfClip):
     """The package's CLIP: the cosine, normalised over true pairs."""
 
     kind: Literal["miniature-clip"]
     adapter = "miniature_clip:MiniatureReward"
-    format = replace(OPEN_CLIP, required=(*OPEN_CLIP.required, (NORMALISATION,)))
+    format = replace(TOKENIZED_CLIP, required=(*TOKENIZED_CLIP.required, (NORMALISATION,)))
+
+
+class OpenClipReward(Pretrained):
+    """Any CLIP of open_clip: the cosine, less its mean over true pairs, over their deviation."""
+
+    kind: Literal["open-clip"]
+    mean: float = Field(description="of the model's cosines of texts and images that belong together")
+    std: Positive = Field(description="their standard deviation")
+    adapter = "open_clip_models:OpenClipReward"
+    format = OPEN_CLIP
+
+
+class BertTokenizer(Stored):
+    """The vocabulary that ImageReward reads its texts with."""
+
+    format = BERT_TOKENIZER
+
+
+class ImageReward(Pretrained):
+    """ImageReward-v1.0, T3Bench's reward."""
+
+    kind: Literal["imagereward"]
+    tokenizer: BertTokenizer = BertTokenizer(model="google-bert/bert-base-uncased")
+    adapter = "imagereward:ImageReward"
+    format = IMAGE_REWARD
 
 
 class MiniatureCaptioner(OfClip):
@@ -82,11 +124,71 @@ class MiniatureCaptioner(OfClip):
     adapter = "miniature_captioner:MiniatureCaptioner"
 
 
+class BlipCaptioner(Pretrained):
+    """BLIP, such as Salesforce/blip-image-captioning-large."""
+
+    kind: Literal["blip"]
+    adapter = "blip:BlipCaptioner"
+    format = CAPTIONER
+
+
+class Blip2Captioner(Pretrained):
+    """BLIP-2, such as T3Bench's Salesforce/blip2-flan-t5-xxl, whose T5 overflows in float16."""
+
+    kind: Literal["blip2"]
+    dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+    adapter = "blip:Blip2Captioner"
+    format = CAPTIONER
+
+
 class AttributesJudge(Settings):
     """A count of what the caption has of the prompt, both sentences of the miniature's grammar."""
 
     kind: Literal["attributes"]
     adapter = "attributes:AttributesJudge"
+
+
+class EndpointJudge(Settings):
+    """A language model behind an endpoint that speaks OpenAI's chat completions."""
+
+    kind: Literal["openai"]
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#@]+[^\s?#@/]$", description="up to /chat/completions")]
+    model: NonEmpty
+    key_env: NonEmpty | None = Field(default=None, description="the environment variable that holds the key, if any")
+    timeout_s: Positive = Field(default=60.0, description="seconds for one answer")
+    retries: Annotated[int, Field(ge=0)] = 5
+    max_calls: Annotated[int, Field(ge=0)] | None = Field(default=10_000, description="a run's, cached answers apart")
+    cache: NonEmpty = Field(default="results/answers", description="the folder of all answers, which runs share")
+    adapter = "endpoint:EndpointJudge"
+    unscored = frozenset({"key_env", "timeout_s", "retries", "max_calls", "cache"})
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+
+class ChatJudge(Pretrained):
+    """A local chat model, such as Qwen/Qwen2.5-7B-Instruct."""
+
+    kind: Literal["transformers"]
+    dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+    adapter = "chat:ChatJudge"
+    format = CHAT
+
+
+class MiniatureSimilarity(OfClip):
+    """The package's CLIP."""
+
+    kind: Literal["miniature-clip"]
+    adapter = "miniature_clip:MiniatureSimilarity"
+
+
+class OpenClipSimilarity(Pretrained):
+    """Any CLIP of open_clip."""
+
+    kind: Literal["open-clip"]
+    adapter = "open_clip_models:OpenClipSimilarity"
+    format = OPEN_CLIP
 
 
 class KindClassifier(OfClip):
@@ -103,8 +205,9 @@ class MiniatureFeatures(OfClip):
     adapter = "miniature_clip:MiniatureFeatures"
 
 
-Reward = MiniatureReward
-Captioner = MiniatureCaptioner
-Judge = AttributesJudge
+Reward = Annotated[MiniatureReward | OpenClipReward | ImageReward, Field(discriminator="kind")]
+Captioner = Annotated[MiniatureCaptioner | BlipCaptioner | Blip2Captioner, Field(discriminator="kind")]
+Judge = Annotated[AttributesJudge | EndpointJudge | ChatJudge, Field(discriminator="kind")]
+Similarity = Annotated[MiniatureSimilarity | OpenClipSimilarity, Field(discriminator="kind")]
 Classifier = KindClassifier
 Features = MiniatureFeatures

@@ -1,0 +1,122 @@
+"""The judge `openai`: a language model behind any endpoint that speaks OpenAI's chat completions. Torch-free.
+
+A call that is refused for being too many (429), that fails at the server (5xx), on the way or by its time limit is made
+again after the pause that the server asks for, or twice the last one. A key is sent, and never written or shown.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
+
+from jsdpipe.errors import UserError
+from jsdpipe.scoring.models import settings
+from jsdpipe.scoring.models.answers import AnswerCache, Ledger
+from jsdpipe.scoring.models.language_judge import LanguageJudge
+from jsdpipe.scoring.models.questions import PROMPT_VERSION, Messages
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 120.0
+AGAIN = {408, 409, 425, 429}  # and 5xx
+
+
+class _Busy(Exception):
+    """A call that may do better later, after so many seconds if the server says so."""
+
+    def __init__(self, line: str, after: float | None = None) -> None:
+        super().__init__(line)
+        self.after = after
+
+
+class EndpointJudge(LanguageJudge):
+    """Asks the endpoint what the cache does not hold; every attempt counts as a call of the ledger."""
+
+    def __init__(self, settings: settings.EndpointJudge, calls: Path) -> None:
+        super().__init__()
+        self._settings = settings
+        self.identity = f"{settings.model} at {settings.base_url}, prompts {PROMPT_VERSION}"
+        self._cache = AnswerCache(Path(settings.cache))
+        self._ledger = Ledger(calls, settings.max_calls)
+        self._session = requests.Session()
+        self._key = os.environ.get(settings.key_env, "") if settings.key_env else ""
+        if settings.key_env and not self._key:
+            raise UserError(
+                f"alignment.judge.key_env: the variable {settings.key_env} is not set; export the key in it"
+            )
+
+    @classmethod
+    def of(cls, settings: settings.EndpointJudge, calls: Path | None = None) -> Self:
+        """The judge, which counts its calls in the file `calls`, or else beside its answers."""
+        return cls(settings, calls or Path(settings.cache) / "calls.json")
+
+    def _answer(self, messages: Messages) -> str:
+        body = {"model": self._settings.model, "messages": messages, "temperature": 0}
+        request = {"base_url": self._settings.base_url, "body": body, "prompts": PROMPT_VERSION}
+        return self._cache.answer(request, lambda: self._ask_until_answered(body))
+
+    def _ask_until_answered(self, body: dict[str, Any]) -> str:
+        tries = self._settings.retries + 1
+        attempts = Retrying(
+            stop=stop_after_attempt(tries), wait=_pause, retry=retry_if_exception_type(_Busy), reraise=True
+        )
+        try:
+            return attempts(self._call, body)
+        except _Busy as error:
+            raise UserError(
+                f"{self._settings.base_url}: the judge did not answer, asked {tries} times ({error}); "
+                "run again when it does: all answers so far are kept"
+            ) from None
+
+    def _call(self, body: dict[str, Any]) -> str:
+        self._ledger.spend()
+        address, limit = f"{self._settings.base_url}/chat/completions", self._settings.timeout_s
+        try:
+            response = self._session.post(address, json=body, timeout=limit, auth=self._sign, allow_redirects=False)
+        except requests.Timeout:
+            raise _Busy(f"no answer within {limit:g} s") from None
+        except requests.RequestException as error:
+            # e.g. "Max retries exceeded ... (Caused by NewConnectionError("...: [Errno 111] Connection refused"))"
+            raise _Busy(str(error).rpartition(": ")[2].rstrip("\"')")) from None
+        said = f"status {response.status_code}: {self._message(response)}"
+        if response.status_code in AGAIN or response.status_code >= 500:
+            raise _Busy(said, _asked_pause(response))
+        if response.status_code != 200:
+            raise UserError(f"{address}: refused ({said}); correct alignment.judge")
+        try:
+            content = response.json()["choices"][0]["message"]["content"]
+        except (ValueError, LookupError, TypeError):
+            raise _Busy(f"not a chat completion: {self._message(response)}") from None
+        return content if isinstance(content, str) else ""  # null if the model declines
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the key; as `auth`, because requests would prefer a password of ~/.netrc to a plain header."""
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+    def _message(self, response: requests.Response) -> str:
+        """What the server says is wrong, without the key."""
+        try:
+            text = str(response.json()["error"]["message"])
+        except (ValueError, LookupError, TypeError):
+            text = response.text
+        line = " ".join(text.split())[:200] or "nothing said"
+        return line.replace(self._key, "***") if self._key else line
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _Busy) and error.after is not None:
+        return min(error.after, LONGEST_PAUSE_S)
+    return min(FIRST_PAUSE_S * 2.0 ** (state.attempt_number - 1), LONGEST_PAUSE_S)
+
+
+def _asked_pause(response: requests.Response) -> float | None:
+    """The seconds of a Retry-After, which is a number or a date."""
+    try:
+        return Retry().parse_retry_after(response.headers["Retry-After"])
+    except (KeyError, InvalidHeader):
+        return None

@@ -1,0 +1,218 @@
+"""The judge behind an endpoint, against a real server on this machine: what is sent, kept, counted, tried again."""
+
+import json
+import subprocess
+import sys
+import time
+
+import chat_server
+import pytest
+from chat_server import KEY, Reply
+from pydantic import TypeAdapter
+
+from jsdpipe.errors import UserError
+from jsdpipe.files import read_json
+from jsdpipe.scoring.models import endpoint, load_judge, questions
+from jsdpipe.scoring.models.language_judge import Unanswered
+from jsdpipe.scoring.models.settings import Judge
+
+
+@pytest.fixture
+def server():
+    with chat_server.serving() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr(endpoint, "FIRST_PAUSE_S", 0.01)
+
+
+@pytest.fixture
+def judge(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", KEY)
+
+    def make(**changed):
+        return load_judge(settings(server.base_url, tmp_path, **changed), tmp_path / "run/judge-calls.json")
+
+    return make
+
+
+def settings(address, folder, **changed):
+    values = {
+        "kind": "openai", "base_url": address, "model": "a-model", "key_env": "JUDGE_KEY", "retries": 2,
+        "cache": str(folder / "answers"),
+    }  # fmt: skip
+    return TypeAdapter(Judge).validate_python(values | changed)
+
+
+def calls(folder):
+    return read_json(folder / "run/judge-calls.json")["calls"]
+
+
+def files(folder):
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+def test_what_is_sent_and_what_is_read(server, judge):
+    server.replies = [Reply('"a red mug"\n'), Reply('{"grade": 4}')]
+    asked = judge()
+    assert asked.merge(["a mug", "a red cup"]) == "a red mug"
+    assert asked.grade("a striped red mug", "a red mug") == 4
+    assert asked.transcript() == ['"a red mug"\n', '{"grade": 4}']
+    assert asked.transcript() == []
+    merging, grading = server.requests
+    assert (merging["path"], merging["headers"]["Authorization"]) == ("/v1/chat/completions", f"Bearer {KEY}")
+    sent = questions.merging(["a mug", "a red cup"]).messages()
+    assert merging["body"] == {"model": "a-model", "temperature": 0, "messages": sent}
+    assert grading["body"]["messages"] == questions.grading("a striped red mug", "a red mug").messages()
+    assert asked.identity == f"a-model at {server.base_url}, prompts {questions.PROMPT_VERSION}"
+
+
+def test_without_a_key_none_is_sent_not_even_of_netrc(server, judge, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    judge(key_env=None).grade("a", "b")
+    assert "Authorization" not in server.requests[0]["headers"]
+
+
+def test_a_rerun_costs_nothing_and_gives_the_same(server, judge, tmp_path):
+    server.replies = [Reply("5")]
+    assert judge().grade("a", "b") == 5
+    assert judge(max_calls=0).grade("a", "b") == 5
+    assert (len(server.requests), calls(tmp_path)) == (1, 1)
+    for other in ({"model": "another"}, {"base_url": server.base_url + "/other"}):
+        assert judge(**other).grade("a", "b") == 3
+    assert judge().grade("a", "c") == 3
+    assert calls(tmp_path) == 4
+
+
+def test_the_key_is_in_no_file_and_no_message(server, judge, tmp_path, monkeypatch):
+    error = json.dumps({"error": {"message": f"Incorrect API key {KEY},\nsee the site"}})
+    server.replies = [Reply("5"), Reply(status=401, body=error)]
+    asked = judge()
+    asked.grade("a", "b")
+    with pytest.raises(UserError) as refused:
+        asked.grade("a", "c")
+    assert str(refused.value) == (
+        f"{server.base_url}/chat/completions: refused (status 401: Incorrect API key ***, see the site); "
+        "correct alignment.judge"
+    )
+    assert len(server.requests) == 2
+    assert not any(KEY.encode() in content for content in files(tmp_path))
+    assert KEY not in asked.identity
+    monkeypatch.delenv("JUDGE_KEY")
+    with pytest.raises(UserError, match="JUDGE_KEY is not set"):
+        judge()
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        Reply(status=429, body="{}"),
+        Reply(status=500, body="<html>"),
+        Reply(status=503, body=""),
+        Reply(body="<html>a proxy</html>"),
+        Reply(body='{"choices": []}'),
+        Reply(body="[1]"),
+        Reply("late", delay_s=1.5),
+        Reply("cut", headers={"Content-Length": "9999"}),
+    ],
+)
+def test_trouble_is_tried_again(server, judge, tmp_path, busy):
+    server.replies = [busy, Reply("2")]
+    assert judge(timeout_s=0.5).grade("a", "b") == 2
+    assert (len(server.requests), calls(tmp_path)) == (2, 2)
+
+
+def test_the_server_says_how_long_to_wait(server, judge):
+    server.replies = [Reply(status=429, body="", headers={"Retry-After": "1"}), Reply("2")]
+    start = time.monotonic()
+    assert judge().grade("a", "b") == 2
+    assert 1.0 <= time.monotonic() - start < 3.0
+
+
+@pytest.mark.parametrize(("header", "pause"), [("soon", 0.02), ("7", 7.0), ("999999", endpoint.LONGEST_PAUSE_S)])
+def test_pauses(header, pause):
+    response = endpoint.requests.Response()
+    response.headers["Retry-After"] = header
+    state = endpoint.RetryCallState(None, None, (), {})
+    state.attempt_number = 2
+    state.set_exception((endpoint._Busy, endpoint._Busy("x", endpoint._asked_pause(response)), None))
+    assert endpoint._pause(state) == pause
+
+
+def test_a_judge_that_does_not_answer_is_one_line(server, judge, tmp_path):
+    server.otherwise = lambda body: Reply(status=503, body='{"error": {"message": "over\\nloaded"}}')
+    with pytest.raises(UserError) as error:
+        judge().grade("a", "b")
+    assert str(error.value) == (
+        f"{server.base_url}: the judge did not answer, asked 3 times (status 503: over loaded); "
+        "run again when it does: all answers so far are kept"
+    )
+    assert calls(tmp_path) == 3
+    with pytest.raises(UserError, match=r"did not answer, asked 3 times \(.*refused"):
+        judge(base_url="http://127.0.0.1:9/v1").grade("a", "b")
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404])
+def test_a_refusal_is_not_tried_again(server, judge, status):
+    server.otherwise = lambda body: Reply(status=status, body="no such model", headers={"Location": "/elsewhere"})
+    with pytest.raises(UserError, match=rf"refused \(status {status}: no such model\)"):
+        judge().grade("a", "b")
+    assert len(server.requests) == 1
+
+
+def test_an_answer_of_another_form_is_asked_for_again(server, judge):
+    server.replies = [Reply("about 4"), Reply(None), Reply("4")]
+    asked = judge()
+    assert asked.grade("a", "b") == 4
+    assert asked.transcript() == ["about 4", "", "4"]
+    sent = [request["body"]["messages"] for request in server.requests]
+    assert sent == [questions.grading("a", "b").messages(attempt) for attempt in range(3)]
+    assert judge(max_calls=0).grade("a", "b") == 4
+
+
+def test_then_it_is_no_grade_also_in_a_rerun(server, judge, tmp_path):
+    server.otherwise = lambda body: Reply("I'd say\n4.5")
+    for asked in (judge(), judge(max_calls=0)):
+        with pytest.raises(Unanswered, match=r'required form, the last was "I\'d say\\n4.5"'):
+            asked.grade("a", "b")
+        assert asked.transcript() == ["I'd say\n4.5"] * 3
+    assert calls(tmp_path) == 3
+
+
+def test_the_cap_is_one_line_and_loses_nothing(server, judge, tmp_path):
+    asked = judge(max_calls=2)
+    assert [asked.grade("a", caption) for caption in "xy"] == [3, 3]
+    with pytest.raises(UserError, match=r"called 2 times, and alignment\.judge\.max_calls is 2; raise it and"):
+        asked.grade("a", "z")
+    assert len(server.requests) == 2
+    assert [judge(max_calls=3).grade("a", caption) for caption in "xyz"] == [3, 3, 3]
+    assert (len(server.requests), calls(tmp_path)) == (3, 3)
+
+
+def test_processes_share_answers_and_the_cap(server, judge, tmp_path):
+    """Four processes ask the same ten questions, and have eight calls."""
+    code = (
+        "import sys; from pathlib import Path; from pydantic import TypeAdapter\n"
+        "from jsdpipe.errors import UserError; from jsdpipe.scoring.models import load_judge, settings\n"
+        "judge = load_judge(TypeAdapter(settings.Judge).validate_json(sys.argv[1]), Path(sys.argv[2]))\n"
+        "grades = []\n"
+        "try:\n"
+        "    for n in range(10): grades.append(judge.grade('a', str(n)))\n"
+        "except UserError as error: print(len(grades), error)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    server.otherwise = lambda body: Reply("4", delay_s=0.05)
+    chosen = settings(server.base_url, tmp_path, max_calls=8).model_dump_json()
+    command = [sys.executable, "-c", code, chosen, str(tmp_path / "run/judge-calls.json")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    for process in running:
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, "")
+        assert out.startswith("8 ")
+    assert (len(server.requests), calls(tmp_path)) == (8, 8)
+    assert len({json.dumps(request["body"]) for request in server.requests}) == 8
+    server.otherwise = lambda body: Reply("1")
+    assert [judge(max_calls=10).grade("a", str(n)) for n in range(10)] == [4] * 8 + [1] * 2
