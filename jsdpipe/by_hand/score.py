@@ -72,7 +72,8 @@ def table(found: dict[str, Any]) -> str:
     lines = [columns(rows)]
     if (together := found["diversity"]) is not None:
         shown = (f"{name} {_number(together[name], 3)}" for name in ("iq", "iv", "cosine"))
-        lines.append(f"diversity of {len(found['assets'])}: {', '.join(shown)}")
+        count = sum(asset["reason"] is None for asset in found["assets"])
+        lines.append(f"diversity of {count}: {', '.join(shown)}")
     return "\n".join(lines)
 
 
