@@ -39,7 +39,7 @@ def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
 
     found = json.loads((files / "scores.json").read_text())
     ball, box, broken, again = found["assets"]
-    assert ball["quality"] > box["quality"] > broken["quality"]
+    assert ball["quality"] > box["quality"] >= broken["quality"]  # the reward has a least value
     assert ball["alignment"] >= box["alignment"] >= broken["alignment"] == 0
     assert ball["quality"] == pytest.approx(again["quality"], abs=0.5)  # the same ball, turned
     assert ball["faces"] == 1280 and found["diversity"]["failed_seeds"] == [2]
