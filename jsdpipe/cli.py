@@ -13,6 +13,7 @@ from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError
 from jsdpipe.machine import commands as machine
+from jsdpipe.mesh.axes import Front, Up
 from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
@@ -126,7 +127,7 @@ def generate(
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
     if prompt is not None and not {"run", "shard"} & given.keys():
-        made = _place("jsdpipe.by_hand:make")(prompt, **given)
+        made = _place("jsdpipe.by_hand.generate:make")(prompt, **given)
         for path in made.written:
             typer.echo(path)
         if not made.written:
@@ -139,6 +140,29 @@ def generate(
     else:
         found = ", ".join(["PROMPT"] * (prompt is not None) + [f"--{name}" for name in given]) or "nothing"
         raise UserError(f"generate: {found} given; give either a PROMPT and its options, or --run and --shard alone")
+
+
+@app.command()
+def score(
+    meshes: Annotated[list[Path], typer.Argument(help="files; several are seeds of the prompt", metavar="MESH...")],
+    prompt: Annotated[str, typer.Option(help="what they are to show")],
+    config: Annotated[
+        Path | None, typer.Option(help="whose views and models are taken; without: config.yaml, the miniature's")
+    ] = None,
+    up: Annotated[Up | None, typer.Option(help="y or z; without: y of glTF, z of others")] = None,
+    front: Annotated[Front | None, typer.Option(help="e.g. -y; without: z where y is up, x where z is")] = None,
+    out: Annotated[Path | None, typer.Option(help="write all numbers to this file, as JSON", metavar="FILE")] = None,
+) -> None:
+    """Score meshes by hand: quality, alignment, and of several their diversity."""
+    by_hand = importlib.import_module("jsdpipe.by_hand.score")
+    found = by_hand.score(meshes, prompt, config, up, front)
+    if config is None:
+        typer.echo(f"with the views and models of {found['config']}; --config FILE takes those of another", err=True)
+    typer.echo(by_hand.table(found))
+    if out is not None:
+        by_hand.write(found, out)
+    if all(asset["reason"] is not None for asset in found["assets"]):
+        raise typer.Exit(1)
 
 
 for _stage, (_, _about) in STAGES.items():

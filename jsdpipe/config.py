@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from jsdpipe.errors import UserError
+from jsdpipe.external.checks import check
+from jsdpipe.external.settings import External
 from jsdpipe.model_files import PRIOR
 from jsdpipe.prompts import read_prompts
 from jsdpipe.recipes import load_recipe
@@ -40,12 +42,25 @@ class PromptSet(Strict):
     limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description="only the first so many prompts")
 
 
-class Method(Strict):
-    """A method of the comparison: a recipe by name or path, and what this run overrides in it."""
+class OfRecipe(Strict):
+    """A method that is a recipe, by name or path, and what this run overrides in it."""
 
+    kind: Literal["recipe"] = "recipe"
     recipe: NonEmpty
     override: dict[str, object] = Field(default_factory=dict)
     label: str | None = None
+
+
+def _with_kind(method: Any) -> Any:
+    """A method with the kind that goes without saying."""
+    if not isinstance(method, dict) or "kind" in method:
+        return method
+    if stray := {"path", "command"} & method.keys():
+        raise ValueError(f"{min(stray)} is of an external method; add kind: external")
+    return {"kind": "recipe"} | method
+
+
+Method = Annotated[OfRecipe | External, Field(discriminator="kind"), BeforeValidator(_with_kind)]
 
 
 class Prior(Strict):
@@ -60,18 +75,28 @@ class Generation(Strict):
     """How assets are grouped into jobs and batches, and what a job needs."""
 
     shard_assets: Annotated[int, Field(ge=1)]
-    batch_assets: Annotated[int, Field(ge=1, description="assets optimised side by side")]
+    batch_assets: Annotated[int, Field(ge=1, description="assets optimised side by side")] = 1
     preview_views: Annotated[int, Field(ge=1)] = 8
 
 
+def _with_glb(formats: tuple[str, ...]) -> tuple[str, ...]:
+    if "glb" not in formats:
+        raise ValueError("must have glb, which the other stages read")
+    return formats
+
+
 class Mesh(Strict):
-    """The isosurface."""
+    """The isosurface, and the files that it is written to."""
 
     resolution: Annotated[int, Field(ge=8)]
     threshold: Positive | Literal["auto"] = Field(description="density; auto = mean of the densities above 1e-5")
     min_component: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="components with a smaller share of the largest one's area are dropped"
     )
+    texture: Annotated[int, Field(ge=64, le=8192)] | None = Field(
+        default=None, description="texels along the edge of a texture, about; without: vertex colours"
+    )
+    formats: Annotated[tuple[Literal["glb", "obj"], ...], AfterValidator(_with_glb)] = ("glb",)
 
 
 class QualityRig(Strict):
@@ -164,7 +189,7 @@ class RunConfig(Strict):
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     sets: Annotated[dict[Name, PromptSet], Field(min_length=1)]
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
-    prior: Prior
+    prior: Prior | None = Field(default=None, description="of the methods that are recipes")
     generation: Generation
     mesh: Mesh
     render: Render
@@ -201,15 +226,22 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
     with at(name):
         _check_case("sets", config.sets)
         _check_case("methods", config.methods)
+    prompts = {}
     for key, of in config.sets.items():
         with at(f"{name}: sets.{key}.file"):
-            read_prompts(Path(of.file), of.limit)
+            prompts[key] = read_prompts(Path(of.file), of.limit)
     for key, method in config.methods.items():
         with at(f"{name}: methods.{key}"):
-            load_recipe(method.recipe, method.override)
-    with at(f"{name}: prior.model"):
-        if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
-            PRIOR.files(folder)
+            if isinstance(method, External):
+                check(method, prompts, config.seeds)
+            else:
+                load_recipe(method.recipe, method.override)
+        if isinstance(method, OfRecipe) and config.prior is None:
+            raise UserError(f"{name}: prior: missing, but methods.{key} is a recipe; add it")
+    if config.prior:
+        with at(f"{name}: prior.model"):
+            if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
+                PRIOR.files(folder)
     with at(name):
         models.check_models(config)
     return config

@@ -7,6 +7,9 @@ finer means: what is stated here may be too much, never too little.
 from pathlib import Path
 from typing import Any
 
+from jsdpipe.config import OfRecipe
+from jsdpipe.external.assets import files_of, mesh_paths
+from jsdpipe.external.settings import External
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.model_files import PRIOR
@@ -16,17 +19,10 @@ from jsdpipe.scoring import models
 
 def digest(run: Run, stage: str, shard: Shard) -> str:
     """Hash of what a stage's job of a shard takes from the configuration, of its code, and of the libraries."""
-    config = run.config
+    config, method = run.config, run.config.methods[shard.method]
     taken: dict[str, Any] = {
-        "generate": [
-            config.seed,
-            config.prior.model_dump(),
-            config.generation.model_dump(exclude={"shard_assets"}),
-            run.recipes[shard.method].model_dump(),
-            [prompt.text for prompt in shard.prompts],
-            shard.seeds,
-        ],
-        "mesh": config.mesh.model_dump(),
+        "generate": [_making(run, shard), [prompt.text for prompt in shard.prompts], shard.seeds],
+        "mesh": config.mesh.model_dump() if isinstance(method, OfRecipe) else [method.up, method.front],
         "render": [config.render.model_dump(exclude={"keep_views"}), config.report.turntable_views],
         "quality": config.quality.model_dump(),
         "alignment": [
@@ -39,9 +35,26 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
     return fingerprint(stage, taken[stage])
 
 
+def _making(run: Run, shard: Shard) -> list[Any]:
+    """What the assets of a shard are made of, but for their prompts and seeds."""
+    config, method = run.config, run.config.methods[shard.method]
+    if isinstance(method, External):
+        return [method.model_dump(exclude={"label", "up", "front"}), list(map(str, mesh_paths(run, shard)))]
+    assert config.prior is not None
+    generation = config.generation.model_dump(exclude={"shard_assets"})
+    return [config.seed, config.prior.model_dump(), generation, run.recipes[shard.method].model_dump()]
+
+
+def source_files(run: Run, shard: Shard) -> list[Path]:
+    """The files that a shard's assets are made from: the prior's, none of one from the hub; or those of meshes."""
+    method = run.config.methods[shard.method]
+    if isinstance(method, External):
+        return [file for mesh in mesh_paths(run, shard) for file in files_of(mesh)] if method.path else []
+    assert run.config.prior is not None
+    folder = PRIOR.local_folder(run.config.prior.model, run.config.prior.revision)
+    return PRIOR.files(folder) if folder else []
+
+
 def model_files(run: Run, stage: str) -> list[Path]:
-    """The local files of the models that a stage loads; none of a model from the hub."""
-    if stage == "generate":
-        folder = PRIOR.local_folder(run.config.prior.model, run.config.prior.revision)
-        return PRIOR.files(folder) if folder else []
+    """The local files of the models that a score loads; none of a model from the hub."""
     return models.weight_files(run.config, stage)

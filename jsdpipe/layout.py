@@ -70,6 +70,10 @@ class Layout:
         """The folder of an asset."""
         return self.folder / "assets" / method / set / prompt_id / f"seed{seed}"
 
+    def external(self, method: str, set: str, prompt_id: str, seed: int) -> Path:
+        """The folder of what an external method's command has made of an asset."""
+        return self.asset(method, set, prompt_id, seed) / "external"
+
     def views(self, shard: Shard | str, prompt_id: str, seed: int) -> Path:
         """The zip of an asset's rendered views; in a folder a shard, which the workflow deletes after the scores."""
         return self.views_folder(shard) / prompt_id / f"seed{seed}.zip"

@@ -11,6 +11,7 @@ from jsdpipe import __version__
 
 LIBRARIES = (
     "torch", "diffusers", "transformers", "open_clip_torch", "numpy", "trimesh", "embreex", "moderngl", "scikit-image",
+    "xatlas",
 )  # fmt: skip
 
 

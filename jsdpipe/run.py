@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jsdpipe.config import RunConfig
+from jsdpipe.config import OfRecipe, RunConfig
 from jsdpipe.errors import UserError
 from jsdpipe.files import read_json, write_text
 from jsdpipe.layout import Layout, Shard, shards
@@ -19,7 +19,7 @@ from jsdpipe.recipes.models import Recipe
 
 @dataclass(frozen=True)
 class Run:
-    """A run in `folder`: the configuration, each method's recipe with its overrides applied, each set's prompts."""
+    """A run in `folder`: the configuration, each recipe with its method's overrides, each set's prompts."""
 
     folder: Path
     config: RunConfig
@@ -29,7 +29,11 @@ class Run:
     @classmethod
     def resolve(cls, config: RunConfig, folder: Path) -> "Run":
         """Read the recipes and prompt files that a configuration names."""
-        recipes = {name: load_recipe(method.recipe, method.override) for name, method in config.methods.items()}
+        recipes = {
+            name: load_recipe(method.recipe, method.override)
+            for name, method in config.methods.items()
+            if isinstance(method, OfRecipe)
+        }
         prompts = {name: read_prompts(Path(of.file), of.limit) for name, of in config.sets.items()}
         return cls(folder, config, recipes, prompts)
 

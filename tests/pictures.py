@@ -18,6 +18,11 @@ def painted(mesh: trimesh.Trimesh, colours=(255, 255, 255)) -> Surface:
     return Surface.coloured(mesh.vertices, mesh.faces, np.broadcast_to(colours, mesh.vertices.shape))
 
 
+def solid(surface: Surface) -> trimesh.Trimesh:
+    """A surface's shape with trimesh's measures."""
+    return trimesh.Trimesh(surface.vertices, surface.faces, process=False)
+
+
 def views(surface: Surface, cameras: Cameras, size: int, supersample=1, geometry=False, kind="embree") -> list[View]:
     with opened(surface, kind) as renderer:
         return list(render_each(renderer, cameras, size, supersample, geometry))

@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 from jsdpipe.config import load_config
-from jsdpipe.dependencies import digest, model_files
+from jsdpipe.dependencies import digest, model_files, source_files
 from jsdpipe.layout import STAGES
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
@@ -92,10 +92,11 @@ def test_the_prompts_of_a_shard_touch_its_generation(tmp_path):
 def test_the_files_of_models(tmp_path):
     config = tiny.config(tmp_path)
     run = Run.resolve(load_config(config), tmp_path)
-    assert {path.parts[-2] for path in model_files(run, "generate")} == {
+    shard = run.shard("jsd/single/000")
+    assert {path.parts[-2] for path in source_files(run, shard)} == {
         "unet", "vae", "text_encoder", "tokenizer", "scheduler",
     }  # fmt: skip
     assert any(path.suffix == ".safetensors" for path in model_files(run, "quality"))
     assert model_files(run, "mesh") == []
     config["prior"]["model"] = "owner/of-the-hub"
-    assert model_files(Run.resolve(load_config(config), tmp_path), "generate") == []
+    assert source_files(Run.resolve(load_config(config), tmp_path), shard) == []

@@ -3,6 +3,8 @@
 import torch
 
 from jsdpipe.device import device
+from jsdpipe.external.settings import External
+from jsdpipe.external.stage import collect
 from jsdpipe.generation.asset import batch_fingerprint, done, failure, generate_batch
 from jsdpipe.generation.loop import Subject
 from jsdpipe.layout import Shard
@@ -15,12 +17,23 @@ from jsdpipe.validation import at
 
 
 def generate(run: Run, shard: Shard) -> None:
-    """Generate a shard's assets and write its manifest.
+    """Generate a shard's assets, or collect those of an external method, and write the shard's manifest."""
+    method = run.config.methods[shard.method]
+    if isinstance(method, External):
+        collect(run, shard, method)
+    else:
+        _optimise(run, shard)
+
+
+def _optimise(run: Run, shard: Shard) -> None:
+    """Generate a shard's assets by its method's recipe.
 
     A batch of which an asset is missing, or was made from something else, is redone as a whole, so that a resumed run
     gives the bytes of an uninterrupted one.
     """
-    config, recipe = run.config, run.recipes[shard.method]
+    config = run.config
+    recipe = run.recipes[shard.method]
+    assert config.prior is not None
     with at("prior.model"):
         prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device())
 

@@ -50,8 +50,10 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
 
     `UserError` for a model that there can be none of; one that is only missing here is none.
     """
-    with at(f"{name}: prior.model"):
-        found = [prior(config.prior.model, config.prior.revision)]
+    found = []
+    if config.prior:
+        with at(f"{name}: prior.model"):
+            found = [prior(config.prior.model, config.prior.revision)]
     named = models.chosen(config)
     sharing: dict[Path | str, list[str]] = {}
     for key, settings in named.items():

@@ -4,14 +4,14 @@ from typing import Literal, Protocol
 
 import numpy as np
 import torch
-import trimesh
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 from torch import Tensor
+from trimesh.triangles import area
 
-from jsdpipe.mesh.coloured import coloured
+from jsdpipe.mesh.surface import Surface
 
 CHUNK = 1 << 18
 EMPTY = 1e-5
@@ -32,7 +32,7 @@ class EmptyField(Exception):
 
 def extract(
     field: Field, resolution: int, threshold: float | Literal["auto"], min_component: float = 0.0
-) -> tuple[trimesh.Trimesh, float]:
+) -> tuple[Surface, float]:
     """Mesh where the density on resolution^3 points crosses the threshold; return the mesh and the threshold.
 
     "auto" is the mean of the densities above 1e-5 (threestudio's rule). Outside the cube the density counts as zero,
@@ -55,16 +55,16 @@ def extract(
         np.pad(density, 1), threshold, method="lorensen", gradient_direction="ascent"
     )
     vertices = (vertices - 1) * (2 * field.bound / (resolution - 1)) - field.bound
-    mesh = trimesh.Trimesh(vertices, faces, process=False)
-    mesh = _without_small_components(mesh, min_component)
-    return coloured(mesh.vertices, mesh.faces, _colours(field, mesh.vertices)), threshold
+    vertices, faces = _without_small_components(vertices, faces, min_component)
+    return Surface.coloured(vertices, faces, colours(field, vertices)), threshold
 
 
-def component_labels(mesh: trimesh.Trimesh) -> NDArray[np.int32]:
-    """The number (F,) of the connected component that each face belongs to, from 0."""
-    edges, n = mesh.edges, len(mesh.vertices)
-    graph = coo_array((np.ones(len(edges), bool), (edges[:, 0], edges[:, 1])), shape=(n, n))
-    labels = connected_components(graph, directed=False)[1][mesh.faces[:, 0]]
+def component_labels(faces: NDArray[np.integer]) -> NDArray[np.int32]:
+    """The number (F,) of the connected component that each face (F, 3) belongs to, from 0."""
+    n = int(faces.max()) + 1
+    ends = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
+    graph = coo_array((np.ones(len(ends[0]), bool), ends), shape=(n, n))
+    labels = connected_components(graph, directed=False)[1][faces[:, 0]]
     # Numbered anew, because vertices without faces would count.
     return np.unique(labels, return_inverse=True)[1].astype(np.int32)
 
@@ -75,15 +75,18 @@ def _sample(field: Field, resolution: int) -> NDArray[np.float32]:
     return torch.stack([slab.reshape(resolution, resolution) for slab in slabs]).numpy()
 
 
-def _without_small_components(mesh: trimesh.Trimesh, min_share: float) -> trimesh.Trimesh:
-    labels = component_labels(mesh)
-    areas = np.bincount(labels, weights=mesh.area_faces)
+def _without_small_components(
+    vertices: NDArray[np.float64], faces: NDArray[np.int64], min_share: float
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    labels = component_labels(faces)
+    areas = np.bincount(labels, weights=area(vertices[faces]))
     keep = (areas >= min_share * areas.max())[labels]
-    used, faces = np.unique(mesh.faces[keep], return_inverse=True)
-    return trimesh.Trimesh(mesh.vertices[used], faces.reshape(-1, 3), process=False)
+    used, kept = np.unique(faces[keep], return_inverse=True)
+    return vertices[used], kept.reshape(-1, 3)
 
 
-def _colours(field: Field, vertices: NDArray[np.float64]) -> NDArray[np.uint8]:
-    points = torch.from_numpy(np.clip(vertices, -field.bound, field.bound)).float()
-    albedo = torch.cat([field.albedo(chunk) for chunk in points.split(CHUNK)])
+def colours(field: Field, points: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The field's albedo in 8 bits (N, 3) at points (N, 3), of those outside of the cube at its side."""
+    inside = torch.from_numpy(np.clip(points, -field.bound, field.bound)).float()
+    albedo = torch.cat([field.albedo(chunk) for chunk in inside.split(CHUNK)])
     return (albedo.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

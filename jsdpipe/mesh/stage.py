@@ -1,6 +1,6 @@
 """The stages `mesh` and `render`: an asset's surface, and its views by the protocols' cameras."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,21 @@ from PIL import Image
 
 from jsdpipe import scene
 from jsdpipe.config import Mesh, Render, RingRig
+from jsdpipe.external.assets import files_of, mesh_path
+from jsdpipe.external.settings import External
 from jsdpipe.files import atomic, read_fitting, sha256, write_json
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
-from jsdpipe.mesh import glb, rigs
-from jsdpipe.mesh.isosurface import EmptyField, component_labels
+from jsdpipe.mesh import glb, obj, rigs
+from jsdpipe.mesh.axes import Front, Up
+from jsdpipe.mesh.isosurface import EmptyField, colours, component_labels
 from jsdpipe.mesh.isosurface import extract as extract_surface
+from jsdpipe.mesh.reading import BadMesh, read
 from jsdpipe.mesh.renderers import Renderer, opened
 from jsdpipe.mesh.rendering import render_each
+from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.texturing import textured
 from jsdpipe.mesh.views import views_comment, write_views
 from jsdpipe.progress import progress
 from jsdpipe.provenance import provenance
@@ -29,57 +35,103 @@ TURNTABLE_SIZE = 160
 TURNTABLE_SUPERSAMPLE = 2
 TURNTABLE_S = 3.0
 
+Details = dict[str, Any]
+
 
 def extract(run: Run, shard: Shard) -> None:
     """Write `mesh.glb` and `mesh.json` of every asset of a shard that has a surface, and the shard's manifest.
 
-    An empty field is a failed record with its reason; an asset that failed before keeps its reason.
+    An empty field, or a file that holds no mesh to be scored, is a failed record with its reason; an asset that failed
+    before keeps its reason.
     """
-    assets = list(shard.assets())
+    assets, method = list(shard.assets()), run.config.methods[shard.method]
     records = []
     with progress(f"mesh {shard.name}", len(assets)) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
-            reason, numbers = extract_one(folder, before["reason"], run.config.mesh)
+            if isinstance(method, External):
+                mesh = mesh_path(run, shard, prompt, seed)
+                reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front)
+            else:
+                reason, numbers = extract_one(folder, before["reason"], run.config.mesh)
             records.append(asset_record(prompt, seed, reason, **numbers))
             advance()
     write_manifest(run, "mesh", shard, records, provenance())
 
 
-def extract_one(folder: Path, failed: str | None, config: Mesh) -> tuple[str | None, dict[str, Any]]:
+def extract_one(folder: Path, failed: str | None, config: Mesh) -> tuple[str | None, Details]:
     """Write `mesh.glb` and `mesh.json` of the asset in a folder, unless they are there; `failed` says why it has none.
 
     Returns why there is no mesh, or None, and the mesh's numbers.
     """
-    source, target, report = (folder / name for name in ("scene.safetensors", "mesh.glb", "mesh.json"))
+    source = folder / "scene.safetensors"
+
+    def surface() -> tuple[Surface, Details]:
+        field = scene.load(source)
+        found, threshold = extract_surface(field, config.resolution, config.threshold, config.min_component)
+        if config.texture is not None:
+            found = textured(found, lambda points: colours(field, points), config.texture)
+        return found, {"threshold": threshold}
+
+    return _kept(folder, failed, lambda: [sha256(source), config.model_dump()], surface, "obj" in config.formats)
+
+
+def take_one(
+    folder: Path, failed: str | None, mesh: Path, up: Up | None, front: Front | None
+) -> tuple[str | None, Details]:
+    """As `extract_one`, of a mesh from elsewhere, in axes as `read` takes them."""
+
+    def hashes() -> list[Any]:
+        return [[[str(path), sha256(path)] for path in files_of(mesh)], up, front]
+
+    return _kept(folder, failed, hashes, lambda: (read(mesh, up, front), {}))
+
+
+def _kept(
+    folder: Path,
+    failed: str | None,
+    source: Callable[[], list[Any]],
+    surface: Callable[[], tuple[Surface, Details]],
+    as_obj: bool = False,
+) -> tuple[str | None, Details]:
+    """Write a mesh's files, unless they were made of the same source, and return its reason and numbers."""
+    target, other, report = folder / "mesh.glb", folder / "mesh.obj", folder / "mesh.json"
     if failed:
-        target.unlink(missing_ok=True)
-        report.unlink(missing_ok=True)
+        _remove(target, report, *obj.files(other))
         return failed, {}
-    expected = fingerprint("mesh", sha256(source), config.model_dump())
+    expected = fingerprint("mesh", *source())
     done = read_fitting(report, expected)
-    if done is None or (done["reason"] is None and not target.exists()):
-        done = {"fingerprint": expected, "reason": None, "threshold": None, "numbers": {}}
+    whole = target.exists() and (other.exists() or not as_obj)
+    if done is None or (done["reason"] is None and not whole):
+        _remove(*obj.files(other))
+        done = {"fingerprint": expected, "reason": None, "numbers": {}}
         try:
-            mesh, threshold = extract_surface(
-                scene.load(source), config.resolution, config.threshold, config.min_component
-            )
-        except EmptyField as error:
-            target.unlink(missing_ok=True)
+            found, details = surface()
+        except (EmptyField, BadMesh) as error:
+            _remove(target)
             done["reason"] = str(error)
         else:
-            glb.save(mesh, target)
-            done |= {"threshold": threshold, "numbers": _numbers(mesh)}
+            glb.save(found, target)
+            if as_obj:
+                obj.save(found, other)
+            done |= details | {"numbers": _numbers(found)}
         write_json(report, done)
     return done["reason"], done["numbers"]
 
 
-def _numbers(mesh: trimesh.Trimesh) -> dict[str, Any]:
+def _remove(*files: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _numbers(surface: Surface) -> dict[str, Any]:
+    places, which = np.unique(surface.vertices, axis=0, return_inverse=True)  # seams of colour are no edges
+    mesh = trimesh.Trimesh(places, which[surface.faces], process=False)
     return {
-        "vertices": len(mesh.vertices),
-        "faces": len(mesh.faces),
+        "vertices": len(surface.vertices),
+        "faces": len(surface.faces),
         "watertight": bool(mesh.is_watertight),
-        "components": int(component_labels(mesh).max()) + 1,
+        "components": int(component_labels(mesh.faces).max()) + 1,
     }
 
 

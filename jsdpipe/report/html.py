@@ -26,7 +26,7 @@ from jsdpipe.report.tables import Tables, build
 from jsdpipe.report.timing import duration, timings
 from jsdpipe.run import Run
 
-FILES = ("mesh.glb", "turntable.webp", "preview.png")
+FILES = ("mesh.glb", "turntable.webp")
 
 
 def write(run: Run) -> None:
@@ -110,7 +110,8 @@ def _values(tables: Tables) -> dict[tuple[str, str, str], dict[str, float]]:
 
 def _place_asset(run: Run, asset: dict[str, Any], report: Path) -> None:
     source, target = run.folder / asset["folder"], report / asset["folder"]
-    asset["files"] = [*([] if asset["failed"] else FILES), *sorted(path.name for path in source.glob("*.json"))]
+    pictured = FILES + (("preview.png",) if asset["method"] in run.recipes else ())  # a volume's picture
+    asset["files"] = [*(() if asset["failed"] else pictured), *sorted(path.name for path in source.glob("*.json"))]
     for name in asset["files"]:
         if not (source / name).is_file():
             raise UserError(f"{source / name}: no such file; rerun the stages of this asset")

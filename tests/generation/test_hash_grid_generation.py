@@ -3,6 +3,7 @@
 import dolls
 import pytest
 import torch
+from pictures import solid
 from PIL import Image
 from toys import towards
 
@@ -95,7 +96,7 @@ def test_files_preview_and_mesh(prior, tmp_path):
     assert generate_one("a ball", recipe, prior, 0, tmp_path, preview_views=3) is None
     assert Image.open(tmp_path / "preview.png").size == (48, 16)
     mesh, _ = extract(load(tmp_path / "scene.safetensors"), 24, "auto")
-    assert mesh.is_watertight
+    assert solid(mesh).is_watertight
 
 
 def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):

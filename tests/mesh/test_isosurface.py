@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import solid
 from torch import Tensor
 
 from jsdpipe.mesh.isosurface import EmptyField, component_labels, extract
@@ -50,13 +51,14 @@ def test_ball_has_its_radius_place_orientation_and_colours():
     # density 1 lies 0.1 inside of the radius 0.5
     mesh, threshold = extract(Balls([(tuple(centre), 0.5)]), 48, threshold=1.0)
     assert threshold == 1.0
-    assert mesh.is_watertight and mesh.is_winding_consistent
+    shape = solid(mesh)
+    assert shape.is_watertight and shape.is_winding_consistent
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices - centre, axis=1), 0.4, atol=2e-3)
-    assert mesh.volume == pytest.approx(4 / 3 * np.pi * 0.4**3, rel=0.01)  # positive: normals point outwards
-    outwards = ((mesh.triangles_center - centre) * mesh.face_normals).sum(axis=1)
+    assert shape.volume == pytest.approx(4 / 3 * np.pi * 0.4**3, rel=0.01)  # positive: normals point outwards
+    outwards = ((shape.triangles_center - centre) * shape.face_normals).sum(axis=1)
     assert (outwards > 0).all()
     expected = np.round((mesh.vertices / 2 + 0.5) * 255)
-    assert np.abs(mesh.visual.vertex_colors[:, :3] - expected).max() <= 1
+    assert np.abs(mesh.colours - expected).max() <= 1
 
 
 def test_bound_scales_the_mesh():
@@ -67,10 +69,10 @@ def test_bound_scales_the_mesh():
 
 def test_surface_closes_at_the_sides_of_the_cube():
     mesh, _ = extract(Balls([((0.0, 0.0, 0.0), 3.0)]), 16, threshold=5.0)
-    assert mesh.is_watertight
+    assert solid(mesh).is_watertight
     # everything is dense: the cube itself, and at most one step more
     assert (np.abs(mesh.vertices).max(axis=0) < 1 + 2 / 15).all()
-    assert 8 < mesh.volume < (2 + 4 / 15) ** 3
+    assert 8 < solid(mesh).volume < (2 + 4 / 15) ** 3
 
 
 def test_auto_threshold_is_the_mean_of_what_is_not_empty():
@@ -106,8 +108,8 @@ def test_small_components_are_dropped_by_their_share_of_area():
     field = Balls([((-0.5, 0, 0), 0.5), ((0.3, 0, 0), 0.3), ((0.8, 0, 0), 0.2)])
     for share, count in ((0.0, 3), (0.05, 3), (0.1, 2), (0.3, 1)):
         mesh, _ = extract(field, 64, 1.0, min_component=share)
-        assert component_labels(mesh).max() + 1 == count == mesh.body_count
-        assert mesh.is_watertight
+        assert component_labels(mesh.faces).max() + 1 == count == solid(mesh).body_count
+        assert solid(mesh).is_watertight
         assert len(np.unique(mesh.faces)) == len(mesh.vertices)
 
 
@@ -119,5 +121,5 @@ def test_any_field_gives_a_closed_outward_mesh(seed, coarse):
     if coarse:  # many densities exactly at the threshold
         values = np.round(values * 4) / 4
     mesh, _ = extract(Values(values), 7, 0.5)
-    assert mesh.is_watertight and mesh.is_winding_consistent
-    assert mesh.volume > 0
+    assert solid(mesh).is_watertight and solid(mesh).is_winding_consistent
+    assert solid(mesh).volume > 0

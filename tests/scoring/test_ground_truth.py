@@ -8,9 +8,7 @@ from torch import Tensor
 
 from jsdpipe.config import AlignmentRig, QualityRig, RingRig
 from jsdpipe.mesh import rigs
-from jsdpipe.mesh.coloured import colours_of
 from jsdpipe.mesh.isosurface import extract
-from jsdpipe.mesh.surface import Surface
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.miniature.grammar import parse
 from jsdpipe.miniature.scenes import compose
@@ -50,8 +48,7 @@ class Truth:
 
 @pytest.fixture(scope="module")
 def meshes():
-    extracted = {text: extract(Truth(text), 48, 0.5)[0] for text in PROMPTS}
-    return {text: Surface.coloured(m.vertices, m.faces, colours_of(m)) for text, m in extracted.items()}
+    return {text: extract(Truth(text), 48, 0.5)[0] for text in PROMPTS}
 
 
 def _views(placed, cameras):

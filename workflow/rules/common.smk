@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jsdpipe.config import load_config
-from jsdpipe.dependencies import digest, model_files
+from jsdpipe.dependencies import digest, model_files, source_files
 from jsdpipe.errors import UserError
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import STAGES
@@ -47,6 +47,11 @@ wildcard_constraints:
 def stage_digest(stage):
     """Of a shard, what its job takes from the configuration: a job is run again when it changes, and only then."""
     return lambda wildcards: digest(RUN, stage, RUN.shard(wildcards.shard))
+
+
+def shard_sources(wildcards):
+    """The files that a shard's assets are made from."""
+    return source_files(RUN, RUN.shard(wildcards.shard))
 
 
 def manifests(*stages):

@@ -1,6 +1,6 @@
 rule generate:
     input:
-        model=model_files(RUN, "generate"),
+        sources=shard_sources,
     output:
         LAYOUT.manifest("generate", "{shard}"),
     log:

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from jsdpipe import by_hand
+from jsdpipe.by_hand import generate as by_hand
 from jsdpipe.config import Mesh
 from jsdpipe.mesh import glb
 from jsdpipe.prompts import prompt_id

@@ -1,0 +1,122 @@
+"""The scores of meshes that are there: the stages themselves, on a run of one prompt in a temporary folder."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsdpipe.config import PromptSet, RunConfig, read_config
+from jsdpipe.errors import UserError
+from jsdpipe.external.settings import External
+from jsdpipe.files import read_json, sha256, write_json
+from jsdpipe.layout import Shard
+from jsdpipe.machine.columns import columns
+from jsdpipe.manifests import asset_record, read_manifest, write_manifest
+from jsdpipe.mesh.axes import Front, Up, to_world, up_of
+from jsdpipe.mesh.stage import render, take_one
+from jsdpipe.prompts import Prompt, to_prompt
+from jsdpipe.provenance import provenance
+from jsdpipe.run import Run
+from jsdpipe.scoring import alignment, diversity, models, quality
+from jsdpipe.validation import at
+
+CONFIG = Path("config.yaml")  # the miniature's, in the working directory
+METHOD, SET = "given", "by-hand"
+SCORES = {"quality": quality.score, "alignment": alignment.score, "diversity": diversity.score}
+
+
+def score(
+    meshes: Sequence[Path], prompt: str, config: Path | None = None, up: Up | None = None, front: Front | None = None
+) -> dict[str, Any]:
+    """Score meshes as seeds of one prompt, with the views and models of a configuration.
+
+    Returns the `prompt`, the `config`, of each of the `assets` its records of quality and alignment, of two or more
+    their `diversity`, and the `provenance` of the scores. An asset that cannot be scored has its reason and the floors.
+    `UserError` if an argument is wrong.
+    """
+    with at("--prompt"):
+        subject = to_prompt(prompt)
+    source = CONFIG if config is None else config
+    if config is None and not source.is_file():
+        raise UserError(f"--config: missing, and there is no {CONFIG} here to stand for it; give a configuration")
+    for mesh in meshes:
+        try:
+            to_world(up or up_of(mesh.suffix.lower()), front)
+        except ValueError as error:
+            raise UserError(f"--front: {error}; give another") from None
+    if missing := [mesh for mesh in meshes if not mesh.is_file()]:
+        raise UserError(f"MESH: {missing[0]}: no such file; correct the path")
+    of = read_config(source, str(source))
+    with at(str(source)):
+        models.check_models(of)
+    with tempfile.TemporaryDirectory(prefix="jsdpipe-") as folder:
+        run = _run(of, Path(folder), subject, len(meshes))
+        with at("--prompt"):
+            models.check_prompts(run)
+        (shard,) = run.shards()
+        _take(run, shard, meshes, up, front)
+        render(run, shard)
+        for stage in SCORES.values():
+            stage(run, shard)
+        return {"prompt": subject.text, "config": str(source), **_found(run, shard, meshes)}
+
+
+def table(found: dict[str, Any]) -> str:
+    """What `score` found, for people."""
+    rows = [("mesh", "quality", "alignment", "average", "caption")]
+    for asset in found["assets"]:
+        both = asset["quality"], asset["alignment"]
+        average = None if None in both else sum(both) / 2
+        said = asset["caption"] if asset["reason"] is None else f"failed: {asset['reason']}"
+        rows.append((asset["mesh"], *map(_number, (*both, average)), said))
+    lines = [columns(rows)]
+    if (together := found["diversity"]) is not None:
+        shown = (f"{name} {_number(together[name], 3)}" for name in ("iq", "iv", "cosine"))
+        count = sum(asset["reason"] is None for asset in found["assets"])
+        lines.append(f"diversity of {count}: {', '.join(shown)}")
+    return "\n".join(lines)
+
+
+def _run(config: RunConfig, folder: Path, prompt: Prompt, seeds: int) -> Run:
+    changes = {
+        "seeds": list(range(seeds)),
+        "sets": {SET: PromptSet(file="PROMPT")},
+        "methods": {METHOD: External(kind="external", path="{seed}.glb")},  # only its name counts
+        "generation": config.generation.model_copy(update={"shard_assets": seeds}),
+    }
+    return Run(folder, config.model_copy(update=changes), {}, {SET: (prompt,)})
+
+
+def _take(run: Run, shard: Shard, meshes: Sequence[Path], up: Up | None, front: Front | None) -> None:
+    """The stage `mesh`, of these files in place of a method's."""
+    records = []
+    for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
+        folder = run.layout.asset(METHOD, SET, prompt.id, seed)
+        reason, numbers = take_one(folder, None, mesh, up, front)
+        records.append(asset_record(prompt, seed, reason, **numbers))
+    write_manifest(run, "mesh", shard, records, provenance())
+
+
+def _found(run: Run, shard: Shard, meshes: Sequence[Path]) -> dict[str, Any]:
+    stages = [read_manifest(run, stage, shard) for stage in ("mesh", "quality", "alignment")]
+    assets = [
+        {"mesh": str(mesh), "sha256": sha256(mesh)}
+        | {key: value for record in records for key, value in record.items()}
+        for mesh, *records in zip(meshes, *stages, strict=True)
+    ]
+    (together,) = read_manifest(run, "diversity", shard)
+    making = {stage: read_json(run.layout.manifest(stage, shard))["provenance"] for stage in SCORES}
+    several = sum(asset["reason"] is None for asset in assets) > 1
+    return {"assets": assets, "diversity": together if several else None, "provenance": making}
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def write(found: dict[str, Any], out: Path) -> None:
+    """Write what was found as JSON; `UserError` if it cannot be written."""
+    try:
+        write_json(out, found)
+    except OSError as error:
+        raise UserError(f"--out: {out}: cannot be written ({error.strerror}); give another file") from None

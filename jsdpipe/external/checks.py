@@ -1,0 +1,36 @@
+"""Whether a configuration's external method can be: each asset has its own mesh, and there are meshes at all."""
+
+import os
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from jsdpipe.errors import UserError, shown
+from jsdpipe.external.patterns import OUT, filled, values
+from jsdpipe.external.settings import External
+from jsdpipe.prompts import Prompt
+
+
+def check(method: External, prompts: Mapping[str, Sequence[Prompt]], seeds: Sequence[int]) -> None:
+    """Raise `UserError` if two assets would have one file or command, or no file is there, or the command's folder."""
+    first: dict[str, dict[str, Any]] = {}
+    for part, of_set in prompts.items():
+        for (line, prompt), seed in product(enumerate(of_set, start=1), seeds):
+            of = values(part, line, prompt, seed)
+            text = filled(method.path, of) if method.path else filled(method.command or "", of | {OUT: ""})
+            if (other := first.setdefault(text, of)) is not of:
+                raise UserError(f"{'path' if method.path else 'command'}: {_cannot_tell(other, of)}")
+    if method.path and not any(map(os.path.isfile, first)):
+        where = next(iter(first))
+        raise UserError(f"path: none of the {len(first)} meshes is there, the first would be {where}; correct the path")
+    if not Path(method.cwd).is_dir():
+        raise UserError(f"cwd: {method.cwd}: no such folder; correct the path")
+
+
+def _cannot_tell(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    if one["set"] != other["set"]:
+        return f"the same for the sets {one['set']} and {other['set']}; add {{set}}"
+    if one["prompt"] != other["prompt"]:
+        return f"the same for {shown(one['prompt'])} and {shown(other['prompt'])}; add {{prompt_id}}, or the like"
+    return f"the same for the seeds {one['seed']} and {other['seed']}; add {{seed}}"

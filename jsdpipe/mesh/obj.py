@@ -1,0 +1,43 @@
+"""Surfaces as OBJ, in world axes (z up), as T3Bench's tools take them: vertex colours, or MTL and PNG files."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from jsdpipe.files import atomic, write_text
+from jsdpipe.mesh.surface import Surface
+
+
+def files(path: Path) -> list[Path]:
+    """The files that `save` has written to a path: itself, materials, textures."""
+    of_it = (path, path.with_suffix(".mtl"), *sorted(path.parent.glob(f"{path.stem}-*.png")))
+    return [file for file in of_it if file.exists()]
+
+
+def save(surface: Surface, path: Path) -> None:
+    """Write a surface with `<stem>.mtl` and `<stem>-<n>.png` if it has textures; the same one gives the same bytes."""
+    plain = not surface.textures
+    shades = surface.colours / 255
+    lines = [] if plain else [f"mtllib {path.stem}.mtl"]
+    lines += [
+        "v {:.9g} {:.9g} {:.9g} {:.6g} {:.6g} {:.6g}".format(*place, *shade)
+        for place, shade in zip(surface.vertices.tolist(), shades.tolist(), strict=True)
+    ]
+    lines += [] if plain else ["vt {:.9g} {:.9g}".format(*uv) for uv in surface.uv.tolist()]
+    materials = []
+    for index in np.unique(surface.texture).tolist():
+        if not plain:
+            lines.append(f"usemtl part{index + 1}")
+            materials += [f"newmtl part{index + 1}", "Kd 1 1 1"]
+        if index >= 0:
+            image = path.with_name(f"{path.stem}-{index + 1}.png")
+            materials.append(f"map_Kd {image.name}")
+            with atomic(image) as temporary:
+                Image.fromarray(surface.textures[index]).save(temporary)
+        corner = "{0}" if index < 0 else "{0}/{0}"
+        faces = surface.faces[surface.texture == index] + 1
+        lines += ["f " + " ".join(corner.format(at) for at in face) for face in faces.tolist()]
+    if materials:
+        write_text(path.with_suffix(".mtl"), "\n".join(materials) + "\n")
+    write_text(path, "\n".join(lines) + "\n")

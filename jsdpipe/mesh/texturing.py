@@ -1,0 +1,59 @@
+"""A surface's colours as a texture: unwrapped by xatlas, baked from the field that has them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import xatlas
+from embreex.mesh_construction import TriangleMesh
+from embreex.rtcore_scene import EmbreeScene
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from jsdpipe.mesh.surface import Surface
+
+PADDING = 4  # texels between charts
+
+Colours = Callable[[NDArray[np.float64]], NDArray[np.uint8]]
+
+
+def textured(surface: Surface, colours: Colours, size: int) -> Surface:
+    """The surface with one texture of about size x size texels in place of its vertices' colours.
+
+    `colours` gives uint8 (N, 3) at points (N, 3). A texel has the colour of the surface's point at its centre; those
+    between the charts have their nearest neighbour's, so that no seam shows. Vertices on seams are there twice.
+    """
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(surface.vertices.astype(np.float32), surface.faces.astype(np.uint32))
+    pack = xatlas.PackOptions()
+    pack.resolution, pack.padding, pack.bilinear = size, PADDING, True
+    atlas.generate(pack_options=pack)
+    origin, corners, uv = atlas[0]
+    vertices, faces = surface.vertices[origin], corners.astype(np.int64)
+
+    face, weights = _at_texels(uv, faces, atlas.width, atlas.height)
+    seen = face >= 0
+    points = (weights[seen][..., None] * vertices[faces[face[seen]]]).sum(axis=1)
+    image = np.zeros((*face.shape, 3), np.uint8)
+    image[seen] = colours(points)
+    image = image[tuple(distance_transform_edt(~seen, return_distances=False, return_indices=True))]
+    white = np.full((len(vertices), 3), 255, np.uint8)
+    return Surface(vertices, faces, white, uv.astype(np.float32), np.zeros(len(faces), np.int32), (image,))
+
+
+def _at_texels(
+    uv: NDArray[np.float32], faces: NDArray[np.int64], width: int, height: int
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """The face (H, W) below each texel's centre, -1 where none is, and the weights (H, W, 3) of its corners."""
+    scene = EmbreeScene()
+    scale = np.array([width, height], np.float32)  # a texel is a unit, so that none is thinner than rays are exact
+    flat = np.concatenate([uv * scale, np.zeros((len(uv), 1), np.float32)], axis=1)
+    TriangleMesh(scene=scene, vertices=flat.astype(np.float32), indices=faces.astype(np.int32))
+    rows, columns = np.mgrid[:height, :width]
+    centres = np.stack([columns + 0.5, height - rows - 0.5, np.ones_like(rows)], axis=-1)  # v upwards
+    origins = centres.reshape(-1, 3).astype(np.float32)
+    down = np.zeros_like(origins)
+    down[:, 2] = -1
+    hit = scene.run(origins, down, output=True)
+    u, v = hit["u"].astype(np.float64), hit["v"].astype(np.float64)
+    weights = np.stack([1 - u - v, u, v], axis=-1)
+    return hit["primID"].reshape(height, width), weights.reshape(height, width, 3)

@@ -1,0 +1,76 @@
+"""`jsdpipe score MESH... --prompt TEXT`: the stages' scores of files, without a run."""
+
+import json
+
+import pytest
+import tiny
+import trimesh
+
+PROMPT = "a red ball"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """A red ball twice, as GLB and as OBJ, a blue box, a broken file, and a configuration; in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    ball, box = trimesh.creation.icosphere(subdivisions=3), trimesh.creation.box()
+    for mesh, colour in ((ball, (220, 20, 20)), (box, (20, 20, 220))):
+        mesh.visual.vertex_colors = colour
+    ball.export("ball.glb")
+    ball.export("ball.obj")
+    box.export("box.ply")
+    (tmp_path / "broken.glb").write_bytes(b"glTF, they said")
+    tiny.write(tmp_path / "config.yaml", tiny.config(tmp_path))
+    return tmp_path
+
+
+def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
+    before = {path.name for path in files.iterdir()}
+    meshes = ("ball.glb", "box.ply", "broken.glb", "ball.obj")
+    status, out, err = jsdpipe("score", *meshes, "--prompt", PROMPT, "--out", "scores.json")
+    assert status == 0
+    assert "with the views and models of config.yaml; --config FILE takes those of another\n" in err
+    lines = out.splitlines()
+    assert lines[0].split() == ["mesh", "quality", "alignment", "average", "caption"]
+    assert [line.split()[0] for line in lines[1:5]] == list(meshes)
+    assert "failed: broken.glb: cannot be read (" in lines[3]
+    assert lines[5].startswith("diversity of 3: iq ")
+    assert {path.name for path in files.iterdir()} == before | {"scores.json"}
+
+    found = json.loads((files / "scores.json").read_text())
+    ball, box, broken, again = found["assets"]
+    assert ball["quality"] > box["quality"] >= broken["quality"]  # the reward has a least value
+    assert ball["alignment"] >= box["alignment"] >= broken["alignment"] == 0
+    assert ball["quality"] == pytest.approx(again["quality"], abs=0.5)  # the same ball, turned
+    assert ball["faces"] == 1280 and found["diversity"]["failed_seeds"] == [2]
+    assert found["prompt"] == PROMPT and found["provenance"].keys() == {"quality", "alignment", "diversity"}
+    assert str(files) not in json.dumps(found["provenance"])
+
+
+def test_one_mesh_has_no_diversity_and_a_broken_one_is_status_1(jsdpipe, files):
+    status, out, _ = jsdpipe("score", "ball.glb", "--prompt", PROMPT, "--config", "config.yaml")
+    assert (status, len(out.splitlines())) == (0, 2)
+    status, out, _ = jsdpipe("score", "broken.glb", "--prompt", PROMPT, "--config", "config.yaml")
+    assert (status, len(out.splitlines())) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["none.glb", "--prompt", PROMPT], "MESH: none.glb: no such file; correct the path"),
+        (["ball.glb", "--prompt", " "], "--prompt: empty prompt; write one or remove it"),
+        (["ball.glb", "--prompt", "a zebra"], "--prompt: "),
+        (["ball.glb", "--prompt", PROMPT, "--config", "no.yaml"], "no.yaml: cannot be read"),
+        (["ball.glb", "--prompt", PROMPT, "--front", "-y"], "--front: the front cannot be -y where y is up; give"),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(jsdpipe, files, arguments, said):
+    status, out, err = jsdpipe("score", *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"jsdpipe: error: {said}")
+
+
+def test_without_a_configuration_it_says_what_to_give(jsdpipe, files):
+    (files / "config.yaml").unlink()
+    said = "jsdpipe: error: --config: missing, and there is no config.yaml here to stand for it; give a configuration\n"
+    assert jsdpipe("score", "ball.glb", "--prompt", PROMPT) == (2, "", said)

@@ -1,0 +1,252 @@
+"""Methods whose meshes come from elsewhere: patterns, commands, what is kept, and every mistake in one line."""
+
+import json
+import shlex
+import sys
+
+import pytest
+import tiny
+import trimesh
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jsdpipe.config import load_config
+from jsdpipe.dependencies import digest, source_files
+from jsdpipe.errors import UserError
+from jsdpipe.external.assets import files_of
+from jsdpipe.external.patterns import filled, filled_for_a_shell, values
+from jsdpipe.files import sha256
+from jsdpipe.generation.stage import generate
+from jsdpipe.manifests import read_manifest
+from jsdpipe.mesh import glb
+from jsdpipe.mesh.stage import extract
+from jsdpipe.prompts import to_prompt
+from jsdpipe.run import Run
+
+PROMPTS = "a red mushroom\na blue ball\n"
+COPY = f"""{shlex.quote(sys.executable)} -c '
+import sys, shutil; print("seen", sys.argv[1:]); shutil.copy("box.glb", sys.argv[-1])
+' {{prompt}} {{seed}} {{out}}"""
+
+
+def config(folder, method, prompts=PROMPTS):
+    """A run of one external method, without a prior."""
+    of = tiny.config(folder, prompts)
+    of.pop("prior")
+    return of | {"methods": {"theirs": {"kind": "external"} | method}, "generation": {"shard_assets": 4}}
+
+
+def boxes(folder, pattern, parts=("single",)):
+    for part in parts:
+        for line, text in enumerate(PROMPTS.splitlines(), start=1):
+            for seed in (0, 1):
+                path = folder / filled(pattern, values(part, line, to_prompt(text), seed))
+                path.parent.mkdir(parents=True, exist_ok=True)
+                trimesh.creation.box((1, line, 1 + seed)).export(path)
+
+
+def run_of(folder, method):
+    Run.resolve(load_config(config(folder, method)), folder / "run").save()
+    run = Run.load(folder / "run")
+    (shard,) = run.shards()
+    return run, shard
+
+
+def reasons(run, stage, shard):
+    return [record["reason"] for record in read_manifest(run, stage, shard)]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("m/{set}/{prompt_id}/seed{seed}.glb", "m/multi/a-1-2-cup-of-tea-{}/seed7.glb"),
+        ("m/{line:03d}-{index}-{seed:02d}.obj", "m/012-11-07.obj"),
+        ("{underscored}@{seed}/model.obj", "A_1/2_cup_of_'tea'@7/model.obj"),
+        ("{prompt} {{x}} {slug}.ply", "A 1/2 cup of 'tea' {{x}} a-1-2-cup-of-tea.ply"),
+    ],
+)
+def test_what_placeholders_stand_for(pattern, expected):
+    prompt = to_prompt("A 1/2 cup of 'tea'")
+    assert filled(pattern, values("multi", 12, prompt, 7)) == expected.format(prompt.id[-8:])
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1))
+def test_a_prompt_is_one_word_of_a_command(text):
+    words = shlex.split(filled_for_a_shell("run {prompt} --seed {seed:02d}", {"prompt": text, "seed": 3}))
+    assert words == ["run", text, "--seed", "03"]
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ({}, "methods.theirs: give either a path or a command"),
+        ({"path": "{seed}{prompt}.glb", "command": "x {out}"}, "methods.theirs: give either a path or a command"),
+        ({"path": "{sead}.glb"}, "methods.theirs.path: there is no placeholder {sead}; did you mean 'seed'?, found"),
+        ({"path": "{}.glb"}, "methods.theirs.path: there is no placeholder {}; there are: set, prompt_id, slug, "),
+        ({"path": "{seed.real}.glb"}, "methods.theirs.path: there is no placeholder {seed.real}"),
+        ({"path": "{seed!r}.glb"}, "methods.theirs.path: there is no placeholder {seed}"),
+        ({"path": "{seed.glb"}, "methods.theirs.path: expected '}' before end of string"),
+        ({"path": "{prompt:d}.glb"}, "methods.theirs.path: unknown format code 'd' for object of type 'str'"),
+        ({"path": "{seed}.fbx"}, "methods.theirs.path: must end in one of .glb, .gltf, .obj, .ply, .stl, found"),
+        ({"path": "{out}.glb"}, "methods.theirs.path: there is no placeholder {out}"),
+        ({"path": "{seed}.glb", "cwd": "/"}, "methods.theirs: cwd belongs to a command; take it out"),
+        ({"path": "{seed}.glb", "up": "x"}, "methods.theirs.up: input should be 'y' or 'z', found \"x\""),
+        ({"path": "{seed}.glb", "front": "-y"}, "methods.theirs: the front cannot be -y where y is up"),
+        ({"command": "run {prompt} {seed}"}, "methods.theirs.command: must say with {out} where the mesh is to be"),
+        ({"command": "x {out}", "output": "a/b.obj"}, "methods.theirs.output: must be a file's name, without a folder"),
+        ({"command": "x {prompt} {out}"}, "methods.theirs: command: the same for the seeds 0 and 1; add {seed}"),
+        ({"command": "x {seed} {prompt} {out}", "cwd": "none"}, "methods.theirs: cwd: none: no such folder; correct"),
+        ({"path": "m/{seed}.glb"}, 'methods.theirs: path: the same for "a red mushroom" and "a blue ball"; add {prom'),
+        ({"path": "m/{line}.glb"}, "methods.theirs: path: the same for the seeds 0 and 1; add {seed}"),
+        (
+            {"path": "m/{line}-{seed}.glb"},
+            "methods.theirs: path: none of the 4 meshes is there, the first would be m/1-0.glb; correct the path",
+        ),
+        ({"path": "{seed}.glb", "recipe": "x"}, "methods.theirs.recipe: unknown key; "),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path, method, said):
+    with pytest.raises(UserError) as error:
+        load_config(config(tmp_path, method), "c.yaml")
+    assert str(error.value).startswith(f"c.yaml: {said}")
+
+
+def test_mistakes_between_the_two_kinds_of_method(tmp_path):
+    good = tiny.config(tmp_path)
+    for methods, said in (
+        ({"a": {"path": "x.glb"}}, "methods.a: path is of an external method; add kind: external"),
+        (
+            {"a": {"kind": "extrenal", "path": "x"}},
+            "methods.a.kind: there is no \"extrenal\"; did you mean 'external'?",
+        ),
+    ):
+        with pytest.raises(UserError) as error:
+            load_config(good | {"methods": methods}, "c.yaml")
+        assert str(error.value) == f"c.yaml: {said}"
+    del good["prior"]
+    with pytest.raises(UserError, match=r"c\.yaml: prior: missing, but methods\.jsd is a recipe; add it"):
+        load_config(good, "c.yaml")
+
+
+def test_sets_of_the_same_lines_need_their_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    boxes(tmp_path, "m/{set}-{line}-{seed}.glb", ("single", "more"))
+    of = config(tmp_path, {"path": "m/{line}-{seed}.glb"})
+    of["sets"]["more"] = of["sets"]["single"]
+    with pytest.raises(UserError, match="path: the same for the sets single and more; add"):
+        load_config(of)
+    of["methods"]["theirs"]["path"] = "m/{set}-{line}-{seed}.glb"
+    load_config(of)
+
+
+def test_meshes_that_lie_somewhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    boxes(tmp_path, "m/{line}-{seed}.obj")
+    (tmp_path / "m/1-1.obj").unlink()
+    (tmp_path / "m/2-0.obj").write_text("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    run, shard = run_of(tmp_path, {"path": "m/{line}-{seed}.obj", "up": "z", "front": "-y"})
+    generate(run, shard)
+    extract(run, shard)
+    assert reasons(run, "generate", shard) == [None, "m/1-1.obj: no such file", None, None]
+    assert "generate theirs/single/000: 1 of 4 failed, first: m/1-1.obj: no such file\n" in capsys.readouterr().err
+    assert reasons(run, "mesh", shard) == [
+        None, "m/1-1.obj: no such file", "m/2-0.obj: a coordinate is not finite", None,
+    ]  # fmt: skip
+    folder = run.layout.asset("theirs", "single", shard.prompts[1].id, 1)
+    made = json.loads((folder / "asset.json").read_text())
+    assert made["files"]["2-1.obj"] == sha256(tmp_path / "m/2-1.obj")
+    surface = glb.load(folder / "mesh.glb")
+    assert (surface.vertices.max(axis=0) == (1.0, 0.5, 1.0)).all()  # (1, 2, 2) seen from its -y
+    assert read_manifest(run, "mesh", shard)[3].items() >= {"faces": 12, "watertight": True, "components": 1}.items()
+
+
+def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    boxes(tmp_path, "m/{line}-{seed}.obj")
+    method = {"path": "m/{line}-{seed}.obj"}
+    run, shard = run_of(tmp_path, method)
+    names = [path.name for path in source_files(run, shard) if path.suffix == ".obj"]
+    assert names == ["1-0.obj", "1-1.obj", "2-0.obj", "2-1.obj"]
+    other, _ = run_of(tmp_path, method | {"up": "y"})
+    stages = ("generate", "mesh", "render")
+    assert [s for s in stages if digest(run, s, shard) != digest(other, s, shard)] == ["mesh"]
+    generate(run, shard)
+    extract(run, shard)
+    target = run.layout.asset("theirs", "single", shard.prompts[0].id, 0) / "mesh.glb"
+    first = target.stat().st_mtime_ns
+    extract(run, shard)
+    assert target.stat().st_mtime_ns == first
+    trimesh.creation.box((5, 1, 1)).export(tmp_path / "m/1-0.obj")
+    extract(run, shard)
+    assert glb.load(target).vertices[:, 0].max() == 2.5
+
+
+def test_the_files_that_a_mesh_names(tmp_path):
+    (tmp_path / "a.obj").write_text("mtllib the a.mtl\nmtllib none.mtl\nv 0 0 0\n")
+    (tmp_path / "the a.mtl").write_text("newmtl x\n  map_Kd t/skin.png\nmap_Kd none.png\n")
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t/skin.png").write_bytes(b"")
+    tree = {"buffers": [{"uri": "a%20b.bin"}, {"uri": "data:x"}, {}], "images": [{"uri": "t/skin.png"}]}
+    (tmp_path / "a.gltf").write_text(json.dumps(tree))
+    (tmp_path / "a b.bin").write_bytes(b"")
+    (tmp_path / "a.ply").write_bytes(b"ply\ncomment TextureFile t/skin.png\nend_header\n\xff")
+    (tmp_path / "broken.gltf").write_text("[1")
+    for name, found in (
+        ("a.obj", ["a.obj", "the a.mtl", "t/skin.png"]),
+        ("a.gltf", ["a.gltf", "a b.bin", "t/skin.png"]),
+        ("a.ply", ["a.ply", "t/skin.png"]),
+        ("broken.gltf", ["broken.gltf"]),
+        ("none.obj", []),
+        ("x" * 300, []),
+    ):
+        assert files_of(tmp_path / name) == [tmp_path / path for path in found]
+
+
+def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    theirs = tmp_path / "their checkout"
+    theirs.mkdir()
+    trimesh.creation.box((1, 1, 1)).export(theirs / "box.glb")
+    hostile = "a \"$(touch x)\" 'ball'; touch y"
+    of = config(tmp_path, {"command": COPY, "cwd": "their checkout"}, f"{hostile}\n")
+    run = Run.resolve(load_config(of), tmp_path / "run")
+    (shard,) = run.shards()
+    folders = [run.layout.external("theirs", "single", shard.prompts[0].id, seed) for seed in (0, 1)]
+
+    def stamps():
+        return [(folder / "stdout.log").stat().st_mtime_ns for folder in folders]
+
+    generate(run, shard)
+    before = stamps()
+    extract(run, shard)
+    assert reasons(run, "mesh", shard) == [None, None]
+    assert {path.name for path in tmp_path.rglob("*")}.isdisjoint({"x", "y"})
+    said = (folders[1] / "stdout.log").read_text()
+    assert said == f"seen {[hostile, '1', str(folders[1] / 'output.glb')]!r}\n"
+    generate(run, shard)
+    assert stamps() == before
+    (folders[1] / "output.glb").write_bytes(b"changed by somebody")
+    generate(run, shard)
+    after = stamps()
+    assert after[0] == before[0] and after[1] != before[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("echo a >&2; echo ' it burns ' >&2; exit 3", "the command ended with status 3: it burns"),
+        ("false", "the command ended with status 1: it said nothing on stderr"),
+        ("echo odd >&2", "the command wrote no output.glb: odd"),
+        ("sleep 60 & sleep 60", "the command took more than 2 s and was stopped"),
+        ("echo 'no mesh' > {out}", None),
+    ],
+)
+def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
+    method = {"command": f"{command} # {{seed}} {{out}}", "cwd": str(tmp_path), "timeout_s": 2}
+    run = Run.resolve(load_config(config(tmp_path, method, "a ball\n") | {"seeds": [0]}), tmp_path / "run")
+    (shard,) = run.shards()
+    generate(run, shard)
+    assert reasons(run, "generate", shard) == [reason]
+    extract(run, shard)
+    (found,) = reasons(run, "mesh", shard)
+    assert found == reason or (reason is None and "output.glb: cannot be read (" in found)
