@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jsdpipe.bench.commands import app as bench
 from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError
@@ -45,6 +46,7 @@ prompts = typer.Typer(no_args_is_help=True, help="Prompt sets.")
 app.add_typer(prompts, name="prompts")
 app.add_typer(miniature, name="miniature")
 app.add_typer(machine.models, name="models")
+app.add_typer(bench, name="bench")
 app.command()(machine.doctor)
 
 RUN = typer.Option("--run", help="the run's folder", metavar="FOLDER")

@@ -1,0 +1,1 @@
+"""What things cost on this machine: two ways of doing the same, timed in one run."""

@@ -1,0 +1,27 @@
+"""The commands that time what things cost here."""
+
+import os
+
+import typer
+
+from jsdpipe.config import read_config
+from jsdpipe.config_argument import Config, source
+from jsdpipe.machine.columns import columns
+
+app = typer.Typer(no_args_is_help=True, help="What things cost on this machine, as ratios of two ways in one run.")
+
+
+@app.command("evaluate")
+def evaluate_command(config: Config) -> None:
+    """Time a configuration's quality score on one core: a renderer a view and an image a call, against ours."""
+    content, name = source(config)
+    read = read_config(content, name)
+    os.environ |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
+    from jsdpipe.bench.evaluate import evaluate
+
+    typer.echo(columns(evaluate(read).rows()))
+
+
+@app.callback()
+def bench() -> None:
+    """What things cost on this machine, as ratios of two ways in one run."""
