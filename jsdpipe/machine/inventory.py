@@ -159,7 +159,9 @@ def _from_the_hub(
     if model in MOVED:
         return (f"withdrawn by its owner; the same weights: give {MOVED[model]} as {key}.model",)
     pinned = ["--revision", revision] if revision else []
-    command = shlex.join(["hf", "download", model, *pinned, *format.patterns, "README.md"])
+    # as patterns, because a file that is named and not there would be an error
+    names = [word for name in (*format.patterns, "README.md") for word in ("--include", name)]
+    command = shlex.join(["hf", "download", model, *pinned, *names])
     return (
         f"online: `jsdpipe {stages[0]}` downloads it when it first needs it; to have it before: {command}",
         f"offline: run that elsewhere with --local-dir FOLDER, copy that here, and name it as {place}",

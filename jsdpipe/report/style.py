@@ -4,7 +4,7 @@ from typing import Any
 
 from jsdpipe.run import Run
 
-# Okabe and Ito's palette without its yellow and black, then three of Paul Tol's "muted".
+# Okabe and Ito's palette without its yellow and black, then four of Paul Tol's "muted".
 PALETTE = (
     "#0072B2",
     "#E69F00",
@@ -15,6 +15,7 @@ PALETTE = (
     "#332288",
     "#999933",
     "#882255",
+    "#88CCEE",
 )
 
 MATPLOTLIB: Any = {

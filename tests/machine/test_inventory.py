@@ -51,7 +51,7 @@ def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
     weights, vocabulary = found["zai-org/ImageReward"], found["google-bert/bert-base-uncased"]
     assert (weights.stages, vocabulary.stages) == (("quality",), ("quality",))
     assert (weights.amount, weights.licence, vocabulary.licence) == ("1.8 GB", "Apache-2.0", "Apache-2.0")
-    assert "hf download zai-org/ImageReward ImageReward.pt med_config.json README.md" in weights.mends[0]
+    assert "hf download zai-org/ImageReward --include ImageReward.pt --include med_config.json" in weights.mends[0]
     assert "name it as quality.reward.tokenizer.model" in vocabulary.mends[1]
 
 
@@ -70,7 +70,8 @@ def test_another_revision_is_missing(cache):
     online, offline = found.mends
     command = shlex.split(online[online.index("hf download") :])
     assert command[:5] == ["hf", "download", "org/name", "--revision", "a b"]
-    assert command[5:] == [*PRIOR.patterns, "README.md"]
+    assert command[5::2] == ["--include"] * (len(PRIOR.patterns) + 1)
+    assert command[6::2] == [*PRIOR.patterns, "README.md"]
     assert "--local-dir" in offline
     assert "prior.model" in offline
 
@@ -200,7 +201,7 @@ def test_dino_from_the_hub_and_in_a_folder(tmp_path, cache):
     hub = {"kind": "dino", "model": "facebook/dino-vitb8"}
     found = diversity(tmp_path, features=hub)["facebook/dino-vitb8"]
     assert (found.stages, found.amount, found.licence) == (("diversity",), "343.0 MB", "Apache-2.0")
-    assert "hf download facebook/dino-vitb8 config.json model.safetensors README.md" in found.mends[0]
+    assert "hf download facebook/dino-vitb8 --include config.json --include model.safetensors" in found.mends[0]
     folder = dolls_vision.vit(tmp_path / "dino")
     found = diversity(tmp_path, features={"kind": "dino", "model": str(folder)})[str(folder)]
     assert (found.size, found.mends) == (sum(path.stat().st_size for path in folder.iterdir()), ())
