@@ -15,7 +15,7 @@ PALETTE = (
     "#332288",
     "#999933",
     "#882255",
-    "#88CCEE",
+    "#DDCC77",
 )
 
 MATPLOTLIB: Any = {
