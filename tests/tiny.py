@@ -4,6 +4,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+# what overrides a recipe with a hash grid
+HASH_GRID: dict[str, Any] = {
+    "steps": 3,
+    "field": {
+        "bound": 1.0,
+        "encoding": {"levels": 3, "log2_table": 8, "base_resolution": 4, "growth": 2.0},
+        "hidden": 8,
+        "material": {"albedo_only_steps": 1, "lit_probability": 1.0},
+        "occupancy_resolution": 8,
+    },
+    "cameras": {"size": [[0, 8], [2, 16]], "samples_per_ray": 16, "distance": [1.6, 2.0]},
+    "views": {"perp_neg": False},
+}
+
 
 def config(folder: Path, prompts: str = "a red mushroom\n") -> dict[str, Any]:
     """A configuration whose prompts are written to `folder`; two methods, one set, two seeds."""

@@ -2,6 +2,7 @@
 
 import dolls
 import pytest
+import tiny
 import torch
 from pictures import solid
 from PIL import Image
@@ -18,19 +19,6 @@ from jsdpipe.scene import build, load
 from jsdpipe.scene.hash_rendering import SampledRendering
 from jsdpipe.seeding import generator
 
-SMALL = {
-    "steps": 3,
-    "field": {
-        "bound": 1.0,
-        "encoding": {"levels": 3, "log2_table": 8, "base_resolution": 4, "growth": 2.0},
-        "hidden": 8,
-        "material": {"albedo_only_steps": 1, "lit_probability": 1.0},
-        "occupancy_resolution": 8,
-    },
-    "cameras": {"size": [[0, 8], [2, 16]], "samples_per_ray": 16, "distance": [1.6, 2.0]},
-    "views": {"perp_neg": False},
-}
-
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory):
@@ -43,14 +31,14 @@ def nothing(steps=1, note=""):
 
 def paint(key, step, size=8, recipe="jsdlr-surr", **override):
     """One step's rendering of one asset."""
-    recipe = load_recipe(recipe, SMALL | override)
+    recipe = load_recipe(recipe, tiny.HASH_GRID | override)
     cameras = draw(recipe.cameras, 2, generator(*key, "cameras"))
     (asset,) = build(recipe.field, [generator(*key, "field")]).volumes()
     return Painter(key, recipe).paint(asset, cameras, size, step)
 
 
 def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
-    recipe = load_recipe("jsdlr-surr", SMALL | {"steps": 2})
+    recipe = load_recipe("jsdlr-surr", tiny.HASH_GRID | {"steps": 2})
     subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
     together = optimise(subjects, recipe, prior, nothing)
     for subject, expected in zip(subjects, together, strict=True):
@@ -65,8 +53,8 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
 
 
 def test_renders_go_where_the_prior_is(prior):
-    field = SMALL["field"] | {"lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20}}
-    recipe = load_recipe("jsdlr", SMALL | {"steps": 40, "field": field})
+    field = tiny.HASH_GRID["field"] | {"lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20}}
+    recipe = load_recipe("jsdlr", tiny.HASH_GRID | {"steps": 40, "field": field})
     (outcome,) = optimise([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
     assert outcome.reason is None
     points = torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]])
@@ -76,7 +64,7 @@ def test_renders_go_where_the_prior_is(prior):
 
 
 def test_all_parameters_are_trained(prior):
-    recipe = load_recipe("jsdlr", SMALL)
+    recipe = load_recipe("jsdlr", tiny.HASH_GRID)
     (before,) = build(recipe.field, [generator("ball", "field")]).volumes()
     (outcome,) = optimise([Subject("a ball", ("ball",))], recipe, prior, nothing)
     for name, tensor in outcome.asset.tensors().items():
@@ -87,12 +75,12 @@ def test_the_size_follows_its_milestones(prior, monkeypatch):
     sizes = []
     encode = prior.encode
     monkeypatch.setattr(prior, "encode", lambda images: sizes.append(images.shape[-1]) or encode(images))
-    optimise([Subject("a ball", ("ball", 0))], load_recipe("jsdlr", SMALL), prior, nothing)
+    optimise([Subject("a ball", ("ball", 0))], load_recipe("jsdlr", tiny.HASH_GRID), prior, nothing)
     assert sizes == [8, 8, 16]
 
 
 def test_files_preview_and_mesh(prior, tmp_path):
-    recipe = load_recipe("jsdlr", SMALL)
+    recipe = load_recipe("jsdlr", tiny.HASH_GRID)
     assert generate_one("a ball", recipe, prior, 0, tmp_path, preview_views=3) is None
     assert Image.open(tmp_path / "preview.png").size == (48, 16)
     mesh, _ = extract(load(tmp_path / "scene.safetensors"), 24, "auto")
@@ -100,7 +88,7 @@ def test_files_preview_and_mesh(prior, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):
-    recipe = load_recipe("jsdlr", SMALL | {"objective": {"guidance_scale": 1e38}})
+    recipe = load_recipe("jsdlr", tiny.HASH_GRID | {"objective": {"guidance_scale": 1e38}})
     assert "not finite in 3 steps in a row, until step 2" in generate_one("a ball", recipe, prior, 0, tmp_path)
 
 
@@ -119,7 +107,7 @@ def test_normals_are_only_made_where_something_needs_them():
 
 
 def test_random_colours_are_one_a_view():
-    sure = {"field": SMALL["field"] | {"background": {"random_colour_probability": 1.0}}}
+    sure = {"field": tiny.HASH_GRID["field"] | {"background": {"random_colour_probability": 1.0}}}
     rendering = paint(("ball",), step=0, **sure)
     views = rendering.rgb.detach().view(2, 64, 3), rendering.opacity.view(2, 64)
     colours = [rgb[opacity == 0].unique(dim=0) for rgb, opacity in zip(*views, strict=True)]
