@@ -8,7 +8,7 @@ from jsdpipe.config import read_config
 from jsdpipe.config_argument import Config, source
 from jsdpipe.machine.columns import columns
 
-app = typer.Typer(no_args_is_help=True, help="What things cost on this machine, as ratios of two ways in one run.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("evaluate")
