@@ -128,8 +128,8 @@ PRIOR = Format(
 
 NORMALISATION = "normalisation.json"  # of a CLIP as a reward: mean and std of its cosines over true pairs
 OPEN_CLIP = Format(
-    "open_clip's format",
-    required=(("open_clip_config.json",), ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")),
+    "open_clip's format, weights as safetensors",
+    required=(("open_clip_config.json",), ("open_clip_model.safetensors",)),
     optional=("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", NORMALISATION),
 )
 # of a model whose tokenizer is not the one that open_clip has built in
