@@ -85,7 +85,7 @@ def test_captions_outlive_another_judge_and_other_texts(balls, captioner, tmp_pa
     one, other = ({"kind": "transformers", "model": str(dolls_language.chat(tmp_path / name))} for name in "ab")
     before = [details["captions"] for details in scored(balls, captioner, one)[2]]
     assert before[0] and not before[2]
-    monkeypatch.setattr(Blip2Captioner, "caption", lambda *_: pytest.fail("views were captioned again"))
+    monkeypatch.setattr(Blip2Captioner, "_parts", property(lambda _: pytest.fail("the captioner was read again")))
     _, _, details = scored(balls, captioner, other, similarity={"kind": "miniature-clip"})
     assert [asset["captions"] for asset in details] == before
     assert "cosines" in details[0]
@@ -98,8 +98,14 @@ def test_the_captioner_is_out_of_memory_when_the_judge_is_loaded(balls, captione
     def load_judge(*_):
         raise Loaded(networks[0]())
 
-    networks, make = [], Blip2Captioner.__init__
-    monkeypatch.setattr(Blip2Captioner, "__init__", lambda c, *of: make(c, *of) or networks.append(ref(c._model)))
+    def caption(self, images, seed):
+        networks.append(ref(self._parts[0]))
+        return made(self, images, seed)
+
+    networks, made = [], Blip2Captioner.caption
+    for path in balls[0].folder.rglob("captions.json"):
+        path.unlink()
+    monkeypatch.setattr(Blip2Captioner, "caption", caption)
     monkeypatch.setattr(alignment, "load_judge", load_judge)
     with pytest.raises(Loaded) as loaded:
         scored(balls, captioner, {"kind": "attributes"})
