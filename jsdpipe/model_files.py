@@ -100,13 +100,22 @@ class Format:
 
     def digest(self, folder: Path) -> str:
         """Hex SHA-256 over the names and contents of a folder's files."""
-        listing = "".join(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\0" for path in self.files(folder))
+        listing = "".join(f"{path.relative_to(folder).as_posix()}\0{_sha256(path)}\0" for path in self.files(folder))
         return hashlib.sha256(listing.encode()).hexdigest()
 
     @property
     def _choices(self) -> str:
         own = "".join(f", or `{name}`" for name in self.own)
         return f"name a folder in {self.name}{' or' if not own else ','} a hub id (owner/name){own}"
+
+
+def _sha256(path: Path) -> str:
+    """Hex SHA-256 of a file; of a large one in the hub's cache the name that it has there.
+
+    A job that captions and judges would otherwise read 65 GB for it.
+    """
+    blob = path.resolve()
+    return blob.name if blob.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", blob.name) else sha256(path)
 
 
 PRIOR = Format(
@@ -128,8 +137,8 @@ PRIOR = Format(
 
 NORMALISATION = "normalisation.json"  # of a CLIP as a reward: mean and std of its cosines over true pairs
 OPEN_CLIP = Format(
-    "open_clip's format",
-    required=(("open_clip_config.json",), ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")),
+    "open_clip's format, weights as safetensors",
+    required=(("open_clip_config.json",), ("open_clip_model.safetensors",)),
     optional=("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", NORMALISATION),
 )
 # of a model whose tokenizer is not the one that open_clip has built in

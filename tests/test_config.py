@@ -11,7 +11,6 @@ import pytest
 import tiny
 
 from jsdpipe.config import load_config
-from jsdpipe.model_files import OPEN_CLIP
 from jsdpipe.scoring.models import settings
 
 GONE = object()
@@ -218,12 +217,11 @@ def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "WEIGHTS", weights)
     config = tiny.config(tmp_path)
     load_config(config)
-    choices = {names[0]: names for names in OPEN_CLIP.required}
     for name in sorted(path.name for path in (weights / "clip").iterdir()):
         (weights / "clip" / name).rename(tmp_path / "aside")
         assert refused(config) == (
-            f"quality.reward: {weights / 'clip'}: {' or '.join(choices.get(name, (name,)))} is missing; "
-            "give a complete folder in open_clip's format"
+            f"quality.reward: {weights / 'clip'}: {name} is missing; "
+            "give a complete folder in open_clip's format, weights as safetensors"
         )
         (tmp_path / "aside").rename(weights / "clip" / name)
 

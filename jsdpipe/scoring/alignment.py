@@ -5,10 +5,10 @@ from jsdpipe.mesh.views import Views
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
 from jsdpipe.scoring.assets import Numbers, score_assets
-from jsdpipe.scoring.models import Captioner, load, load_judge
+from jsdpipe.scoring.captions import caption_assets
+from jsdpipe.scoring.models import load_judge
 from jsdpipe.scoring.models.language_judge import Unanswered
 from jsdpipe.scoring.similarity import JudgeFree
-from jsdpipe.seeding import seed_of
 
 LOWEST, HIGHEST = 1, 5
 
@@ -21,21 +21,19 @@ def alignment(grade: int) -> float:
 
 
 def score(run: Run, shard: Shard) -> None:
-    """Caption each view, merge the captions, grade the merged one; a failed asset gets the lowest grade.
+    """Merge the captions of each asset's views, and grade the merged one; a failed asset gets the lowest grade.
 
     Records hold `alignment` (0 to 100), `grade`, and the merged `caption` ("" of a failed asset); where the
     configuration has a model for them, also `similarity` and `r_precision` (`JudgeFree`). An asset whose judge does not
     answer in form fails here: it has a reason, and neither alignment nor grade. An asset's file holds the captions of
-    its views, their cosines with the prompt, and the judge's raw answers.
+    its views, the judge's raw answers, and the views' cosines with the prompt and with its nearest rival.
     """
+    of_views, captioner = caption_assets(run, shard)
     judge = load_judge(run.config.alignment.judge, run.layout.judge_calls)
-    captioner: Captioner = load(run.config.alignment.captioner)
     judge_free = JudgeFree.of(run, shard)
 
     def of(prompt: Prompt, seed: int, views: Views | None) -> tuple[Numbers, Numbers]:
-        images = None if views is None else views[:]
-        draws = seed_of(run.config.seed, prompt.id, seed, "captions")  # of equal views equal ones, whatever the method
-        captions = [] if images is None else captioner.caption(images, draws)
+        captions = of_views.get((prompt.id, seed), [])
         merged = ""
         try:
             merged = judge.merge(captions) if captions else ""
@@ -43,11 +41,11 @@ def score(run: Run, shard: Shard) -> None:
             numbers: Numbers = {"alignment": alignment(grade), "grade": grade}
         except Unanswered as error:
             numbers = {"alignment": None, "grade": None, "reason": str(error)}
-        more, of_views = judge_free.score(prompt.text, images) if judge_free else ({}, {})
-        details = {"captions": captions, "answers": judge.transcript()}
-        return numbers | {"caption": merged} | more, details | of_views
+        details: Numbers = {"captions": captions, "answers": judge.transcript()}
+        more, by_view = judge_free.score(prompt.text, None if views is None else views[:]) if judge_free else ({}, {})
+        return numbers | {"caption": merged} | more, details | by_view
 
-    models = {"captioner": captioner.identity, "judge": judge.identity}
+    models = {"captioner": captioner, "judge": judge.identity}
     if judge_free:
         models["similarity"] = judge_free.model.identity
     texts = judge_free.texts if judge_free else []

@@ -21,8 +21,9 @@ from jsdpipe.scoring.recognition import recognition
 
 
 def score(run: Run, shard: Shard) -> None:
-    """Score each prompt of a shard over its seeds that did not fail; `diversity.json` of an asset has its views.
+    """Score each prompt of a shard over its seeds that did not fail.
 
+    An asset's `diversity.json` has the class and entropy of each view, and their mean probabilities, which make IV.
     Records, one a prompt, hold `seeds`, `failed_seeds`, `iq`, `iv_per_view`, `iv`, `cosine` and `similarities`, the
     cosine of every two seeds that did not fail (all None of fewer than two assets); and `recognition`: by seed, the
     share of the ring's views whose top class is the one that the prompt names (None if it does not name exactly one).
@@ -70,6 +71,7 @@ def _score(
         details = {
             "class": [classifier.classes[i] for i in probabilities[seed].argmax(axis=1)],
             "entropy": entropy(probabilities[seed]).tolist(),
+            "mean_probabilities": probabilities[seed].mean(axis=0).tolist(),
         }
         content = {"fingerprint": expected, "protocol_version": PROTOCOL_VERSION, "record": record, "views": details}
         write_json(path, content)

@@ -5,9 +5,8 @@ from typing import Any
 from jsdpipe.device import device
 from jsdpipe.provenance import provenance
 
-PROTOCOL_VERSION = (
-    1  # raised with every change that moves a score of the same mesh: numbers of two versions don't compare
-)
+# raised with every change that moves a score of the same mesh: numbers of two versions don't compare
+PROTOCOL_VERSION = 1
 
 
 def origin(**models: str) -> dict[str, Any]:

@@ -27,8 +27,12 @@ def r_precision(cosines: NDArray[np.float64], own: int) -> float | None:
 
     `cosines` (V, M) with M distinct texts. A text that the model cannot tell from another is not retrieved.
     """
-    others = np.delete(cosines, own, axis=1)
-    return float((cosines[:, own] > others.max(axis=1)).mean()) if others.size else None
+    return float((cosines[:, own] > rivals(cosines, own)).mean()) if cosines.shape[1] > 1 else None
+
+
+def rivals(cosines: NDArray[np.float64], own: int) -> NDArray[np.float64]:
+    """Each view's highest cosine (V,) with another text than `own`, of those with all (V, M); -1 if there is none."""
+    return np.delete(cosines, own, axis=1).max(axis=1, initial=-1.0)
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,9 @@ class JudgeFree:
         return cls(load(settings), list(dict.fromkeys(p.text for p in run.prompts[shard.set]))) if settings else None
 
     def score(self, text: str, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
-        """An asset's numbers, and each view's cosine with its prompt; without images the floors, 0."""
+        """An asset's numbers, and each view's cosines with its prompt and its rival; without images the floors, 0."""
         own = self.texts.index(text)
         cosines = np.zeros((1, len(self.texts))) if images is None else self.model.cosines(images, self.texts)
         numbers = {"similarity": similarity(cosines[:, own]), "r_precision": r_precision(cosines, own)}
-        return numbers, {} if images is None else {"cosines": cosines[:, own].tolist()}
+        details = {"cosines": cosines[:, own].tolist(), "rivals": rivals(cosines, own).tolist()}
+        return numbers, {} if images is None else details

@@ -1,6 +1,7 @@
 """The alignment stage by the paper-scale adapters: dolls of the captioners and the chat model, and a real endpoint."""
 
 from dataclasses import replace
+from weakref import ref
 
 import chat_server
 import dolls_language
@@ -15,6 +16,7 @@ from jsdpipe.mesh.stage import extract, render
 from jsdpipe.mesh.views import read_views
 from jsdpipe.scoring import alignment
 from jsdpipe.scoring.models import load, questions
+from jsdpipe.scoring.models.blip import Blip2Captioner
 from jsdpipe.seeding import seed_of
 
 
@@ -31,10 +33,10 @@ def captioner(tmp_path_factory):
     return {"kind": "blip2", "model": str(dolls_language.blip2(tmp_path_factory.mktemp("blip2") / "doll"))}
 
 
-def scored(balls, captioner, judge):
+def scored(balls, captioner, judge, **others):
     """The records and details by asset of the shard, scored by these models."""
     run, shard = balls
-    chosen = Alignment.model_validate({"captioner": captioner, "judge": judge})
+    chosen = Alignment.model_validate({"captioner": captioner, "judge": judge, **others})
     run = replace(run, config=run.config.model_copy(update={"alignment": chosen}))
     alignment.score(run, shard)
     records = read_manifest(run, "alignment", shard)
@@ -77,6 +79,37 @@ def test_an_endpoint_grades_and_what_it_cannot_grade_does_not_stop_the_shard(bal
     assert read_json(run.layout.judge_calls) == {"calls": made}
     origin = read_json(run.layout.manifest("alignment", balls[1]))["provenance"]["models"]
     assert origin["judge"] == f"m at {server.base_url}, prompts {questions.PROMPT_VERSION}"
+
+
+def test_captions_outlive_another_judge_and_other_texts(balls, captioner, tmp_path, monkeypatch):
+    one, other = ({"kind": "transformers", "model": str(dolls_language.chat(tmp_path / name))} for name in "ab")
+    before = [details["captions"] for details in scored(balls, captioner, one)[2]]
+    assert before[0] and not before[2]
+    monkeypatch.setattr(Blip2Captioner, "_parts", property(lambda _: pytest.fail("the captioner was read again")))
+    _, _, details = scored(balls, captioner, other, similarity={"kind": "miniature-clip"})
+    assert [asset["captions"] for asset in details] == before
+    assert "cosines" in details[0]
+
+
+def test_the_captioner_is_out_of_memory_when_the_judge_is_loaded(balls, captioner, monkeypatch):
+    class Loaded(Exception):
+        pass
+
+    def load_judge(*_):
+        raise Loaded(networks[0]())
+
+    def caption(self, images, seed):
+        networks.append(ref(self._parts[0]))
+        return made(self, images, seed)
+
+    networks, made = [], Blip2Captioner.caption
+    for path in balls[0].folder.rglob("captions.json"):
+        path.unlink()
+    monkeypatch.setattr(Blip2Captioner, "caption", caption)
+    monkeypatch.setattr(alignment, "load_judge", load_judge)
+    with pytest.raises(Loaded) as loaded:
+        scored(balls, captioner, {"kind": "attributes"})
+    assert loaded.value.args == (None,)
 
 
 def test_a_local_model_grades_every_asset(balls, captioner, tmp_path):

@@ -96,10 +96,10 @@ def test_a_broken_folder_is_one_line(folders, tmp_path, name, content, message):
     if content is not None:
         (folder / name).write_text(content)
     with pytest.raises(UserError, match=message) as error:
-        load(settings_of("blip2", folder))
+        load(settings_of("blip2", folder)).caption(IMAGES, SEED)
     assert "\n" not in str(error.value)
 
 
 def test_weights_of_another_kind_are_refused(folders):
     with pytest.raises(UserError, match=r"\d+ weights are missing"):
-        load(settings_of("blip", folders["blip2"]))
+        load(settings_of("blip", folders["blip2"])).caption(IMAGES, SEED)

@@ -1,5 +1,6 @@
 """ImageReward's adapter on a doll, against the network written out in NumPy from the papers of BLIP and ImageReward."""
 
+import logging
 import pickle
 
 import dolls_imagereward as dolls
@@ -114,6 +115,12 @@ def test_scores_are_those_of_the_network_written_out(model, reference, text):
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected, atol=2e-5)
     assert np.ptp(expected) > 0.05  # images differ by thousands of times the tolerance
+
+
+def test_transformers_has_no_word_to_say_of_the_configuration(folder, monkeypatch):
+    """Such as of tokens that a small vocabulary lacks, and that nothing here uses."""
+    monkeypatch.setattr(logging.Logger, "warning_once", lambda _, message: pytest.fail(message))
+    ImageReward(folder, folder, "float32")
 
 
 def test_batches_change_nothing(model, monkeypatch):

@@ -6,7 +6,7 @@ import scored_run
 
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
-from jsdpipe.scoring.similarity import JudgeFree, r_precision, similarity
+from jsdpipe.scoring.similarity import JudgeFree, r_precision, rivals, similarity
 
 # four views, three texts: the first text is nearest to views 0 and 1, ties at view 2, is farthest at view 3
 COSINES = np.array([[0.3, 0.2, 0.1], [0.25, 0.2, 0.2], [0.2, 0.2, 0.1], [-0.1, 0.2, 0.3]])
@@ -24,8 +24,14 @@ def test_r_precision_is_the_share_of_views_whose_nearest_text_is_the_prompt():
     assert r_precision(COSINES, own=2) == 0.25
 
 
+def test_the_rival_is_the_nearest_other_text():
+    assert rivals(COSINES, own=0).tolist() == [0.2, 0.2, 0.2, 0.3]
+    assert rivals(COSINES, own=2).tolist() == [0.3, 0.25, 0.2, 0.2]
+
+
 def test_one_text_alone_ranks_among_none():
     assert r_precision(COSINES[:, :1], own=0) is None
+    assert rivals(COSINES[:, :1], own=0).tolist() == [-1] * 4
 
 
 def test_it_is_what_ranks_say():
@@ -58,7 +64,7 @@ def test_an_asset_s_views_are_ranked_among_the_distinct_texts_of_its_set(tmp_pat
     scores = JudgeFree(Known(red=[0.3, 0.1, 0.2], blue=[0.1, 0.2, 0.1]), texts)
     numbers, details = scores.score("red", np.zeros((3, 4, 4, 3), np.uint8))
     assert numbers == {"similarity": pytest.approx(20), "r_precision": pytest.approx(2 / 3)}
-    assert details == {"cosines": [0.3, 0.1, 0.2]}
+    assert details == {"cosines": [0.3, 0.1, 0.2], "rivals": [0.1, 0.2, 0.1]}
     assert scores.score("blue", None) == ({"similarity": 0, "r_precision": 0}, {})
     assert JudgeFree(Known(), ["red"]).score("red", None)[0] == {"similarity": 0, "r_precision": None}
 

@@ -110,7 +110,9 @@ def test_similarity_is_of_the_alignment_views_with_the_prompts_of_the_set(done, 
         if record["status"] == "ok":
             cosines = clip.images(_views(run, shard, record, "alignment")).double().numpy() @ texts.T
             own = scored_run.PROMPTS.index(record["prompt"])
-            np.testing.assert_allclose(_detail(run, shard, record, "alignment")["cosines"], cosines[:, own], atol=1e-6)
+            details = _detail(run, shard, record, "alignment")
+            np.testing.assert_allclose(details["cosines"], cosines[:, own], atol=1e-6)
+            np.testing.assert_allclose(details["rivals"], cosines[:, 1 - own], atol=1e-6)
             assert record["similarity"] == pytest.approx(100 * cosines[:, own].clip(min=0).mean(), abs=1e-4)
             assert record["r_precision"] == (cosines[:, own] > cosines[:, 1 - own]).mean()
 
@@ -133,6 +135,20 @@ def test_diversity_is_over_the_seeds_that_are_whole(done, clip):
     balls = p.argmax(axis=1) == KINDS.index("ball")
     assert first["recognition"] == {"0": balls[:5].mean(), "1": balls[5:].mean()}
     assert set(second["recognition"]) == {"0", "2"}
+
+
+def test_iq_iv_and_cosine_can_be_worked_out_from_the_files(done):
+    run, shard = done
+    for record in read_manifest(run, "diversity", shard):
+        of_seeds = [
+            _detail(run, shard, record | {"seed": seed}, "diversity")
+            for seed in record["seeds"]
+            if seed not in record["failed_seeds"]
+        ]
+        assert record["iq"] == pytest.approx(np.mean([details["entropy"] for details in of_seeds]))
+        mean = np.mean([details["mean_probabilities"] for details in of_seeds], axis=0)
+        assert record["iv"] == pytest.approx(entropy(mean))
+        assert record["cosine"] == pytest.approx(record["similarities"][0][1])
 
 
 def test_one_whole_asset_has_no_diversity_but_is_recognised(done, tmp_path):

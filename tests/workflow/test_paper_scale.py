@@ -50,7 +50,7 @@ def run(tmp_path_factory):
         "generation": config["generation"] | {"batch_assets": 4, "preview_views": 2},
         # two steps make haze, and a CPU has no hours
         "mesh": config["mesh"] | {"resolution": 24, "threshold": "auto"},
-        "render": config["render"] | {"size": 64, "diversity": config["render"]["diversity"] | {"views": 20}},
+        "render": config["render"] | {"size": 64, "diversity": config["render"]["diversity"] | {"views": 6}},
         "study": {"steps": 2, "particles": 6},
     }
     config["prior"]["dtype"] = "float32"
@@ -89,7 +89,7 @@ def test_the_views_are_the_protocol_s(run):
     )
     assert [len(quality["views"]["reward"]), *set(map(len, quality["views"]["reward"]))] == [162, 5]
     assert len(alignment["views"]["captions"]) == 12
-    assert len(diversity["views"]["class"]) == 20
+    assert len(diversity["views"]["class"]) == 6
     assert {score["protocol_version"] for score in (quality, alignment, diversity)} == {PROTOCOL_VERSION}
 
 

@@ -5,6 +5,7 @@ continues the beams is drawn, and the likeliest of them is the caption. Unseeded
 own, so that its caption is the same in any batch (but for the last bits of its probabilities).
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -45,44 +46,54 @@ class OwnDraws(TorchFunctionMode):
 
 
 class BlipCaptioner:
-    """BLIP: in the settings' number format on a GPU, in float32 on a CPU."""
+    """BLIP: in the settings' number format on a GPU, in float32 on a CPU.
+
+    It is read from its folder when it first has something to caption: where all captions are kept, it never is.
+    """
 
     model_class: ClassVar[str] = "BlipForConditionalGeneration"
 
     def __init__(self, folder: Path, name: str, digest: str, dtype: torch.dtype) -> None:
+        self.identity = f"{name} sha256:{digest} {str(dtype).removeprefix('torch.')}"
+        self.folder, self.device, self.dtype = folder, device(), dtype
+
+    @classmethod
+    def of(cls, settings: "settings.BlipCaptioner | settings.Blip2Captioner") -> Self:
+        """The captioner of the settings; `UserError` if its folder lacks a file."""
+        folder = settings.format.folder(settings.model, settings.revision)
+        dtype = getattr(torch, settings.dtype) if device() == "cuda" else torch.float32
+        return cls(folder, settings.model, settings.format.digest(folder), dtype)
+
+    @cached_property
+    def _parts(self) -> tuple[Any, Any, Any]:
+        """The model, its image processor and its tokenizer; `UserError` if the folder does not hold them."""
         import transformers
         from transformers.utils import logging
 
         logging.disable_progress_bar()
         logging.set_verbosity_error()  # what is wrong with weights is told by `weights`, in one line
-        self.identity = f"{name} sha256:{digest} {str(dtype).removeprefix('torch.')}"
-        self.device, self.dtype = device(), dtype
-        self._model = weights(getattr(transformers, self.model_class), folder, dtype=dtype).to(self.device)
+        model = weights(getattr(transformers, self.model_class), self.folder, dtype=self.dtype).to(self.device)
         try:
-            self._images = transformers.BlipImageProcessorPil.from_pretrained(folder)  # PIL's resizing is LAVIS'
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            images = transformers.BlipImageProcessorPil.from_pretrained(self.folder)  # PIL's resizing is LAVIS'
+            tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         except Exception as error:  # transformers raises errors of any kind for files that it cannot read
             raise UserError(
-                f"{folder}: not the image processor and tokenizer of a captioner ({first_line(error)}); fetch it again"
+                f"{self.folder}: not the image processor and tokenizer of a captioner ({first_line(error)}); "
+                "fetch it again"
             ) from None
-
-    @classmethod
-    def of(cls, settings: "settings.BlipCaptioner | settings.Blip2Captioner") -> Self:
-        """The captioner of the settings; `UserError` if its folder holds none."""
-        folder = settings.format.folder(settings.model, settings.revision)
-        dtype = getattr(torch, settings.dtype) if device() == "cuda" else torch.float32
-        return cls(folder, settings.model, settings.format.digest(folder), dtype)
+        return model, images, tokenizer
 
     @torch.no_grad()
     def caption(self, images: NDArray[np.uint8], seed: int) -> list[str]:
+        model, processor, tokenizer = self._parts
         captions: list[str] = []
         for start in range(0, len(images), BATCH):
             batch = images[start : start + BATCH]
             draws = [generator(seed, index) for index in range(start, start + len(batch))]
-            pixels = self._images(list(batch), return_tensors="pt")["pixel_values"].to(self.device, self.dtype)
+            pixels = processor(list(batch), return_tensors="pt")["pixel_values"].to(self.device, self.dtype)
             with OwnDraws(draws):
-                tokens = self._model.generate(pixels, **self._beginning(len(batch)), **SAMPLING)
-            captions += self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+                tokens = model.generate(pixels, **self._beginning(len(batch)), **SAMPLING)
+            captions += tokenizer.batch_decode(tokens, skip_special_tokens=True)
         return [" ".join(caption.split()) for caption in captions]
 
     def _beginning(self, count: int) -> dict[str, Tensor]:
@@ -95,12 +106,11 @@ class Blip2Captioner(BlipCaptioner):
 
     model_class = "Blip2ForConditionalGeneration"
 
-    def __init__(self, folder: Path, name: str, digest: str, dtype: torch.dtype) -> None:
-        super().__init__(folder, name, digest, dtype)
-        if self._model.config.image_token_index is None:
-            raise UserError(f"{folder / 'config.json'}: image_token_index is missing; take a revision that states it")
-
     def _beginning(self, count: int) -> dict[str, Tensor]:
-        config = self._model.config
-        tokens = [config.image_token_index] * config.num_query_tokens + self._tokenizer("")["input_ids"]
+        model, _, tokenizer = self._parts
+        image, places = model.config.image_token_index, model.config.num_query_tokens
+        if image is None:
+            file = self.folder / "config.json"
+            raise UserError(f"{file}: image_token_index is missing; take a revision that states it")
+        tokens = [image] * places + tokenizer("")["input_ids"]
         return {"input_ids": torch.tensor([tokens] * count, device=self.device)}

@@ -127,5 +127,7 @@ def _text(path: Path, weights: dict[str, Tensor]) -> BlipTextConfig:
     return BlipTextConfig(
         encoder_hidden_size=weights["blip.visual_encoder.pos_embed"].shape[-1],
         is_decoder=True,  # has cross-attention
+        bos_token_id=None,  # nothing is generated, and a small vocabulary has not the default tokens
+        sep_token_id=None,
         **{key: stated[key] for key in keys},
     )

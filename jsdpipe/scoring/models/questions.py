@@ -2,7 +2,8 @@
 
 Captions and prompts are text under evaluation, which may try to steer the judge. So they are sent as data: JSON on one
 line, between marks, whose strings spell as `\\u` escapes whatever could be markup: quotes, brackets, line breaks,
-control tokens, characters that do not show. And of answers only the exact form that was asked for is read.
+control tokens, characters that do not show. And of answers only the exact form that was asked for is read, or that in
+the code fence which some models put around any JSON.
 """
 
 import json
@@ -14,6 +15,7 @@ PROMPT_VERSION = "1"  # raised with every change of what is sent: grades of two 
 CAPTION_ROOM = 300  # letters of a caption that are sent or kept: a captioner's 30 tokens are about half as many
 OPEN, CLOSE = "<<<DATA", "DATA>>>"
 PLAIN = set(" .,;:'!?()-/%&+")
+SPACE = " \t\r\n"
 
 Messages = list[dict[str, str]]
 
@@ -72,8 +74,9 @@ def read_caption(answer: str) -> str | None:
 
 
 def read_grade(answer: str) -> int | None:
-    """The grade of an answer that is the object or the number alone; `None` of any other."""
-    found = re.fullmatch(r'([1-5])|\{\s*"grade"\s*:\s*([1-5])\s*\}', answer.strip(" \t\r\n"))
+    """The grade of an answer that is the object or the number alone, perhaps in a code fence; `None` of any other."""
+    alone = answer.strip(SPACE).removeprefix("```json").removeprefix("```").removesuffix("```").strip(SPACE)
+    found = re.fullmatch(r'([1-5])|\{\s*"grade"\s*:\s*([1-5])\s*\}', alone)
     return int(found[1] or found[2]) if found else None
 
 
