@@ -23,8 +23,10 @@ def solid(surface: Surface) -> trimesh.Trimesh:
     return trimesh.Trimesh(surface.vertices, surface.faces, process=False)
 
 
-def views(surface: Surface, cameras: Cameras, size: int, supersample=1, geometry=False, kind="embree") -> list[View]:
-    with opened(surface, kind) as renderer:
+def views(
+    surface: Surface, cameras: Cameras, size: int, supersample=1, geometry=False, kind="embree", solid=False
+) -> list[View]:
+    with opened(surface, kind, solid) as renderer:
         return list(render_each(renderer, cameras, size, supersample, geometry))
 
 

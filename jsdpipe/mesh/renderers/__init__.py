@@ -40,8 +40,12 @@ class Renderer(Protocol):
 
 
 @contextmanager
-def opened(surface: Surface, kind: Kind) -> Iterator[Renderer]:
-    """A surface made ready by one of the libraries, until the end of the context."""
+def opened(surface: Surface, kind: Kind, solid: bool = False) -> Iterator[Renderer]:
+    """A surface made ready by one of the libraries, until the end of the context.
+
+    `solid` promises that the surface bounds a solid, its triangles turned outwards, as isosurfaces are: no camera
+    outside sees the back of any, so that they need not be drawn.
+    """
     if kind == "embree":
         from jsdpipe.mesh.renderers.embree import EmbreeRenderer
 
@@ -50,4 +54,4 @@ def opened(surface: Surface, kind: Kind) -> Iterator[Renderer]:
         from jsdpipe.mesh.renderers.gl import GLRenderer, context
 
         with context() as gl:
-            yield GLRenderer(surface, gl)
+            yield GLRenderer(surface, gl, solid)

@@ -68,16 +68,20 @@ def context() -> Iterator[Any]:
 
 
 class GLRenderer:
-    """One draw a texture, of the faces that have it; `gl` is the renderer's own context."""
+    """One draw a texture, of the faces that have it; `gl` is the renderer's own context.
 
-    def __init__(self, surface: Surface, gl: Any) -> None:
-        self.surface, self._gl = surface, gl
+    Of a `solid` surface, a camera outside of its bounding sphere draws the front faces alone: software renders them
+    in less than half of the time.
+    """
+
+    def __init__(self, surface: Surface, gl: Any, solid: bool) -> None:
+        self.surface, self._gl, self._solid = surface, gl, solid
         lowest, highest = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
         self._centre, self._radius = (lowest + highest) / 2, float(np.linalg.norm(highest - lowest) / 2)
         self._order = np.argsort(surface.texture, kind="stable")  # the faces as they are drawn
         self._targets: dict[tuple[int, bool], Any] = {}
         with gl:
-            gl.enable_only(gl.DEPTH_TEST)
+            gl.front_face = "cw"  # of triangles turned to the camera, in a picture that is upside down
             self._program = gl.program(VERTEX, FRAGMENT)
             content = [
                 (gl.buffer(surface.vertices.astype(np.float32, order="C")), "3f4", "position"),
@@ -93,6 +97,8 @@ class GLRenderer:
             target = self._target(size, geometry)
             target.use()
             target.clear()
+            outside = np.linalg.norm(camera_to_world[:3, 3] - self._centre) > self._radius
+            self._gl.enable_only(self._gl.DEPTH_TEST | (self._gl.CULL_FACE if self._solid and outside else 0))
             self._program["camera"].write(self._projection(camera_to_world, fovy).T.astype(np.float32).tobytes())
             for image, first, count in self._draws:
                 image.use()
