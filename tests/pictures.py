@@ -32,7 +32,7 @@ def views(
 
 def render(surface, camera_to_world, fovy, size, supersample=1, kind="embree") -> tuple[np.ndarray, np.ndarray]:
     """The pictures (N, size, size, 3) and their coverage (N, size, size)."""
-    seen = views(surface, Cameras(camera_to_world, torch.as_tensor(fovy)), size, supersample, kind=kind)
+    seen = views(surface, Cameras(camera_to_world, torch.as_tensor(fovy)), size, supersample, True, kind)
     return np.stack([view.rgb for view in seen]), np.stack([view.coverage for view in seen])
 
 

@@ -143,7 +143,7 @@ def test_textures_are_bilinear_repeated_upright_and_times_the_colour(kind):
         corners, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), (255, 128, 51), np.uint8), uv.astype(np.float32),
         np.zeros(2, np.int32), (texture,),
     )  # fmt: skip
-    (view,) = views(surface, _cameras((2.0, 0, 0), fovy=2 * np.arctan(0.5)), 64, kind=kind)  # the square fills it
+    (view,) = views(surface, _cameras((2.0, 0, 0), fovy=2 * np.arctan(0.5)), 64, 1, True, kind)  # the square fills it
     along = (np.arange(64) + 0.5) / 64
     u, v = np.meshgrid(low[0] + (high - low)[0] * along, low[1] + (high - low)[1] * along[::-1])
     rows, columns = (1 - v) * 5 - 0.5, u * 7 - 0.5  # texels' centres; v upwards, rows downwards
@@ -204,7 +204,7 @@ def test_colours_are_interpolated_in_space_not_on_the_screen(kind):
     colours = np.array([[0] * 3, [0] * 3, [250] * 3, [250] * 3])
     surface = Surface.coloured(corners, np.array([[0, 1, 2], [0, 2, 3]]), colours)
     cameras = _cameras((3.0, 0, 1.0))
-    (view,) = views(surface, cameras, 64, kind=kind)
+    (view,) = views(surface, cameras, 64, 1, True, kind)
     ray, origin = _points(view, cameras, 64)
     x = (origin - ray * origin[2] / ray[..., 2:])[..., 0]
     inside = view.coverage > 0

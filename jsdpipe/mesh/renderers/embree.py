@@ -32,12 +32,8 @@ class EmbreeRenderer:
         face, u, v = (hit[key][seen] for key in ("primID", "u", "v"))
         rgb = np.zeros((size * size, 3), np.uint8)
         rgb[seen] = self._shade(face, np.stack((1 - u - v, u, v))).round().clip(0, 255).T
-        return Samples(
-            rgb.reshape(size, size, 3),
-            hit["primID"].reshape(size, size) >= 0,
-            hit["primID"].reshape(size, size) if geometry else None,
-            hit["tfar"].reshape(size, size) if geometry else None,
-        )
+        picture, face = rgb.reshape(size, size, 3), hit["primID"].reshape(size, size)
+        return Samples(picture, face >= 0, face, hit["tfar"].reshape(size, size)) if geometry else Samples(picture)
 
     def _shade(self, face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Colours (3, N), 0 to 255, at barycentric weights (3, N) of faces (N,)."""
