@@ -23,14 +23,16 @@ def solid(surface: Surface) -> trimesh.Trimesh:
     return trimesh.Trimesh(surface.vertices, surface.faces, process=False)
 
 
-def views(surface: Surface, cameras: Cameras, size: int, supersample=1, geometry=False, kind="embree") -> list[View]:
-    with opened(surface, kind) as renderer:
+def views(
+    surface: Surface, cameras: Cameras, size: int, supersample=1, geometry=False, kind="embree", solid=False
+) -> list[View]:
+    with opened(surface, kind, solid) as renderer:
         return list(render_each(renderer, cameras, size, supersample, geometry))
 
 
 def render(surface, camera_to_world, fovy, size, supersample=1, kind="embree") -> tuple[np.ndarray, np.ndarray]:
     """The pictures (N, size, size, 3) and their coverage (N, size, size)."""
-    seen = views(surface, Cameras(camera_to_world, torch.as_tensor(fovy)), size, supersample, kind=kind)
+    seen = views(surface, Cameras(camera_to_world, torch.as_tensor(fovy)), size, supersample, True, kind)
     return np.stack([view.rgb for view in seen]), np.stack([view.coverage for view in seen])
 
 

@@ -17,14 +17,14 @@ from jsdpipe.mesh.surface import Surface
 class View:
     """One camera's picture of a surface, S x S pixels, row 0 the top; a pixel is the mean of its samples.
 
-    `rgb` (S, S, 3) uint8, where samples that miss are black; `coverage` (S, S) float32, the share of samples that hit.
-    If they were asked for, over the samples that hit: `depth` (S, S) float32, the distance along the camera's axis in
-    units of the world, infinite where none hits; `normals` (S, S, 3) float32, of the triangles (not interpolated), in
-    world axes, turned to the camera, of length 1, or 0 where none hits.
+    `rgb` (S, S, 3) uint8, where samples that miss are black. If they were asked for: `coverage` (S, S) float32, the
+    share of samples that hit; over these, `depth` (S, S) float32, the distance along the camera's axis in units of the
+    world, infinite where none hits; and `normals` (S, S, 3) float32, of the triangles (not interpolated), in world
+    axes, turned to the camera, of length 1, or 0 where none hits.
     """
 
     rgb: NDArray[np.uint8]
-    coverage: NDArray[np.float32]
+    coverage: NDArray[np.float32] | None = None
     depth: NDArray[np.float32] | None = None
     normals: NDArray[np.float32] | None = None
 
@@ -32,23 +32,27 @@ class View:
 def render_each(
     renderer: Renderer, cameras: Cameras, size: int, supersample: int = 1, geometry: bool = False
 ) -> Iterator[View]:
-    """Yield each camera's view of supersample^2 samples a pixel, with depth and normals if `geometry`."""
+    """Yield each camera's view of supersample^2 samples a pixel, with what is behind its colours if `geometry`."""
     normals = _face_normals(renderer.surface) if geometry else None
     for pose, fovy in zip(cameras.camera_to_world.double().numpy(), cameras.fovy.tolist(), strict=True):
         samples = renderer.look(pose, fovy, size * supersample, geometry)
-        rgb, hits = samples.rgb, _sums(samples.hit, supersample)
+        rgb = samples.rgb
         if supersample > 1:
             rgb = (_sums(rgb, supersample) / np.float32(supersample**2)).round().astype(np.uint8)
-        shape = () if normals is None else _shape(samples, hits, renderer.surface, normals, pose[:3, 3])
-        yield View(rgb, (hits / supersample**2).astype(np.float32), *shape)
+        shape = () if normals is None else _shape(samples, supersample, renderer.surface, normals, pose[:3, 3])
+        yield View(rgb, *shape)
 
 
 def _shape(
-    samples: Samples, hits: NDArray[Any], surface: Surface, normals: NDArray[np.float32], position: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A view's depth and normals, from its samples and how many of each pixel (S, S) hit."""
-    assert samples.face is not None and samples.depth is not None
-    supersample = len(samples.hit) // len(hits)
+    samples: Samples,
+    supersample: int,
+    surface: Surface,
+    normals: NDArray[np.float32],
+    position: NDArray[np.float64],
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """A view's coverage, depth and normals, from its samples."""
+    assert samples.hit is not None and samples.face is not None and samples.depth is not None
+    hits = _sums(samples.hit, supersample)
     seen = normals[samples.face]
     away = ((position - surface.vertices[surface.faces[samples.face, 0]]) * seen).sum(axis=-1) < 0
     seen[away] *= -1
@@ -57,7 +61,8 @@ def _shape(
     length = np.linalg.norm(total, axis=-1, keepdims=True)
     depth = np.full(hits.shape, np.inf, np.float32)
     np.divide(_sums(np.where(samples.hit, samples.depth, 0), supersample), hits, out=depth, where=hits > 0)
-    return depth, np.divide(total, length, out=np.zeros_like(total), where=length > 0)
+    turned = np.divide(total, length, out=np.zeros_like(total), where=length > 0)
+    return (hits / supersample**2).astype(np.float32), depth, turned
 
 
 def _sums(samples: NDArray[Any], supersample: int) -> NDArray[Any]:

@@ -140,7 +140,7 @@ def render(run: Run, shard: Shard) -> None:
 
     Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/` in one zip.
     """
-    assets = list(shard.assets())
+    assets, method = list(shard.assets()), run.config.methods[shard.method]
     records = []
     run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
     with progress(f"render {shard.name}", len(assets)) as advance:
@@ -151,20 +151,21 @@ def render(run: Run, shard: Shard) -> None:
                 views.unlink(missing_ok=True)
                 turntable.unlink(missing_ok=True)
             else:
-                _render(folder / "mesh.glb", views, turntable, run.config.render, run.config.report.turntable_views)
+                frames, solid = run.config.report.turntable_views, not isinstance(method, External)
+                _render(folder / "mesh.glb", views, turntable, run.config.render, frames, solid)
             records.append(asset_record(prompt, seed, before["reason"]))
             advance()
     write_manifest(run, "render", shard, records, provenance())
 
 
-def _render(source: Path, views: Path, turntable: Path, config: Render, frames: int) -> None:
+def _render(source: Path, views: Path, turntable: Path, config: Render, frames: int, solid: bool) -> None:
     expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), frames)
     if views_comment(views) == expected and turntable.exists():
         return
     surface, ring = glb.load(source), config.diversity
     with (
-        opened(rigs.place_for_t3bench(surface), config.renderer) as t3bench,
-        opened(rigs.place_for_ring(surface, ring), config.renderer) as around,
+        opened(rigs.place_for_t3bench(surface), config.renderer, solid) as t3bench,
+        opened(rigs.place_for_ring(surface, ring), config.renderer, solid) as around,
     ):
 
         def pictures(of: Renderer, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:

@@ -17,6 +17,7 @@ from jsdpipe.cameras import look_at_origin
 from jsdpipe.config import QualityRig
 from jsdpipe.errors import UserError
 from jsdpipe.mesh import rigs
+from jsdpipe.mesh.isosurface import extract
 from jsdpipe.mesh.renderers import opened
 from jsdpipe.mesh.rendering import render_each
 from jsdpipe.mesh.surface import Surface
@@ -142,7 +143,7 @@ def test_textures_are_bilinear_repeated_upright_and_times_the_colour(kind):
         corners, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), (255, 128, 51), np.uint8), uv.astype(np.float32),
         np.zeros(2, np.int32), (texture,),
     )  # fmt: skip
-    (view,) = views(surface, _cameras((2.0, 0, 0), fovy=2 * np.arctan(0.5)), 64, kind=kind)  # the square fills it
+    (view,) = views(surface, _cameras((2.0, 0, 0), fovy=2 * np.arctan(0.5)), 64, 1, True, kind)  # the square fills it
     along = (np.arange(64) + 0.5) / 64
     u, v = np.meshgrid(low[0] + (high - low)[0] * along, low[1] + (high - low)[1] * along[::-1])
     rows, columns = (1 - v) * 5 - 0.5, u * 7 - 0.5  # texels' centres; v upwards, rows downwards
@@ -156,13 +157,54 @@ def test_textures_are_bilinear_repeated_upright_and_times_the_colour(kind):
     assert np.abs(view.rgb - expected).mean() < 0.5
 
 
+class Shells:
+    """A field of a ball with a hollow, and of a smaller ball in it and one beside it."""
+
+    bound = 1.0
+
+    def density(self, points):
+        from_ball, from_core, from_other = (
+            (points - torch.tensor(centre)).norm(dim=1) for centre in ((-0.3, 0, 0), (-0.4, 0.1, 0), (0.6, 0.5, 0.3))
+        )
+        ball = torch.minimum(0.55 - from_ball, from_ball - 0.4)
+        return ball.maximum(0.15 - from_core).maximum(0.25 - from_other)
+
+    def albedo(self, points):
+        return points.abs()
+
+
+def test_backs_of_a_solid_s_surface_are_left_out_unseen(kind):
+    surface, _ = extract(Shells(), 48, 0.0)
+    surface = rigs.place_for_t3bench(surface)
+    around = rigs.Cameras(CAMERAS.camera_to_world[::45], CAMERAS.fovy[::45])
+    within = _cameras((0.2, 0.1, 0.0), fovy=2.0)  # between the balls, in the box around them: sees the same too
+    for cameras in (around, within):
+        drawn, left_out = (views(surface, cameras, 128, 1, True, kind, solid) for solid in (False, True))
+        for one, other in zip(drawn, left_out, strict=True):
+            assert one.coverage.mean() > 0.05
+            np.testing.assert_array_equal(one.coverage, other.coverage)
+            # on a silhouette, the front and the back of the same edge are equally near
+            same = (one.rgb == other.rgb).all(axis=-1) & (one.depth == other.depth)
+            assert same.mean() > 0.9995
+            np.testing.assert_allclose(one.rgb[~same].astype(int), other.rgb[~same].astype(int), atol=8)
+            np.testing.assert_allclose(one.depth[~same], other.depth[~same], atol=0.01)
+
+
+def test_opengl_leaves_out_the_backs_of_a_solid_s_surface():
+    need("moderngl")
+    box = trimesh.creation.box()
+    box.invert()
+    front, inside = (views(painted(box), _cameras((3.0, 0, 0)), 9, 1, True, "moderngl", solid)[0] for solid in (0, 1))
+    assert [round(view.depth[4, 4].item(), 5) for view in (front, inside)] == [2.5, 3.5]
+
+
 def test_colours_are_interpolated_in_space_not_on_the_screen(kind):
     # a floor that runs away from the camera: half of its picture's height is not half of its length
     corners = np.array([[1, -1, 0], [1, 1, 0], [-9, 1, 0], [-9, -1, 0]], float)
     colours = np.array([[0] * 3, [0] * 3, [250] * 3, [250] * 3])
     surface = Surface.coloured(corners, np.array([[0, 1, 2], [0, 2, 3]]), colours)
     cameras = _cameras((3.0, 0, 1.0))
-    (view,) = views(surface, cameras, 64, kind=kind)
+    (view,) = views(surface, cameras, 64, 1, True, kind)
     ray, origin = _points(view, cameras, 64)
     x = (origin - ray * origin[2] / ray[..., 2:])[..., 0]
     inside = view.coverage > 0

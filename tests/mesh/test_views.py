@@ -1,10 +1,12 @@
 """Zips of views: what is written is read back, byte for byte the same each time."""
 
+import io
 import time
 import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jsdpipe.errors import UserError
 from jsdpipe.mesh.views import Views, read_views, views_comment, write_views
@@ -20,6 +22,23 @@ def test_round_trip_in_order(tmp_path):
     with zipfile.ZipFile(tmp_path / "views.zip") as archive:
         assert archive.namelist()[:2] == ["quality/0000.png", "quality/0001.png"]
         assert archive.testzip() is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (7, 300), (300, 7), (512, 512)])
+@pytest.mark.parametrize("kind", ["flat", "smooth", "noise"])
+def test_pictures_are_png_files_of_any_size_and_content(tmp_path, shape, kind):
+    y, x = np.indices(shape)
+    smooth = np.stack((x, y, x * y), axis=-1).astype(np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, smooth.shape).astype(np.uint8)
+    picture = {"flat": np.full_like(smooth, 77), "smooth": smooth, "noise": noise}[kind]
+    write_views(tmp_path / "views.zip", {"quality": [picture]})
+    png = zipfile.ZipFile(tmp_path / "views.zip").read("quality/0000.png")
+    with Image.open(io.BytesIO(png)) as image:
+        image.verify()  # its checksums
+    with Image.open(io.BytesIO(png)) as image:
+        assert (image.format, image.mode) == ("PNG", "RGB")
+        np.testing.assert_array_equal(np.asarray(image), picture)
+    assert len(png) < (1000 + picture.nbytes / 40 if kind == "flat" else 1000 + 1.01 * picture.nbytes)
 
 
 def test_slices_are_read_alone(tmp_path):

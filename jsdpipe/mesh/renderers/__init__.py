@@ -20,12 +20,12 @@ Kind = Literal["embree", "moderngl"]
 class Samples:
     """What a camera sees through the centre of each of its pixels (S, S), row 0 the top.
 
-    `rgb` (S, S, 3) uint8, black where nothing is `hit`; if they were asked for, `face`, the index of the triangle, and
-    `depth`, the distance along the camera's axis in units of the world, both without meaning where nothing is hit.
+    `rgb` (S, S, 3) uint8, black where no surface is hit. If they were asked for: `hit`; and where it is true, `face`,
+    the index of the triangle, and `depth`, the distance along the camera's axis in units of the world.
     """
 
     rgb: NDArray[np.uint8]
-    hit: NDArray[np.bool_]
+    hit: NDArray[np.bool_] | None = None
     face: NDArray[np.int32] | None = None
     depth: NDArray[np.float32] | None = None
 
@@ -40,8 +40,12 @@ class Renderer(Protocol):
 
 
 @contextmanager
-def opened(surface: Surface, kind: Kind) -> Iterator[Renderer]:
-    """A surface made ready by one of the libraries, until the end of the context."""
+def opened(surface: Surface, kind: Kind, solid: bool = False) -> Iterator[Renderer]:
+    """A surface made ready by one of the libraries, until the end of the context.
+
+    `solid` promises that the surface bounds a solid, its triangles turned outwards, as isosurfaces are: no camera
+    outside sees the back of any, so that they need not be drawn.
+    """
     if kind == "embree":
         from jsdpipe.mesh.renderers.embree import EmbreeRenderer
 
@@ -50,4 +54,4 @@ def opened(surface: Surface, kind: Kind) -> Iterator[Renderer]:
         from jsdpipe.mesh.renderers.gl import GLRenderer, context
 
         with context() as gl:
-            yield GLRenderer(surface, gl)
+            yield GLRenderer(surface, gl, solid)

@@ -1,5 +1,7 @@
 """Surfaces by ray casting on the CPU (embreex): needs nothing but pip."""
 
+from typing import Any
+
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
@@ -17,8 +19,8 @@ class EmbreeRenderer:
         self._scene = EmbreeScene(robust=True)  # without it rays slip through between neighbouring triangles
         vertices, faces = surface.vertices.astype(np.float32), surface.faces.astype(np.int32)
         TriangleMesh(scene=self._scene, vertices=vertices, indices=faces)
-        self._colours = surface.colours.astype(np.float32)[faces]  # (F, 3 corners, 3)
-        self._uv = surface.uv[faces]  # (F, 3 corners, 2)
+        self._colours = _planes(surface.colours, faces)
+        self._uv = _planes(surface.uv, faces)
 
     def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
         pose = camera_to_world.astype(np.float32)
@@ -29,33 +31,36 @@ class EmbreeRenderer:
         seen = np.flatnonzero(hit["primID"] >= 0)
         face, u, v = (hit[key][seen] for key in ("primID", "u", "v"))
         rgb = np.zeros((size * size, 3), np.uint8)
-        rgb[seen] = self._shade(face, np.stack((1 - u - v, u, v), axis=1)).round().clip(0, 255)
-        return Samples(
-            rgb.reshape(size, size, 3),
-            hit["primID"].reshape(size, size) >= 0,
-            hit["primID"].reshape(size, size) if geometry else None,
-            hit["tfar"].reshape(size, size) if geometry else None,
-        )
+        rgb[seen] = self._shade(face, np.stack((1 - u - v, u, v))).round().clip(0, 255).T
+        picture, face = rgb.reshape(size, size, 3), hit["primID"].reshape(size, size)
+        return Samples(picture, face >= 0, face, hit["tfar"].reshape(size, size)) if geometry else Samples(picture)
 
     def _shade(self, face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Colours (N, 3), 0 to 255, at barycentric weights (N, 3) of faces (N,)."""
-        colours = _blend(self._colours[face], weights)
+        """Colours (3, N), 0 to 255, at barycentric weights (3, N) of faces (N,)."""
+        colours = _blend(self._colours, face, weights)
         texture = self.surface.texture[face]
         for index, image in enumerate(self.surface.textures):
             here = np.flatnonzero(texture == index)
-            colours[here] *= bilinear(image, _blend(self._uv[face[here]], weights[here])) / 255
+            u, v = _blend(self._uv, face[here], weights[:, here])
+            colours[:, here] *= bilinear(image, u, v).T / 255
         return colours
 
 
-def _blend(corners: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Corners' values (N, 3, C) weighted by (N, 3)."""
-    return weights[:, :1] * corners[:, 0] + weights[:, 1:2] * corners[:, 1] + weights[:, 2:] * corners[:, 2]
+def _planes(values: NDArray[Any], faces: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Vertices' values (V, C) as those of faces' corners (C, 3, F): NumPy is fast along long rows."""
+    return np.ascontiguousarray(values.astype(np.float32)[faces].transpose(2, 1, 0))
 
 
-def bilinear(image: NDArray[np.uint8], uv: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Colours (N, 3) of a texture (H, W, 3) at uv (N, 2), as OpenGL's linear filter: repeated, v upwards."""
+def _blend(corners: NDArray[np.float32], face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values (C, N) of faces (N,), from those of their corners (C, 3, F) weighted by (3, N)."""
+    blended = [sum(w * corner.take(face) for w, corner in zip(weights, channel, strict=True)) for channel in corners]
+    return np.stack(blended)
+
+
+def bilinear(image: NDArray[np.uint8], u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Colours (N, 3) of a texture (H, W, 3) at u and v (N,), as OpenGL's linear filter: repeated, v upwards."""
     height, width = image.shape[:2]
-    x, y = uv[:, 0] * width - 0.5, (1 - uv[:, 1]) * height - 0.5
+    x, y = u * width - 0.5, (1 - v) * height - 0.5
     left, top = np.floor(x), np.floor(y)
     columns = [left.astype(np.int64) % width, (left.astype(np.int64) + 1) % width]
     rows = [top.astype(np.int64) % height, (top.astype(np.int64) + 1) % height]

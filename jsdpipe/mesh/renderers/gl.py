@@ -14,33 +14,39 @@ from jsdpipe.mesh.renderers import Samples
 from jsdpipe.mesh.surface import Surface
 
 VERTEX = """
-#version 330
 uniform mat4 camera;
 in vec3 position;
 in vec3 colour;
-in vec2 uv;
 out vec3 vertex_colour;
+#ifdef TEXTURED
+in vec2 uv;
 out vec2 vertex_uv;
+#endif
 void main() {
     gl_Position = camera * vec4(position, 1.0);
     vertex_colour = colour;
+#ifdef TEXTURED
     vertex_uv = vec2(uv.x, 1.0 - uv.y);  // images start at the top
+#endif
 }
 """
 FRAGMENT = """
-#version 330
-uniform sampler2D image;
 uniform int first;
 in vec3 vertex_colour;
+#ifdef TEXTURED
+uniform sampler2D image;
 in vec2 vertex_uv;
+#endif
 layout(location = 0) out vec4 rgba;
 layout(location = 1) out ivec2 geometry;
 void main() {
-    rgba = vec4(vertex_colour * texture(image, vertex_uv).rgb, 1.0);
+    rgba = vec4(vertex_colour, 1.0);
+#ifdef TEXTURED
+    rgba *= texture(image, vertex_uv);
+#endif
     geometry = ivec2(first + gl_PrimitiveID, floatBitsToInt(1.0 / gl_FragCoord.w));
 }
 """
-WHITE = np.full((1, 1, 3), 255, np.uint8)  # of faces without a texture
 NEAREST = 1e-3  # of the farthest point's depth: what is nearer is not seen
 
 
@@ -68,48 +74,61 @@ def context() -> Iterator[Any]:
 
 
 class GLRenderer:
-    """One draw a texture, of the faces that have it; `gl` is the renderer's own context."""
+    """One draw a texture, of the faces that have it, and one of those without; `gl` is the renderer's own context.
 
-    def __init__(self, surface: Surface, gl: Any) -> None:
-        self.surface, self._gl = surface, gl
+    Of a `solid` surface, a camera outside of its bounding sphere draws the front faces alone: software renders them
+    in less than half of the time.
+    """
+
+    def __init__(self, surface: Surface, gl: Any, solid: bool) -> None:
+        self.surface, self._gl, self._solid = surface, gl, solid
         lowest, highest = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
         self._centre, self._radius = (lowest + highest) / 2, float(np.linalg.norm(highest - lowest) / 2)
         self._order = np.argsort(surface.texture, kind="stable")  # the faces as they are drawn
+        parts = np.unique(surface.texture[self._order], return_index=True, return_counts=True)
+        self._parts = list(zip(*(part.tolist() for part in parts), strict=True))  # (texture, first face, faces)
         self._targets: dict[tuple[int, bool], Any] = {}
         with gl:
-            gl.enable_only(gl.DEPTH_TEST)
-            self._program = gl.program(VERTEX, FRAGMENT)
-            content = [
+            gl.front_face = "cw"  # of triangles turned to the camera, in a picture that is upside down
+            attributes = [
                 (gl.buffer(surface.vertices.astype(np.float32, order="C")), "3f4", "position"),
                 (gl.buffer(surface.colours.astype(np.uint8, order="C")), "3f1", "colour"),
                 (gl.buffer(surface.uv.astype(np.float32, order="C")), "2f4", "uv"),
             ]
             faces = gl.buffer(surface.faces[self._order].astype(np.uint32, order="C"))
-            self._mesh = gl.vertex_array(self._program, content, index_buffer=faces)
-            self._draws = [self._draw(index) for index in np.unique(surface.texture)]
+            self._meshes = {}  # by whether they have a texture: without, software draws a third faster
+            for textured in {texture >= 0 for texture, _, _ in self._parts}:
+                start = "#version 330\n" + "#define TEXTURED\n" * textured
+                program = gl.program(start + VERTEX, start + FRAGMENT)
+                self._meshes[textured] = gl.vertex_array(program, attributes[: 2 + textured], index_buffer=faces)
+            self._images = [self._image(pixels) for pixels in surface.textures]
 
     def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
         with self._gl:
             target = self._target(size, geometry)
             target.use()
             target.clear()
-            self._program["camera"].write(self._projection(camera_to_world, fovy).T.astype(np.float32).tobytes())
-            for image, first, count in self._draws:
-                image.use()
-                self._program["first"] = first
-                self._mesh.render(first=3 * first, vertices=3 * count)
-            rgba = np.frombuffer(target.read(components=4), np.uint8).reshape(size, size, 4)
-            rgb, hit = rgba[..., :3], rgba[..., 3] > 0
+            outside = np.linalg.norm(camera_to_world[:3, 3] - self._centre) > self._radius
+            self._gl.enable_only(self._gl.DEPTH_TEST | (self._gl.CULL_FACE if self._solid and outside else 0))
+            projection = self._projection(camera_to_world, fovy).T.astype(np.float32).tobytes()
+            for texture, first, count in self._parts:
+                mesh = self._meshes[texture >= 0]
+                if texture >= 0:
+                    self._images[texture].use()
+                mesh.program["camera"].write(projection)
+                mesh.program["first"] = first
+                mesh.render(first=3 * first, vertices=3 * count)
+            pixels = target.read(components=4 if geometry else 3, alignment=1)
+            rgba = np.frombuffer(pixels, np.uint8).reshape(size, size, -1)
             if not geometry:
-                return Samples(rgb, hit)
+                return Samples(rgba)
             pairs = np.frombuffer(target.read(components=2, attachment=1, dtype="i4"), np.int32).reshape(size, size, 2)
+        hit = rgba[..., 3] > 0
         face = self._order[np.where(hit, pairs[..., 0], 0)].astype(np.int32)
-        return Samples(rgb, hit, face, pairs[..., 1].copy().view(np.float32))
+        return Samples(rgba[..., :3], hit, face, pairs[..., 1].copy().view(np.float32))
 
-    def _draw(self, texture: int) -> tuple[Any, int, int]:
-        """A texture, and the first and the number of the faces that have it."""
-        first, end = np.searchsorted(self.surface.texture[self._order], (texture, texture + 1))
-        pixels = WHITE if texture < 0 else self.surface.textures[texture]
+    def _image(self, pixels: NDArray[np.uint8]) -> Any:
+        """A texture (H, W, 3)."""
         if max(pixels.shape) > (limit := self._gl.info["GL_MAX_TEXTURE_SIZE"]):
             raise UserError(
                 f"render.renderer: moderngl takes textures of at most {limit} pixels a side here, one has "
@@ -117,7 +136,7 @@ class GLRenderer:
             )
         image = self._gl.texture(pixels.shape[1::-1], 3, np.ascontiguousarray(pixels), alignment=1)
         image.filter = (self._gl.LINEAR, self._gl.LINEAR)
-        return image, int(first), int(end - first)
+        return image
 
     def _target(self, size: int, geometry: bool) -> Any:
         """The framebuffer of a size, made once; with the faces and depths beside the colours if `geometry`."""
