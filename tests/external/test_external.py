@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import struct
 import sys
 
 import pytest
@@ -183,17 +184,21 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
 
 def test_the_files_that_a_mesh_names(tmp_path):
     (tmp_path / "a.obj").write_text("mtllib the a.mtl\nmtllib none.mtl\nv 0 0 0\n")
-    (tmp_path / "the a.mtl").write_text("newmtl x\n  map_Kd t/skin.png\nmap_Kd none.png\n")
+    (tmp_path / "the a.mtl").write_text("newmtl x\n  map_Kd -s 2 2 2 t\\skin.png\nmap_Kd none.png\n")
     (tmp_path / "t").mkdir()
     (tmp_path / "t/skin.png").write_bytes(b"")
     tree = {"buffers": [{"uri": "a%20b.bin"}, {"uri": "data:x"}, {}], "images": [{"uri": "t/skin.png"}]}
     (tmp_path / "a.gltf").write_text(json.dumps(tree))
+    content = json.dumps(tree).encode()
+    head = struct.pack("<4s3I4s", b"glTF", 2, 20 + len(content), len(content), b"JSON")
+    (tmp_path / "a.glb").write_bytes(head + content)
     (tmp_path / "a b.bin").write_bytes(b"")
     (tmp_path / "a.ply").write_bytes(b"ply\ncomment TextureFile t/skin.png\nend_header\n\xff")
     (tmp_path / "broken.gltf").write_text("[1")
     for name, found in (
         ("a.obj", ["a.obj", "the a.mtl", "t/skin.png"]),
         ("a.gltf", ["a.gltf", "a b.bin", "t/skin.png"]),
+        ("a.glb", ["a.glb", "a b.bin", "t/skin.png"]),
         ("a.ply", ["a.ply", "t/skin.png"]),
         ("broken.gltf", ["broken.gltf"]),
         ("none.obj", []),
