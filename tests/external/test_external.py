@@ -2,8 +2,12 @@
 
 import json
 import shlex
+import signal
 import struct
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import tiny
@@ -255,3 +259,31 @@ def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
     extract(run, shard)
     (found,) = reasons(run, "mesh", shard)
     assert found == reason or (reason is None and "output.glb: cannot be read (" in found)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_command_ends_with_the_job_that_runs_it(tmp_path, number):
+    """And what it has started."""
+    # its own number, and that of a second process; both would go on for long
+    command = "sleep 300 & echo $$ $! > pids.new; mv pids.new pids; sleep 300; : {seed} {out}"
+    of = config(tmp_path, {"command": command, "cwd": str(tmp_path)}, "a ball\n") | {"seeds": [0]}
+    Run.resolve(load_config(of), tmp_path / "run").save()
+    call = [sys.executable, "-m", "jsdpipe.cli", "generate", "--run", "run", "--shard", "theirs/single/000"]
+    job = subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not (tmp_path / "pids").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+    job.send_signal(number)
+    assert job.wait(5) != 0
+    time.sleep(0.5)
+    assert not any(_runs(pid) for pid in pids)
+    assert not (tmp_path / "run/generate/theirs/single/000.json").exists()
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
