@@ -1,6 +1,6 @@
 """The stages `mesh` and `render`: an asset's surface, and its views by the protocols' cameras."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from jsdpipe.mesh.rendering import render_each
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.mesh.texturing import textured
 from jsdpipe.mesh.views import views_comment, write_views
-from jsdpipe.progress import progress
+from jsdpipe.progress import Advance, progress, share
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
 
@@ -45,30 +45,31 @@ def extract(run: Run, shard: Shard) -> None:
     before keeps its reason.
     """
     assets, method = list(shard.assets()), run.config.methods[shard.method]
-    records = []
-    with progress(f"mesh {shard.name}", len(assets)) as advance:
+    records, steps = [], 1 if isinstance(method, External) else run.config.mesh.resolution
+    with progress(f"mesh {shard.name}", len(assets) * steps) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
-            if isinstance(method, External):
-                mesh = mesh_path(run, shard, prompt, seed)
-                reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front)
-            else:
-                reason, numbers = extract_one(folder, before["reason"], run.config.mesh)
+            with share(advance, steps) as of_asset:
+                if isinstance(method, External):
+                    mesh = mesh_path(run, shard, prompt, seed)
+                    reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front)
+                else:
+                    reason, numbers = extract_one(folder, before["reason"], run.config.mesh, of_asset)
             records.append(asset_record(prompt, seed, reason, **numbers))
-            advance()
     write_manifest(run, "mesh", shard, records, provenance())
 
 
-def extract_one(folder: Path, failed: str | None, config: Mesh) -> tuple[str | None, Details]:
+def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance) -> tuple[str | None, Details]:
     """Write `mesh.glb` and `mesh.json` of the asset in a folder, unless they are there; `failed` says why it has none.
 
-    Returns why there is no mesh, or None, and the mesh's numbers.
+    Returns why there is no mesh, or None, and the mesh's numbers. What has to be sampled advances by up to
+    `config.resolution` steps.
     """
     source = folder / "scene.safetensors"
 
     def surface() -> tuple[Surface, Details]:
         field = scene.load(source)
-        found, threshold = extract_surface(field, config.resolution, config.threshold, config.min_component)
+        found, threshold = extract_surface(field, config.resolution, config.threshold, config.min_component, advance)
         if config.texture is not None:
             found = textured(found, lambda points: colours(field, points), config.texture)
         return found, {"threshold": threshold}
@@ -140,24 +141,34 @@ def render(run: Run, shard: Shard) -> None:
 
     Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/` in one zip.
     """
-    assets = list(shard.assets())
-    records = []
+    assets, config = list(shard.assets()), run.config.render
+    records, count = [], sum(len(cameras.fovy) for cameras in _cameras(config).values())
     run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
-    with progress(f"render {shard.name}", len(assets)) as advance:
+    with progress(f"render {shard.name}", len(assets) * count) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
             views, turntable = run.layout.views(shard, prompt.id, seed), folder / "turntable.webp"
-            if before["reason"]:
-                views.unlink(missing_ok=True)
-                turntable.unlink(missing_ok=True)
-            else:
-                _render(folder / "mesh.glb", views, turntable, run.config.render, run.config.report.turntable_views)
+            with share(advance, count) as of_asset:
+                if before["reason"]:
+                    views.unlink(missing_ok=True)
+                    turntable.unlink(missing_ok=True)
+                else:
+                    frames = run.config.report.turntable_views
+                    _render(folder / "mesh.glb", views, turntable, config, frames, of_asset)
             records.append(asset_record(prompt, seed, before["reason"]))
-            advance()
     write_manifest(run, "render", shard, records, provenance())
 
 
-def _render(source: Path, views: Path, turntable: Path, config: Render, frames: int) -> None:
+def _cameras(config: Render) -> dict[str, rigs.Cameras]:
+    """The cameras of each rig, in the order of its views."""
+    return {
+        "quality": rigs.quality_cameras(config.quality),
+        "alignment": rigs.alignment_cameras(config.alignment),
+        "diversity": rigs.ring_cameras(config.diversity),
+    }
+
+
+def _render(source: Path, views: Path, turntable: Path, config: Render, frames: int, advance: Advance) -> None:
     expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), frames)
     if views_comment(views) == expected and turntable.exists():
         return
@@ -168,18 +179,16 @@ def _render(source: Path, views: Path, turntable: Path, config: Render, frames: 
     ):
 
         def pictures(of: Renderer, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:
-            return (view.rgb for view in render_each(of, cameras, config.size, config.supersample))
+            for view in render_each(of, cameras, config.size, config.supersample):
+                yield view.rgb
+                advance()
 
         _write_turntable(around, ring, frames, turntable)
-        write_views(
-            views,
-            {
-                "quality": pictures(t3bench, rigs.quality_cameras(config.quality)),
-                "alignment": pictures(t3bench, rigs.alignment_cameras(config.alignment)),
-                "diversity": pictures(around, rigs.ring_cameras(ring)),
-            },
-            comment=expected,
-        )
+        of_rigs: dict[str, Iterable[NDArray[np.uint8]]] = {
+            rig: pictures(around if rig == "diversity" else t3bench, cameras)
+            for rig, cameras in _cameras(config).items()
+        }
+        write_views(views, of_rigs, comment=expected)
 
 
 def _write_turntable(renderer: Renderer, rig: RingRig, frames: int, path: Path) -> None:
