@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from jsdpipe.external.patterns import OUT, filled, filled_for_a_shell, values
+from jsdpipe.external.patterns import OUT, filled_for_a_shell, located, values
 from jsdpipe.external.settings import External
 from jsdpipe.layout import Shard
 from jsdpipe.mesh.readers.names import found, named_by
@@ -16,7 +16,7 @@ def mesh_path(run: Run, shard: Shard, prompt: Prompt, seed: int) -> Path:
     """The file of an asset's mesh, whether it is there or not."""
     method = _of(run, shard)
     if method.path:
-        return Path(filled(method.path, _values(run, shard, prompt, seed)))
+        return Path(located(method.path, _values(run, shard, prompt, seed)))
     return run.layout.external(shard.method, shard.set, prompt.id, seed) / method.output
 
 

@@ -56,7 +56,8 @@ def _one(run: Run, shard: Shard, method: External, prompt: Prompt, seed: int) ->
         report.unlink(missing_ok=True)
         reason = _run(command(run, shard, prompt, seed, str(mesh.absolute())), method, mesh)
     elif not os.path.isfile(mesh):  # noqa: PTH113, which takes any name
-        reason = printable(f"{mesh}: no such file")
+        why = "matches no file, or several" if "*" in (method.path or "") else "no such file"
+        reason = printable(f"{mesh}: {why}")
     content = made_by | ({} if made_by else {"mesh": str(mesh)})
     files = {} if reason else _hashes(mesh)
     write_json(report, content | {"status": "failed" if reason else "ok", "reason": reason, "files": files})
