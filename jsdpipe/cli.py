@@ -24,7 +24,7 @@ from jsdpipe.validation import at
 STAGES: dict[Stage, tuple[str, str]] = {
     "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets, or make one of a PROMPT by hand."),
     "mesh": ("jsdpipe.mesh.stage:extract", "Extract the surfaces of a shard's assets."),
-    "render": ("jsdpipe.mesh.stage:render", "Render a shard's meshes by the protocols' cameras."),
+    "render": ("jsdpipe.mesh.render_stage:render", "Render a shard's meshes by the protocols' cameras."),
     "quality": ("jsdpipe.scoring.quality:score", "Score the quality of a shard's assets."),
     "alignment": ("jsdpipe.scoring.alignment:score", "Score how well a shard's assets show their prompts."),
     "diversity": ("jsdpipe.scoring.diversity:score", "Score the diversity over the seeds of a shard's prompts."),

@@ -94,7 +94,7 @@ class Mesh(Strict):
         default=0.0, description="components with a smaller share of the largest one's area are dropped"
     )
     texture: Annotated[int, Field(ge=64, le=8192)] | None = Field(
-        default=None, description="texels along the edge of a texture, about; without: vertex colours"
+        default=None, description="texels along the edge of a texture; without: vertex colours"
     )
     formats: Annotated[tuple[Literal["glb", "obj"], ...], AfterValidator(_with_glb)] = ("glb",)
 

@@ -29,8 +29,8 @@ CODE: dict[str, tuple[str, ...]] = {
         "generation", "objectives", "prior", "scene",
     ),
     "mesh": (
-        "mesh/axes.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/obj.py", "mesh/parts.py", "mesh/reading.py",
-        "mesh/stage.py", "mesh/surface.py", "mesh/texturing.py", "schedules.py", "scene",
+        "mesh/axes.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/obj.py", "mesh/parts.py", "mesh/readers",
+        "mesh/reading.py", "mesh/stage.py", "mesh/surface.py", "mesh/texturing.py", "schedules.py", "scene",
     ),
     "render": ("cameras.py", "mesh"),
     "quality": _SCORES,

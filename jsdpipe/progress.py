@@ -14,6 +14,10 @@ class Advance(Protocol):
 LOG_EVERY_S = 20.0
 
 
+def unseen(steps: int = 1, note: str = "") -> None:
+    """The `Advance` of work that nobody watches."""
+
+
 @contextmanager
 def progress(description: str, total: int, start: int = 0) -> Iterator[Advance]:
     """Show progress on stderr; yields `advance(steps=1, note="")`.
@@ -24,6 +28,21 @@ def progress(description: str, total: int, start: int = 0) -> Iterator[Advance]:
         yield from _bar(description, total, start)
     else:
         yield from _log(description, total, start)
+
+
+@contextmanager
+def share(advance: Advance, steps: int) -> Iterator[Advance]:
+    """Yield the `Advance` of one of several pieces of work, which counts `steps`, however many of them it takes."""
+    left = steps
+
+    def of_share(steps: int = 1, note: str = "") -> None:
+        nonlocal left
+        left -= steps
+        advance(steps, note)
+
+    yield of_share
+    if left:
+        advance(left)
 
 
 def _bar(description: str, total: int, start: int) -> Iterator[Advance]:

@@ -10,7 +10,7 @@ from jsdpipe.fingerprints import CODE, fingerprint, sources
 
 ROOT = Path(jsdpipe.__file__).parent
 ENTRIES = {
-    "generate": "generation.stage", "mesh": "mesh.stage", "render": "mesh.stage", "quality": "scoring.quality",
+    "generate": "generation.stage", "mesh": "mesh.stage", "render": "mesh.render_stage", "quality": "scoring.quality",
     "alignment": "scoring.alignment", "diversity": "scoring.diversity", "report": "report.html",
     "study": "study.stage",
 }  # fmt: skip

@@ -16,6 +16,7 @@ from jsdpipe.layout import by_hand
 from jsdpipe.manifests import asset_record
 from jsdpipe.mesh.stage import extract_one
 from jsdpipe.prior import Prior, load_prior
+from jsdpipe.progress import progress
 from jsdpipe.prompts import to_prompt
 from jsdpipe.provenance import provenance
 from jsdpipe.recipes import load_recipe
@@ -63,7 +64,8 @@ def make(
     before, record = _stamps(folder), folder / "record.json"
     record.unlink(missing_ok=True)
     failed = generate_one(subject.text, settings, model, seed, folder)
-    reason, numbers = extract_one(folder, failed, MESH)
+    with progress(f"mesh {subject.text[:40]}", MESH.resolution) as advance:
+        reason, numbers = extract_one(folder, failed, MESH, advance)
     written = {path for path, stamp in _stamps(folder).items() if before.get(path) != stamp}
     origin = {
         "recipe": settings.model_dump(mode="json"),

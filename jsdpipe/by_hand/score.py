@@ -13,7 +13,8 @@ from jsdpipe.layout import Shard
 from jsdpipe.machine.columns import columns
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh.axes import Front, Up, to_world, up_of
-from jsdpipe.mesh.stage import render, take_one
+from jsdpipe.mesh.render_stage import render
+from jsdpipe.mesh.stage import take_one
 from jsdpipe.prompts import Prompt, to_prompt
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run

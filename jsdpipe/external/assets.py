@@ -1,27 +1,22 @@
 """Where the meshes of an external method are, asset by asset."""
 
-import json
 import os
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-from jsdpipe.external.patterns import OUT, filled, filled_for_a_shell, values
+from jsdpipe.external.patterns import OUT, filled_for_a_shell, located, values
 from jsdpipe.external.settings import External
 from jsdpipe.layout import Shard
+from jsdpipe.mesh.readers.names import found, named_by
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
-
-HEAD = 1 << 20  # bytes in which an OBJ or PLY file names other files
 
 
 def mesh_path(run: Run, shard: Shard, prompt: Prompt, seed: int) -> Path:
     """The file of an asset's mesh, whether it is there or not."""
     method = _of(run, shard)
     if method.path:
-        return Path(filled(method.path, _values(run, shard, prompt, seed)))
+        return Path(located(method.path, _values(run, shard, prompt, seed)))
     return run.layout.external(shard.method, shard.set, prompt.id, seed) / method.output
 
 
@@ -39,28 +34,12 @@ def files_of(mesh: Path) -> list[Path]:
     """The files that a mesh is read from and that are there: its own, then those that it names (materials, images)."""
     if not os.path.isfile(mesh):  # noqa: PTH113, which takes any name
         return []
-    found = [mesh]
-    for file in found:  # grows meanwhile: an OBJ names materials, which name images
-        for name in _named(file):
-            path = next((p for p in (file.parent / name, file.parent / unquote(name)) if os.path.isfile(p)), None)  # noqa: PTH113
-            found += [path] if path and path not in found else []
-    return found
-
-
-def _named(file: Path) -> Iterator[str]:
-    pattern = {".obj": r"^\s*mtllib\s+(.+)", ".mtl": r"^\s*map_Kd\s+(.+)", ".ply": r"^comment\s+TextureFile\s+(.+)"}
-    suffix = file.suffix.lower()
-    if suffix == ".gltf":
-        try:
-            tree = json.loads(file.read_bytes())
-            uris = [entry.get("uri", "") for key in ("buffers", "images") for entry in tree.get(key, [])]
-            yield from (uri for uri in uris if uri and not uri.startswith("data:"))
-        except (ValueError, AttributeError, TypeError):  # the mesh stage says that it is no glTF
-            return
-    elif suffix in pattern:
-        with file.open("rb") as stream:
-            head = stream.read(HEAD).decode("utf-8", "replace")
-        yield from (found.strip() for found in re.findall(pattern[suffix], head, re.MULTILINE | re.IGNORECASE))
+    files = [mesh]
+    for file in files:  # grows meanwhile: an OBJ names materials, which name images
+        for name in named_by(file):
+            path = found(file.parent, name)
+            files += [path] if path and path not in files else []
+    return files
 
 
 def _of(run: Run, shard: Shard) -> External:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jsdpipe.errors import UserError, shown
-from jsdpipe.external.patterns import OUT, filled, values
+from jsdpipe.external.patterns import OUT, filled, located, values
 from jsdpipe.external.settings import External
 from jsdpipe.prompts import Prompt
 
@@ -21,7 +21,7 @@ def check(method: External, prompts: Mapping[str, Sequence[Prompt]], seeds: Sequ
             text = filled(method.path, of) if method.path else filled(method.command or "", of | {OUT: ""})
             if (other := first.setdefault(text, of)) is not of:
                 raise UserError(f"{'path' if method.path else 'command'}: {_cannot_tell(other, of)}")
-    if method.path and not any(map(os.path.isfile, first)):
+    if method.path and not any(os.path.isfile(located(method.path, of)) for of in first.values()):  # noqa: PTH113
         where = next(iter(first))
         raise UserError(f"path: none of the {len(first)} meshes is there, the first would be {where}; correct the path")
     if not Path(method.cwd).is_dir():

@@ -1,7 +1,8 @@
 """Texts with placeholders that stand for an asset: `meshes/{set}/{line:03d}/seed{seed}.glb`."""
 
+import glob
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from string import Formatter
 from typing import Any
 
@@ -35,12 +36,21 @@ def filled(pattern: str, values: Mapping[str, Any]) -> str:
 
 def filled_for_a_shell(pattern: str, values: Mapping[str, Any]) -> str:
     """As `filled`, each value quoted, so that to a shell it is one word of data."""
-    return _Quoting().vformat(pattern, (), values)
+    return _Quoting(shlex.quote).vformat(pattern, (), values)
+
+
+def located(pattern: str, values: Mapping[str, Any]) -> str:
+    """As `filled`; if the pattern has a `*`, the name of the one file that it matches, if it is one."""
+    found = glob.glob(_Quoting(glob.escape).vformat(pattern, (), values)) if "*" in pattern else []  # noqa: PTH207
+    return found[0] if len(found) == 1 else filled(pattern, values)
 
 
 class _Quoting(Formatter):
+    def __init__(self, quote: Callable[[str], str]) -> None:
+        self._quote = quote
+
     def format_field(self, value: Any, format_spec: str) -> str:
-        return shlex.quote(super().format_field(value, format_spec))
+        return self._quote(super().format_field(value, format_spec))
 
 
 def check_pattern(pattern: str, also: tuple[str, ...] = ()) -> str:

@@ -34,7 +34,7 @@ class External(Strict):
     kind: Literal["external"]
     label: str | None = None
     path: Annotated[NonEmpty, AfterValidator(check_pattern), AfterValidator(_mesh_name)] | None = Field(
-        default=None, description="of an asset's mesh, with placeholders"
+        default=None, description="of an asset's mesh, with placeholders, perhaps with a * that matches one file"
     )
     command: Annotated[NonEmpty, AfterValidator(_command)] | None = Field(
         default=None, description="that writes an asset's mesh to {out}, for bash, with placeholders"

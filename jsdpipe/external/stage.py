@@ -5,7 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from jsdpipe.errors import UserError, printable
@@ -53,7 +56,8 @@ def _one(run: Run, shard: Shard, method: External, prompt: Prompt, seed: int) ->
         report.unlink(missing_ok=True)
         reason = _run(command(run, shard, prompt, seed, str(mesh.absolute())), method, mesh)
     elif not os.path.isfile(mesh):  # noqa: PTH113, which takes any name
-        reason = printable(f"{mesh}: no such file")
+        why = "matches no file, or several" if "*" in (method.path or "") else "no such file"
+        reason = printable(f"{mesh}: {why}")
     content = made_by | ({} if made_by else {"mesh": str(mesh)})
     files = {} if reason else _hashes(mesh)
     write_json(report, content | {"status": "failed" if reason else "ok", "reason": reason, "files": files})
@@ -78,7 +82,7 @@ def _run(line: str, method: External, mesh: Path) -> str | None:
     shutil.rmtree(mesh.parent, ignore_errors=True)
     mesh.parent.mkdir(parents=True)
     stdout, stderr = mesh.with_name("stdout.log"), mesh.with_name("stderr.log")
-    with stdout.open("wb") as out, stderr.open("wb") as err:
+    with stdout.open("wb") as out, stderr.open("wb") as err, _signals_as_exceptions():
         process = subprocess.Popen(
             ["bash", "-c", line], cwd=method.cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=err, process_group=0
         )
@@ -93,6 +97,22 @@ def _run(line: str, method: External, mesh: Path) -> str | None:
     if status:
         return f"the command ended with status {status}: {_last_line(stderr)}"
     return None if mesh.is_file() else f"the command wrote no {mesh.name}: {_last_line(stderr)}"
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP raise SystemExit, as SIGINT raises KeyboardInterrupt, so that a command ends with us."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _last_line(path: Path) -> str:

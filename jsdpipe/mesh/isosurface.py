@@ -12,6 +12,7 @@ from torch import Tensor
 from trimesh.triangles import area
 
 from jsdpipe.mesh.surface import Surface
+from jsdpipe.progress import Advance, unseen
 
 CHUNK = 1 << 18
 EMPTY = 1e-5
@@ -31,15 +32,19 @@ class EmptyField(Exception):
 
 
 def extract(
-    field: Field, resolution: int, threshold: float | Literal["auto"], min_component: float = 0.0
+    field: Field,
+    resolution: int,
+    threshold: float | Literal["auto"],
+    min_component: float = 0.0,
+    advance: Advance = unseen,
 ) -> tuple[Surface, float]:
     """Mesh where the density on resolution^3 points crosses the threshold; return the mesh and the threshold.
 
     "auto" is the mean of the densities above 1e-5 (threestudio's rule). Outside the cube the density counts as zero,
     so the mesh is closed, and it is oriented outwards. Components with less than `min_component` of the largest one's
-    area are dropped. Raises `EmptyField`.
+    area are dropped. Advances `resolution` steps. Raises `EmptyField`.
     """
-    density = _sample(field, resolution)
+    density = _sample(field, resolution, advance)
     if not np.isfinite(density).all():
         raise EmptyField("empty field: its density is not finite")
     highest = float(density.max())
@@ -69,10 +74,13 @@ def component_labels(faces: NDArray[np.integer]) -> NDArray[np.int32]:
     return np.unique(labels, return_inverse=True)[1].astype(np.int32)
 
 
-def _sample(field: Field, resolution: int) -> NDArray[np.float32]:
+def _sample(field: Field, resolution: int, advance: Advance) -> NDArray[np.float32]:
     steps = torch.linspace(-field.bound, field.bound, resolution)
-    slabs = (field.density(torch.cartesian_prod(x[None], steps, steps)) for x in steps)
-    return torch.stack([slab.reshape(resolution, resolution) for slab in slabs]).numpy()
+    density = np.empty((resolution, resolution, resolution), np.float32)
+    for slab, x in zip(density, steps, strict=True):
+        slab[:] = field.density(torch.cartesian_prod(x[None], steps, steps)).reshape(slab.shape).numpy()
+        advance()
+    return density
 
 
 def _without_small_components(

@@ -1,39 +1,30 @@
-"""The stages `mesh` and `render`: an asset's surface, and its views by the protocols' cameras."""
+"""The stage `mesh`: an asset's surface, from its field or from elsewhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import trimesh
-from numpy.typing import NDArray
-from PIL import Image
 
 from jsdpipe import scene
-from jsdpipe.config import Mesh, Render, RingRig
+from jsdpipe.config import Mesh
 from jsdpipe.external.assets import files_of, mesh_path
 from jsdpipe.external.settings import External
-from jsdpipe.files import atomic, read_fitting, sha256, write_json
+from jsdpipe.files import read_fitting, sha256, write_json
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
-from jsdpipe.mesh import glb, obj, rigs
+from jsdpipe.mesh import glb, obj
 from jsdpipe.mesh.axes import Front, Up
 from jsdpipe.mesh.isosurface import EmptyField, colours, component_labels
 from jsdpipe.mesh.isosurface import extract as extract_surface
 from jsdpipe.mesh.reading import BadMesh, read
-from jsdpipe.mesh.renderers import Renderer, opened
-from jsdpipe.mesh.rendering import render_each
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.mesh.texturing import textured
-from jsdpipe.mesh.views import views_comment, write_views
-from jsdpipe.progress import progress
+from jsdpipe.progress import Advance, progress, share
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
-
-TURNTABLE_SIZE = 160
-TURNTABLE_SUPERSAMPLE = 2
-TURNTABLE_S = 3.0
 
 Details = dict[str, Any]
 
@@ -45,30 +36,31 @@ def extract(run: Run, shard: Shard) -> None:
     before keeps its reason.
     """
     assets, method = list(shard.assets()), run.config.methods[shard.method]
-    records = []
-    with progress(f"mesh {shard.name}", len(assets)) as advance:
+    records, steps = [], 1 if isinstance(method, External) else run.config.mesh.resolution
+    with progress(f"mesh {shard.name}", len(assets) * steps) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
-            if isinstance(method, External):
-                mesh = mesh_path(run, shard, prompt, seed)
-                reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front)
-            else:
-                reason, numbers = extract_one(folder, before["reason"], run.config.mesh)
+            with share(advance, steps) as of_asset:
+                if isinstance(method, External):
+                    mesh = mesh_path(run, shard, prompt, seed)
+                    reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front)
+                else:
+                    reason, numbers = extract_one(folder, before["reason"], run.config.mesh, of_asset)
             records.append(asset_record(prompt, seed, reason, **numbers))
-            advance()
     write_manifest(run, "mesh", shard, records, provenance())
 
 
-def extract_one(folder: Path, failed: str | None, config: Mesh) -> tuple[str | None, Details]:
+def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance) -> tuple[str | None, Details]:
     """Write `mesh.glb` and `mesh.json` of the asset in a folder, unless they are there; `failed` says why it has none.
 
-    Returns why there is no mesh, or None, and the mesh's numbers.
+    Returns why there is no mesh, or None, and the mesh's numbers. What has to be sampled advances by up to
+    `config.resolution` steps.
     """
     source = folder / "scene.safetensors"
 
     def surface() -> tuple[Surface, Details]:
         field = scene.load(source)
-        found, threshold = extract_surface(field, config.resolution, config.threshold, config.min_component)
+        found, threshold = extract_surface(field, config.resolution, config.threshold, config.min_component, advance)
         if config.texture is not None:
             found = textured(found, lambda points: colours(field, points), config.texture)
         return found, {"threshold": threshold}
@@ -133,61 +125,3 @@ def _numbers(surface: Surface) -> dict[str, Any]:
         "watertight": bool(mesh.is_watertight),
         "components": int(component_labels(mesh.faces).max()) + 1,
     }
-
-
-def render(run: Run, shard: Shard) -> None:
-    """Write the views of every asset of a shard that has a mesh, its `turntable.webp`, and the shard's manifest.
-
-    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/` in one zip.
-    """
-    assets, method = list(shard.assets()), run.config.methods[shard.method]
-    records = []
-    run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
-    with progress(f"render {shard.name}", len(assets)) as advance:
-        for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
-            folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
-            views, turntable = run.layout.views(shard, prompt.id, seed), folder / "turntable.webp"
-            if before["reason"]:
-                views.unlink(missing_ok=True)
-                turntable.unlink(missing_ok=True)
-            else:
-                frames, solid = run.config.report.turntable_views, not isinstance(method, External)
-                _render(folder / "mesh.glb", views, turntable, run.config.render, frames, solid)
-            records.append(asset_record(prompt, seed, before["reason"]))
-            advance()
-    write_manifest(run, "render", shard, records, provenance())
-
-
-def _render(source: Path, views: Path, turntable: Path, config: Render, frames: int, solid: bool) -> None:
-    expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), frames)
-    if views_comment(views) == expected and turntable.exists():
-        return
-    surface, ring = glb.load(source), config.diversity
-    with (
-        opened(rigs.place_for_t3bench(surface), config.renderer, solid) as t3bench,
-        opened(rigs.place_for_ring(surface, ring), config.renderer, solid) as around,
-    ):
-
-        def pictures(of: Renderer, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:
-            return (view.rgb for view in render_each(of, cameras, config.size, config.supersample))
-
-        _write_turntable(around, ring, frames, turntable)
-        write_views(
-            views,
-            {
-                "quality": pictures(t3bench, rigs.quality_cameras(config.quality)),
-                "alignment": pictures(t3bench, rigs.alignment_cameras(config.alignment)),
-                "diversity": pictures(around, rigs.ring_cameras(ring)),
-            },
-            comment=expected,
-        )
-
-
-def _write_turntable(renderer: Renderer, rig: RingRig, frames: int, path: Path) -> None:
-    """An endless picture of a surface placed for the ring, turning once, from azimuth 0 on."""
-    cameras = rigs.ring_cameras(rig.model_copy(update={"views": frames}))
-    views = render_each(renderer, cameras, TURNTABLE_SIZE, TURNTABLE_SUPERSAMPLE)
-    first, *rest = (Image.fromarray(view.rgb) for view in views)
-    with atomic(path) as temporary:
-        duration = round(1000 * TURNTABLE_S / frames)
-        first.save(temporary, save_all=True, append_images=rest, duration=duration, loop=0, quality=90, method=4)

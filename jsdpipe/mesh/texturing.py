@@ -17,7 +17,7 @@ Colours = Callable[[NDArray[np.float64]], NDArray[np.uint8]]
 
 
 def textured(surface: Surface, colours: Colours, size: int) -> Surface:
-    """The surface with one texture of about size x size texels in place of its vertices' colours.
+    """The surface with one texture of size x size texels in place of its vertices' colours.
 
     `colours` gives uint8 (N, 3) at points (N, 3). A texel has the colour of the surface's point at its centre; those
     between the charts have their nearest neighbour's, so that no seam shows. Vertices on seams are there twice.
@@ -30,7 +30,7 @@ def textured(surface: Surface, colours: Colours, size: int) -> Surface:
     origin, corners, uv = atlas[0]
     vertices, faces = surface.vertices[origin], corners.astype(np.int64)
 
-    face, weights = _at_texels(uv, faces, atlas.width, atlas.height)
+    face, weights = _at_texels(uv, faces, size)
     seen = face >= 0
     points = (weights[seen][..., None] * vertices[faces[face[seen]]]).sum(axis=1)
     image = np.zeros((*face.shape, 3), np.uint8)
@@ -41,19 +41,19 @@ def textured(surface: Surface, colours: Colours, size: int) -> Surface:
 
 
 def _at_texels(
-    uv: NDArray[np.float32], faces: NDArray[np.int64], width: int, height: int
+    uv: NDArray[np.float32], faces: NDArray[np.int64], size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """The face (H, W) below each texel's centre, -1 where none is, and the weights (H, W, 3) of its corners."""
+    """The face (S, S) below each texel's centre, -1 where none is, and the weights (S, S, 3) of its corners."""
     scene = EmbreeScene()
-    scale = np.array([width, height], np.float32)  # a texel is a unit, so that none is thinner than rays are exact
-    flat = np.concatenate([uv * scale, np.zeros((len(uv), 1), np.float32)], axis=1)
+    # a texel is a unit, so that none is thinner than rays are exact
+    flat = np.concatenate([uv * np.float32(size), np.zeros((len(uv), 1), np.float32)], axis=1)
     TriangleMesh(scene=scene, vertices=flat.astype(np.float32), indices=faces.astype(np.int32))
-    rows, columns = np.mgrid[:height, :width]
-    centres = np.stack([columns + 0.5, height - rows - 0.5, np.ones_like(rows)], axis=-1)  # v upwards
+    rows, columns = np.mgrid[:size, :size]
+    centres = np.stack([columns + 0.5, size - rows - 0.5, np.ones_like(rows)], axis=-1)  # v upwards
     origins = centres.reshape(-1, 3).astype(np.float32)
     down = np.zeros_like(origins)
     down[:, 2] = -1
     hit = scene.run(origins, down, output=True)
     u, v = hit["u"].astype(np.float64), hit["v"].astype(np.float64)
     weights = np.stack([1 - u - v, u, v], axis=-1)
-    return hit["primID"].reshape(height, width), weights.reshape(height, width, 3)
+    return hit["primID"].reshape(size, size), weights.reshape(size, size, 3)

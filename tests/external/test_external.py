@@ -2,7 +2,12 @@
 
 import json
 import shlex
+import signal
+import struct
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import tiny
@@ -160,6 +165,27 @@ def test_meshes_that_lie_somewhere(tmp_path, monkeypatch, capsys):
     assert read_manifest(run, "mesh", shard)[3].items() >= {"faces": 12, "watertight": True, "components": 1}.items()
 
 
+def test_a_star_must_match_one_file(tmp_path, monkeypatch):
+    """As threestudio's folders, which end in the time; what a prompt has of stars is none."""
+    monkeypatch.chdir(tmp_path)
+    prompts = "a [red] ball\na ball\na * ball\n"
+    for folder in ("a_[red]_ball@2023-07-18", "a_ball@2023-07-18", "a_ball@2023-07-19", "a_blue_ball@2023-07-18"):
+        (tmp_path / folder).mkdir()
+        trimesh.creation.box((1, 1, 1)).export(tmp_path / folder / "model.obj")
+    of = config(tmp_path, {"path": "{underscored}@*/model.obj"}, prompts) | {"seeds": [0]}
+    run = Run.resolve(load_config(of), tmp_path / "run")
+    (shard,) = run.shards()
+    found = [path for path in source_files(run, shard) if path.suffix == ".obj"]
+    assert found == [Path("a_[red]_ball@2023-07-18/model.obj")]
+    generate(run, shard)
+    assert reasons(run, "generate", shard) == [
+        None, "a_ball@*/model.obj: matches no file, or several", "a_*_ball@*/model.obj: matches no file, or several",
+    ]  # fmt: skip
+    of["methods"]["theirs"]["path"] = "{underscored}@*/none.obj"
+    with pytest.raises(UserError, match=r"none of the 3 meshes is there, the first would be a_\[red\]_ball@\*/none"):
+        load_config(of)
+
+
 def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     boxes(tmp_path, "m/{line}-{seed}.obj")
@@ -183,17 +209,21 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
 
 def test_the_files_that_a_mesh_names(tmp_path):
     (tmp_path / "a.obj").write_text("mtllib the a.mtl\nmtllib none.mtl\nv 0 0 0\n")
-    (tmp_path / "the a.mtl").write_text("newmtl x\n  map_Kd t/skin.png\nmap_Kd none.png\n")
+    (tmp_path / "the a.mtl").write_text("newmtl x\n  map_Kd -s 2 2 2 t\\skin.png\nmap_Kd none.png\n")
     (tmp_path / "t").mkdir()
     (tmp_path / "t/skin.png").write_bytes(b"")
     tree = {"buffers": [{"uri": "a%20b.bin"}, {"uri": "data:x"}, {}], "images": [{"uri": "t/skin.png"}]}
     (tmp_path / "a.gltf").write_text(json.dumps(tree))
+    content = json.dumps(tree).encode()
+    head = struct.pack("<4s3I4s", b"glTF", 2, 20 + len(content), len(content), b"JSON")
+    (tmp_path / "a.glb").write_bytes(head + content)
     (tmp_path / "a b.bin").write_bytes(b"")
     (tmp_path / "a.ply").write_bytes(b"ply\ncomment TextureFile t/skin.png\nend_header\n\xff")
     (tmp_path / "broken.gltf").write_text("[1")
     for name, found in (
         ("a.obj", ["a.obj", "the a.mtl", "t/skin.png"]),
         ("a.gltf", ["a.gltf", "a b.bin", "t/skin.png"]),
+        ("a.glb", ["a.glb", "a b.bin", "t/skin.png"]),
         ("a.ply", ["a.ply", "t/skin.png"]),
         ("broken.gltf", ["broken.gltf"]),
         ("none.obj", []),
@@ -250,3 +280,31 @@ def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
     extract(run, shard)
     (found,) = reasons(run, "mesh", shard)
     assert found == reason or (reason is None and "output.glb: cannot be read (" in found)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_command_ends_with_the_job_that_runs_it(tmp_path, number):
+    """And what it has started."""
+    # its own number, and that of a second process; both would go on for long
+    command = "sleep 300 & echo $$ $! > pids.new; mv pids.new pids; sleep 300; : {seed} {out}"
+    of = config(tmp_path, {"command": command, "cwd": str(tmp_path)}, "a ball\n") | {"seeds": [0]}
+    Run.resolve(load_config(of), tmp_path / "run").save()
+    call = [sys.executable, "-m", "jsdpipe.cli", "generate", "--run", "run", "--shard", "theirs/single/000"]
+    job = subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not (tmp_path / "pids").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+    job.send_signal(number)
+    assert job.wait(60) != 0
+    time.sleep(0.5)
+    assert not any(_runs(pid) for pid in pids)
+    assert not (tmp_path / "run/generate/theirs/single/000.json").exists()
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -11,7 +11,9 @@ from PIL import Image
 from jsdpipe.files import read_json, write_json
 from jsdpipe.manifests import read_manifest
 from jsdpipe.mesh import glb
-from jsdpipe.mesh.stage import extract, render
+from jsdpipe.mesh.reading import read
+from jsdpipe.mesh.render_stage import render
+from jsdpipe.mesh.stage import extract
 from jsdpipe.mesh.views import read_views, views_comment
 
 
@@ -171,3 +173,43 @@ def test_the_other_renderer_renders_anew_and_shows_the_same(tmp_path):
     render(replace(run, config=gl), shard)
     assert views_comment(path) != comment
     assert np.abs(read_views(path, "quality").astype(float) - first).mean() < 0.5
+
+
+def test_textured_meshes_look_like_those_of_vertex_colours(done, tmp_path):
+    plain, shard = done
+    mesh = {"resolution": 24, "threshold": scored_run.THRESHOLD, "texture": 128, "formats": ("glb", "obj")}
+    run, _ = scored_run.make(tmp_path / "balls", mesh=mesh)
+    extract(run, shard)
+    render(run, shard)
+    records = read_manifest(run, "mesh", shard)
+    assert [r["reason"] for r in records] == [r["reason"] for r in read_manifest(plain, "mesh", shard)]
+    for record in records:
+        folder = run.layout.asset(shard.method, shard.set, record["prompt_id"], record["seed"])
+        names = {path.name for path in folder.glob("mesh*") if path.suffix != ".json"}
+        if record["reason"]:
+            assert names == set()
+            continue
+        assert names == {"mesh.glb", "mesh.obj", "mesh.mtl", "mesh-1.png"}
+        one, other = glb.load(folder / "mesh.glb"), read(folder / "mesh.obj")
+        assert one.textures[0].shape == (128, 128, 3)
+        assert np.array_equal(one.textures[0], other.textures[0])
+        np.testing.assert_allclose(one.vertices[one.faces], other.vertices[other.faces], atol=1e-6)
+        np.testing.assert_allclose(one.uv[one.faces], other.uv[other.faces], atol=1e-6)
+        zips = [of.layout.views(shard, record["prompt_id"], record["seed"]) for of in (plain, run)]
+        # vertices on seams count twice for T3Bench's centre; the edge between two colours is sharper in a texture
+        two_coloured = (record["prompt"], record["seed"]) == scored_run.TWO_COLOURED
+        for rig, shift in (("quality", 2.0), ("alignment", 2.0), ("diversity", 0.0)):
+            coloured, textured = (read_views(path, rig).astype(int) for path in zips)
+            assert coloured.max() > 200
+            assert np.abs(coloured - textured).mean() <= shift + 2.0 * two_coloured
+
+
+def test_the_time_left_is_said_within_an_asset(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("jsdpipe.progress.LOG_EVERY_S", 0.0)
+    run, shard = scored_run.make(tmp_path / "balls")
+    extract(run, shard)
+    render(run, shard)
+    said = [line.split(",")[0] for line in capsys.readouterr().err.splitlines()]
+    slices, views = 24, 12 * 2 + 12 + 5
+    assert {f"mesh {shard.name}: {at}/{6 * slices}" for at in (1, 2, slices, 6 * slices)} <= set(said)
+    assert {f"render {shard.name}: {at}/{6 * views}" for at in (1, 2, views, 6 * views)} <= set(said)

@@ -1,14 +1,11 @@
 """Meshes from anywhere: geometry, materials and axes by kind of file, and why a file is refused."""
 
-import base64
-import io
-import json
-
 import numpy as np
 import pytest
 import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
+from mesh_files import CORNERS, PIXELS, TWO, UV, gltf, obj
 from PIL import Image
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
@@ -17,63 +14,7 @@ from jsdpipe.mesh import reading
 from jsdpipe.mesh.axes import to_world
 from jsdpipe.mesh.reading import BadMesh, read
 
-CORNERS = np.array([[0, 0, 0], [1, 0, 0], [1, 2, 0], [0, 2, 3]], np.float32)
-TWO = np.array([[0, 1, 2], [0, 2, 3]], np.uint32)
-UV = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
-PIXELS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
 GLTF_TO_WORLD = [2, 0, 1]
-
-
-def png(pixels=PIXELS):
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
-
-
-def gltf(path, material=None, colours=None, uv=None, image=None, vertices=CORNERS, faces=TWO, **tree):
-    """A glTF file of one mesh, written without trimesh, its buffers and image in data URIs unless `image` is a name."""
-    types = {("f", 4): 5126, ("u", 1): 5121, ("u", 2): 5123, ("u", 4): 5125}
-    arrays = {"POSITION": vertices, "COLOR_0": colours, "TEXCOORD_0": uv, "indices": faces.reshape(-1)}
-    arrays = {name: array for name, array in arrays.items() if array is not None}
-    accessors = [
-        {
-            "bufferView": index, "count": len(array), "normalized": array.dtype.kind == "u",
-            "componentType": types[array.dtype.kind, array.dtype.itemsize],
-            "type": "SCALAR" if array.ndim == 1 else f"VEC{array.shape[1]}",
-        }
-        for index, array in enumerate(arrays.values())
-    ]  # fmt: skip
-    places = {name: index for index, name in enumerate(arrays)}
-    primitive = {"indices": places.pop("indices"), "attributes": places}
-    uris = ["data:application/octet-stream;base64," + base64.b64encode(a.tobytes()).decode() for a in arrays.values()]
-    content = {
-        "asset": {"version": "2.0"},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [primitive]}],
-        "accessors": accessors,
-        "bufferViews": [{"buffer": i, "byteLength": a.nbytes} for i, a in enumerate(arrays.values())],
-        "buffers": [{"uri": uri, "byteLength": a.nbytes} for uri, a in zip(uris, arrays.values(), strict=True)],
-    }
-    if material is not None:
-        primitive["material"] = 0
-        content["materials"] = [{"pbrMetallicRoughness": material}]
-    if image is not None:
-        content["images"], content["textures"] = [{"uri": image}], [{"source": 0}]
-    path.write_text(json.dumps(content | tree))
-    return path
-
-
-def obj(folder, body, mtl=None, name="mesh.obj", image="skin.png"):
-    """An OBJ file of the two triangles, whose faces and materials `body` states, with its MTL and image."""
-    vertices = "".join(f"v {x} {y} {z}\n" for x, y, z in CORNERS) + "".join(f"vt {u} {v}\n" for u, v in UV)
-    (folder / name).write_text(vertices + body)
-    if mtl is not None:
-        (folder / "mesh.mtl").write_text(mtl)
-        (folder / image).parent.mkdir(exist_ok=True)
-        (folder / image).write_bytes(png())
-    return folder / name
 
 
 def test_a_gltf_is_turned_into_world_axes_and_an_obj_is_not(tmp_path):
@@ -96,40 +37,6 @@ def test_axes_are_rotations(up):
         turn = to_world(up, front)
         assert np.linalg.det(turn) == 1
         assert np.array_equal(turn @ np.eye(3)["xyz".index(up)], [0, 0, 1])
-
-
-FACTOR = [0.2, 0.4, 1.0, 0.5]  # 51, 102, 255; the alpha is ignored
-BYTES = np.array([[255, 0, 0, 9], [0, 255, 0, 9], [0, 0, 255, 9], [255, 255, 255, 9]], np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("material", "colours", "expected"),
-    [
-        (None, None, [[102, 102, 102]] * 4),
-        ({}, None, [[255, 255, 255]] * 4),  # glTF's default
-        ({"baseColorFactor": FACTOR}, None, [[51, 102, 255]] * 4),
-        (None, BYTES, BYTES[:, :3]),
-        (None, BYTES[:, :3].copy(), BYTES[:, :3]),
-        (None, (BYTES / 255).astype(np.float32), BYTES[:, :3]),
-        ({}, (BYTES.astype(np.uint16) * 257), BYTES[:, :3]),
-        ({"baseColorFactor": FACTOR}, BYTES, [[51, 0, 0], [0, 102, 0], [0, 0, 255], [51, 102, 255]]),
-    ],
-)
-def test_colours_of_a_gltf(tmp_path, material, colours, expected):
-    surface = read(gltf(tmp_path / "a.gltf", material, colours))
-    assert np.array_equal(surface.colours, expected)
-    assert surface.textures == () and set(surface.texture) == {-1}
-
-
-def test_a_texture_stays_as_it_is_beside_the_colours_that_it_is_multiplied_by(tmp_path):
-    (tmp_path / "skin.png").write_bytes(png())
-    material = {"baseColorFactor": FACTOR, "baseColorTexture": {"index": 0}}
-    surface = read(gltf(tmp_path / "a.gltf", material, BYTES, UV, "skin.png"))
-    assert np.array_equal(surface.colours, [[51, 0, 0], [0, 102, 0], [0, 0, 255], [51, 102, 255]])
-    assert np.array_equal(surface.uv, np.stack([UV[:, 0], 1 - UV[:, 1]], axis=1))  # v upwards
-    (texture,) = surface.textures
-    assert np.array_equal(texture, PIXELS)
-    assert list(surface.texture) == [0, 0]
 
 
 def test_the_parts_of_a_scene_keep_their_places_and_textures(tmp_path):
@@ -156,51 +63,6 @@ def test_the_parts_of_a_scene_keep_their_places_and_textures(tmp_path):
     np.testing.assert_allclose([twice.min(axis=0), twice.max(axis=0)], [[-1, -1, -1], [10, 1, 1]], atol=1e-6)
     assert (surface.colours[surface.faces[surface.texture == -1]] == (1, 2, 3)).all()
     assert faces[-1][..., 2].mean() == pytest.approx(7)
-
-
-MTL = "newmtl skin\nKd 0.2 0.4 1\nmap_Kd {}\nnewmtl paint\nKd 0 0.2 0\n"
-
-
-@pytest.mark.parametrize("image", ["skin.png", "textures/skin of it.png"])
-def test_an_obj_with_materials_and_a_texture(tmp_path, image):
-    body = "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\nusemtl paint\nf 1/1 3/3 4/4\n"
-    surface = read(obj(tmp_path, body, MTL.format(image), image=image))
-    of_face = {int(index): face for index, face in zip(surface.texture, surface.faces, strict=True)}
-    assert of_face.keys() == {0, -1}
-    assert np.array_equal(surface.textures[0], PIXELS)
-    assert np.array_equal(surface.vertices[of_face[0]], CORNERS[[0, 1, 2]])
-    assert np.array_equal(surface.uv[of_face[0]], UV[[0, 1, 2]])
-    assert (surface.colours[of_face[0]] == (51, 102, 255)).all()
-    assert (surface.colours[of_face[-1]] == (0, 51, 0)).all()
-
-
-def test_an_obj_s_vertex_colours_are_multiplied_by_its_material(tmp_path):
-    lines = "".join(
-        f"v {x} {y} {z} {r} {g} {b}\n" for (x, y, z), (r, g, b) in zip(CORNERS, BYTES[:, :3] / 255, strict=True)
-    )
-    (tmp_path / "mesh.mtl").write_text("newmtl paint\nKd 0.2 0.4 1\n")
-    for body, expected in (
-        ("f 1 2 3\nf 1 3 4\n", BYTES[:, :3]),
-        ("mtllib mesh.mtl\nusemtl paint\nf 1 2 3\nf 1 3 4\n", [[51, 0, 0], [0, 102, 0], [0, 0, 255], [51, 102, 255]]),
-    ):
-        (tmp_path / "mesh.obj").write_text(lines + body)
-        assert np.array_equal(read(tmp_path / "mesh.obj").colours, expected)
-
-
-def test_a_texture_without_a_stated_colour_is_not_darkened(tmp_path):
-    body = "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\nf 1/1 3/3 4/4\n"
-    surface = read(obj(tmp_path, body, "newmtl skin\nmap_Kd skin.png\n"))
-    assert (surface.colours == 255).all() and len(surface.textures) == 1
-
-
-def test_face_colours_of_a_ply_are_sharp(tmp_path):
-    mesh = trimesh.Trimesh(CORNERS, TWO, process=False)
-    mesh.visual.face_colors = [[255, 0, 0, 255], [0, 0, 255, 255]]
-    mesh.export(tmp_path / "a.ply")
-    surface = read(tmp_path / "a.ply")
-    assert (surface.colours[surface.faces[0]] == (255, 0, 0)).all()
-    assert (surface.colours[surface.faces[1]] == (0, 0, 255)).all()
-    assert len(surface.vertices) == 6
 
 
 @pytest.mark.parametrize("suffix", ["obj", "ply", "stl", "glb"])
@@ -308,13 +170,3 @@ def test_files_that_are_no_meshes_say_why(tmp_path):
             read(path)
         line = str(error.value)
         assert said in line and line.startswith(str(tmp_path)) and "\n" not in line, name
-
-
-def test_a_texture_that_is_no_picture_is_refused(tmp_path):
-    body = "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\n"
-    path = obj(tmp_path, body, MTL.format("skin.png"))
-    whole = (tmp_path / "skin.png").read_bytes()
-    for content in (whole[:45], b"no picture"):
-        (tmp_path / "skin.png").write_bytes(content)
-        with pytest.raises(BadMesh, match="names skin"):
-            read(path)

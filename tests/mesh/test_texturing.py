@@ -62,6 +62,7 @@ def test_a_point_s_colour_is_the_field_s(baked, tmp_path, name):
     assert np.abs(found - expected).max() < 12  # a texel's width of the steepest wave
     assert np.abs(found - expected).mean() < 1
     assert len(surface.faces) == len(plain.faces)
+    assert surface.textures[0].shape == (TEXELS, TEXELS, 3)
     assert (surface.colours == 255).all()
 
 

@@ -12,7 +12,8 @@ from chat_server import Reply
 from jsdpipe.config import Alignment
 from jsdpipe.files import read_json
 from jsdpipe.manifests import read_manifest
-from jsdpipe.mesh.stage import extract, render
+from jsdpipe.mesh.render_stage import render
+from jsdpipe.mesh.stage import extract
 from jsdpipe.mesh.views import read_views
 from jsdpipe.scoring import alignment
 from jsdpipe.scoring.models import load, questions

@@ -9,8 +9,9 @@ from scipy.stats import entropy
 
 from jsdpipe.files import read_json, write_json
 from jsdpipe.manifests import read_manifest
+from jsdpipe.mesh.render_stage import render
 from jsdpipe.mesh.rigs import quality_cameras
-from jsdpipe.mesh.stage import extract, render
+from jsdpipe.mesh.stage import extract
 from jsdpipe.mesh.views import read_views
 from jsdpipe.miniature.grammar import KINDS
 from jsdpipe.scoring import alignment, diversity, quality

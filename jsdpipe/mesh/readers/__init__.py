@@ -1,0 +1,1 @@
+"""The kinds of meshes' files, each read into parts."""

@@ -1,0 +1,93 @@
+"""The stage `render`: an asset's views by the protocols' cameras, and its turntable."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from jsdpipe.config import Render, RingRig
+from jsdpipe.external.settings import External
+from jsdpipe.files import atomic, sha256
+from jsdpipe.fingerprints import fingerprint
+from jsdpipe.layout import Shard
+from jsdpipe.manifests import asset_record, read_manifest, write_manifest
+from jsdpipe.mesh import glb, rigs
+from jsdpipe.mesh.renderers import Renderer, opened
+from jsdpipe.mesh.rendering import render_each
+from jsdpipe.mesh.views import views_comment, write_views
+from jsdpipe.progress import Advance, progress, share
+from jsdpipe.provenance import provenance
+from jsdpipe.run import Run
+
+TURNTABLE_SIZE = 160
+TURNTABLE_SUPERSAMPLE = 2
+TURNTABLE_S = 3.0
+
+
+def render(run: Run, shard: Shard) -> None:
+    """Write the views of every asset of a shard that has a mesh, its `turntable.webp`, and the shard's manifest.
+
+    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/` in one zip.
+    """
+    assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
+    frames, solid = run.config.report.turntable_views, not isinstance(method, External)
+    records, count = [], sum(len(cameras.fovy) for cameras in _cameras(config).values())
+    run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
+    with progress(f"render {shard.name}", len(assets) * count) as advance:
+        for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
+            folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
+            views, turntable = run.layout.views(shard, prompt.id, seed), folder / "turntable.webp"
+            with share(advance, count) as of_asset:
+                if before["reason"]:
+                    views.unlink(missing_ok=True)
+                    turntable.unlink(missing_ok=True)
+                else:
+                    _render(folder / "mesh.glb", views, turntable, config, frames, solid, of_asset)
+            records.append(asset_record(prompt, seed, before["reason"]))
+    write_manifest(run, "render", shard, records, provenance())
+
+
+def _cameras(config: Render) -> dict[str, rigs.Cameras]:
+    """The cameras of each rig, in the order of its views."""
+    return {
+        "quality": rigs.quality_cameras(config.quality),
+        "alignment": rigs.alignment_cameras(config.alignment),
+        "diversity": rigs.ring_cameras(config.diversity),
+    }
+
+
+def _render(
+    source: Path, views: Path, turntable: Path, config: Render, frames: int, solid: bool, advance: Advance
+) -> None:
+    expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), frames)
+    if views_comment(views) == expected and turntable.exists():
+        return
+    surface, ring = glb.load(source), config.diversity
+    with (
+        opened(rigs.place_for_t3bench(surface), config.renderer, solid) as t3bench,
+        opened(rigs.place_for_ring(surface, ring), config.renderer, solid) as around,
+    ):
+
+        def pictures(of: Renderer, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:
+            for view in render_each(of, cameras, config.size, config.supersample):
+                yield view.rgb
+                advance()
+
+        _write_turntable(around, ring, frames, turntable)
+        of_rigs: dict[str, Iterable[NDArray[np.uint8]]] = {
+            rig: pictures(around if rig == "diversity" else t3bench, cameras)
+            for rig, cameras in _cameras(config).items()
+        }
+        write_views(views, of_rigs, comment=expected)
+
+
+def _write_turntable(renderer: Renderer, rig: RingRig, frames: int, path: Path) -> None:
+    """An endless picture of a surface placed for the ring, turning once, from azimuth 0 on."""
+    cameras = rigs.ring_cameras(rig.model_copy(update={"views": frames}))
+    views = render_each(renderer, cameras, TURNTABLE_SIZE, TURNTABLE_SUPERSAMPLE)
+    first, *rest = (Image.fromarray(view.rgb) for view in views)
+    with atomic(path) as temporary:
+        duration = round(1000 * TURNTABLE_S / frames)
+        first.save(temporary, save_all=True, append_images=rest, duration=duration, loop=0, quality=90, method=4)

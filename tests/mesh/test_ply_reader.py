@@ -1,0 +1,142 @@
+"""PLY as it is met in the wild: ASCII and binary, polygons, numbers of any type, colours and textures."""
+
+import struct
+
+import numpy as np
+import pytest
+import trimesh
+from mesh_files import CORNERS, PIXELS, TWO, png
+
+from jsdpipe.mesh.reading import BadMesh, read
+
+
+def test_face_colours_of_a_ply_are_sharp(tmp_path):
+    mesh = trimesh.Trimesh(CORNERS, TWO, process=False)
+    mesh.visual.face_colors = [[255, 0, 0, 255], [0, 0, 255, 255]]
+    mesh.export(tmp_path / "a.ply")
+    surface = read(tmp_path / "a.ply")
+    assert (surface.colours[surface.faces[0]] == (255, 0, 0)).all()
+    assert (surface.colours[surface.faces[1]] == (0, 0, 255)).all()
+    assert len(surface.vertices) == 6
+
+
+TYPES = {"uchar": "B", "ushort": "H", "int": "i", "float": "f", "double": "d"}
+SQUARE = [[0, 1, 2, 3]]
+
+
+def ply(path, faces, columns=(), of_faces=(), lists=(), form="ascii", comment=""):
+    """A file of the corners and some polygons, with columns (names, type, rows) of either and lists of faces."""
+
+    def row(*values):
+        """Values, each with its type; of a list, with its length before it."""
+        flat = [
+            pair
+            for value, kind in values
+            for pair in (
+                [(len(value), "uchar"), *((one, kind) for one in value)] if isinstance(value, list) else [(value, kind)]
+            )
+        ]
+        if form == "ascii":
+            return (" ".join(f"{value:g}" for value, _ in flat) + "\n").encode()
+        order = "<" if form == "binary_little_endian" else ">"
+        return struct.pack(order + "".join(TYPES[kind] for _, kind in flat), *(value for value, _ in flat))
+
+    def stated(columns):
+        return "".join(f"property {kind} {name}\n" for names, kind, _ in columns for name in names)
+
+    def further(columns, index):
+        return [(value, kind) for _, kind, rows in columns for value in rows[index]]
+
+    header = (
+        f"ply\nformat {form} 1.0\n{comment}element vertex 4\nproperty float x\nproperty float y\nproperty float z\n"
+        f"{stated(columns)}element face {len(faces)}\nproperty list uchar int vertex_indices\n"
+        + "".join(f"property list uchar float {name}\n" for name, _ in lists)
+        + f"{stated(of_faces)}end_header\n"
+    )
+    body = [row(*((float(v), "float") for v in place), *further(columns, i)) for i, place in enumerate(CORNERS)]
+    for index, face in enumerate(faces):
+        of_lists = [(rows[index], "float") for _, rows in lists]
+        body.append(row((face, "int"), *of_lists, *further(of_faces, index)))
+    path.write_bytes(header.encode() + b"".join(body))
+    return path
+
+
+FORMS = ("ascii", "binary_little_endian", "binary_big_endian")
+RGB = ("red", "green", "blue")
+BYTES = [(255, 0, 0), (0, 255, 0), (51, 102, 204), (255, 255, 255)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("kind", "names", "whole"),
+    [
+        ("uchar", RGB, 1),
+        ("ushort", RGB, 257),
+        ("float", RGB, 1 / 255),
+        ("double", RGB, 1 / 255),
+        ("uchar", ("diffuse_red", "diffuse_green", "diffuse_blue"), 1),
+    ],
+)
+def test_colours_of_vertices(tmp_path, form, kind, names, whole):
+    rows = [tuple(value * whole for value in colour) for colour in BYTES]
+    path = ply(tmp_path / "a.ply", TWO.tolist(), [(names, kind, rows)], form=form)
+    surface = read(path)
+    assert np.array_equal(surface.vertices, CORNERS) and np.array_equal(surface.faces, TWO)
+    assert np.array_equal(surface.colours, BYTES)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("faces", [SQUARE, [[0, 1, 2, 3], [0, 1, 2], [1, 2]], [[0, 1, 2], [0, 2, 3, 1]]])
+def test_polygons_become_triangles(tmp_path, form, faces):
+    flags = (("flags",), "int", [(7,)] * 3)
+    surface = read(ply(tmp_path / "a.ply", faces, of_faces=[flags], form=form))
+    found = sorted(tuple(face) for face in surface.vertices[surface.faces].sum(axis=1).tolist())
+    fans = [(face[0], *face[i : i + 2]) for face in faces for i in range(1, len(face) - 1)]
+    assert found == sorted(tuple(CORNERS[list(face)].sum(axis=0).tolist()) for face in fans)
+
+
+def test_colours_stay_beside_coordinates_without_a_texture_and_are_multiplied_by_one(tmp_path):
+    columns = [(("s", "t"), "float", [(0.25, 0.5)] * 4), (RGB, "uchar", BYTES)]
+    (tmp_path / "my skin.png").write_bytes(png())
+    for comment, count in (("", 0), ("comment TextureFile my skin.png\n", 1)):
+        surface = read(ply(tmp_path / "a.ply", TWO.tolist(), columns, comment=comment))
+        assert np.array_equal(surface.colours, BYTES)
+        assert len(surface.textures) == count
+        assert (surface.uv == ((0.25, 0.5) if count else 0)).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_corners_of_faces_have_coordinates_of_several_textures(tmp_path, form):
+    """As MeshLab writes them."""
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "b.png").write_bytes(png(PIXELS[::-1]))
+    comment = "comment TextureFile a.png\ncomment TextureFile b.png\n"
+    uv = [[0, 0, 0.5, 0, 0.5, 1], [0.25, 0, 0.5, 1, 0, 1]]
+    number = (("texnumber",), "int", [(1,), (0,)])
+    path = ply(
+        tmp_path / "a.ply", TWO.tolist(), of_faces=[number], lists=[("texcoord", uv)], form=form, comment=comment
+    )
+    surface = read(path)
+    of_texture = {surface.textures[at].tobytes(): face for at, face in zip(surface.texture, surface.faces, strict=True)}
+    for pixels, at in ((PIXELS[::-1], 0), (PIXELS, 1)):
+        face = of_texture[pixels.tobytes()]
+        assert np.array_equal(surface.vertices[face], CORNERS[TWO[at]])
+        assert np.array_equal(surface.uv[face], np.reshape(uv[at], (3, 2)))
+    assert (surface.colours == 255).all()
+
+
+def test_broken_files_say_why(tmp_path):
+    whole = ply(tmp_path / "a.ply", TWO.tolist(), form="binary_little_endian").read_bytes()
+    for content, said in (
+        (whole[:-1], "buffer is smaller than requested size"),
+        (whole[:60], "a line of its header is "),
+        (whole.replace(b"ply", b"plx", 1), "no PLY"),
+        (whole.replace(b"float y", b"quint y", 1), "'quint'"),
+    ):
+        (tmp_path / "a.ply").write_bytes(content)
+        with pytest.raises(BadMesh) as error:
+            read(tmp_path / "a.ply")
+        assert f"a.ply: cannot be read ({said}" in str(error.value)
+    with pytest.raises(BadMesh, match=r"names none\.png, which cannot be read"):
+        uv = (("s", "t"), "float", [(0, 0)] * 4)
+        read(ply(tmp_path / "a.ply", TWO.tolist(), [uv], comment="comment TextureFile none.png\n"))
