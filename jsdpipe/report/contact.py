@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image, ImageDraw
 
+from jsdpipe.progress import progress
 from jsdpipe.prompts import Prompt
 from jsdpipe.report import style
 from jsdpipe.report.images import GREY, failed_tile, font, front, tile, wrap
@@ -20,10 +21,12 @@ def write_sheets(run: Run, assets: pd.DataFrame, folder: Path) -> None:
     """Write `contact-<set>-<page>.png` (pages from 01) for every set; `assets` from `collect`."""
     assets = assets.set_index(["method", "set", "prompt_id", "seed"])
     reasons = assets.reason.where(assets.status == "failed")
-    for part, prompts in run.prompts.items():
-        for page, start in enumerate(range(0, len(prompts), PAGE), start=1):
-            sheet = _sheet(run, part, prompts[start : start + PAGE], reasons)
-            sheet.save(folder / f"contact-{part}-{page:02d}.png")
+    with progress("contact sheets", sum(map(len, run.prompts.values()))) as advance:
+        for part, prompts in run.prompts.items():
+            for page, start in enumerate(range(0, len(prompts), PAGE), start=1):
+                shown = prompts[start : start + PAGE]
+                _sheet(run, part, shown, reasons).save(folder / f"contact-{part}-{page:02d}.png")
+                advance(len(shown))
 
 
 def _sheet(run: Run, part: str, prompts: Sequence[Prompt], reasons: pd.Series) -> Image.Image:

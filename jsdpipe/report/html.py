@@ -17,6 +17,7 @@ import pandas as pd
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic_folder, read_json
 from jsdpipe.layout import STAGES
+from jsdpipe.progress import progress
 from jsdpipe.report import metrics, style
 from jsdpipe.report.alike import Scale
 from jsdpipe.report.images import front
@@ -41,8 +42,10 @@ def write(run: Run) -> None:
     with atomic_folder(run.layout.report) as folder:
         for source in (run.layout.run_json, *(file for part in parts for file in part.iterdir())):
             _place(source, folder / source.relative_to(run.folder))
-        for asset in assets:
-            _place_asset(run, asset, folder)
+        with progress("report", len(assets)) as advance:
+            for asset in assets:
+                _place_asset(run, asset, folder)
+                advance()
 
         def page(template: str, path: str, **values: Any) -> None:
             target = folder / path
@@ -117,7 +120,7 @@ def _place_asset(run: Run, asset: dict[str, Any], report: Path) -> None:
             raise UserError(f"{source / name}: no such file; rerun the stages of this asset")
         _place(source / name, target / name)
     if not asset["failed"]:
-        front(source).save(target / "front.png")
+        front(source).save(target / "front.webp", quality=90, method=0)  # as its source; a PNG takes ten times as long
 
 
 def _place(source: Path, target: Path) -> None:

@@ -86,7 +86,7 @@ def test_every_link_leads_to_a_file_and_an_anchor_of_the_folder(run, pages):
             assert target.is_file(), f"{path}: {link}"
             if anchor:
                 assert unquote(anchor) in pages[next(p for p in pages if p.resolve() == target.resolve())].ids
-            if link.endswith("/front.png"):  # the script puts this beside it
+            if link.endswith("/front.webp"):  # the script puts this beside it
                 assert target.with_name("turntable.webp").is_file()
             count += 1
     assert count > 100
@@ -238,7 +238,7 @@ def test_an_asset_without_a_grade_is_counted_and_shown(tmp_path):
     assert "failed" not in page.text.split("a cone")[1]
     card = Page(next(run.layout.report.glob("prompts/single/a-cone*.html")))
     assert "Alignment \N{EN DASH} the judge <said> 4.5" in card.text
-    assert sum(link.endswith("front.png") and "seed1" in link for link in card.links) == 1
+    assert sum(link.endswith("front.webp") and "seed1" in link for link in card.links) == 1
     prompts = tables.build(run).values.loc["jsd", "single"]
     assert prompts["quality"].tolist() == [50, 40]
     assert prompts["alignment"].tolist() == [75, 75]
