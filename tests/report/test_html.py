@@ -1,5 +1,6 @@
 """The report: every link leads somewhere inside the folder, data stays data, bytes repeat."""
 
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -208,6 +209,34 @@ def test_needs_tables_and_figures(tmp_path):
     run = make_run(tmp_path / "run", {"single": ["a"]}, methods=["jsd"])
     with pytest.raises(UserError, match="jsdpipe tables"):
         html.write(run)
+
+
+def test_the_first_page_has_six_prompts_of_a_set_and_leads_to_the_others(tmp_path):
+    run = make_run(tmp_path / "run", {"s": [f"prompt {i}" for i in range(21)], "t": ["x"]}, methods=["jsd"], seeds=[0])
+    for write in (tables.write, figures.write, html.write):
+        write(run)
+    index = Page(run.layout.report / "index.html")
+    shown = [link for link in index.links if link.endswith("/front.webp")]
+    prompts = [*run.prompts["s"][:6], *run.prompts["t"]]
+    assert [link.split("/")[3] for link in shown] == [prompt.id for prompt in prompts]
+    assert index.text.count("And 15 more: their numbers , each with its page of pictures; contact sheets 1 , 2 .") == 1
+    assert "assets.html#s" in index.links and "And 0 more" not in index.text
+    assert {f"figures/contact-s-0{page}.png" for page in (1, 2)} <= set(index.links)
+
+
+def test_every_method_against_every_other(tmp_path):
+    quality = {"a": 40.0, "b": 50.0, "c": 70.0}
+    run = make_run(
+        tmp_path / "run", {"s": ["x", "y"]}, methods=quality, numbers=lambda method, *_: {"quality": quality[method]}
+    )
+    for write in (tables.write, figures.write, html.write):
+        write(run)
+    page = Page(run.layout.report / "index.html")
+    assert page.tags.count("details") == 2  # the first method's table is open
+    first, of_b, of_c = re.split("[bc] minus the others", page.text.split("Paired comparison")[2].split("Failures")[0])
+    assert "b -10.0 [-10.0, -10.0], p 0.500" in first and "c -30.0 [-30.0, -30.0], p 0.500" in first
+    assert "a +10.0 [+10.0, +10.0], p 0.500" in of_b and "c -20.0 [-20.0, -20.0], p 0.500" in of_b
+    assert "a +30.0 [+30.0, +30.0], p 0.500" in of_c and "b +20.0 [+20.0, +20.0], p 0.500" in of_c
 
 
 def test_one_method_one_prompt_one_seed(tmp_path):
