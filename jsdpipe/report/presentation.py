@@ -103,7 +103,7 @@ def paired(run: Run, comparison: pd.DataFrame, reference: str) -> Table:
             p = row["p_value"]
             # may be broken between them, but not within
             aside = _interval(metric.difference, row["low"], row["high"]).replace(" ", NO_BREAK)
-            aside += "" if pd.isna(p) else f", p{NO_BREAK}{p:.3f}"
+            aside += "" if pd.isna(p) else f", p{NO_BREAK}" + (f"{p:.3f}" if p >= 0.001 else f"<{NO_BREAK}0.001")
             cells.append(Cell(metric.difference(row["difference"]), aside, p <= level, group_link(part, method)))
             prompts.append(str(row["prompts"]))
         rows.append((*cells, Cell(", ".join(dict.fromkeys(prompts)))))

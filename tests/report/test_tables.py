@@ -93,6 +93,15 @@ def test_paired_turns_intervals_round_for_another_reference(tmp_path):
     assert built.laid_out["paired"].rows == presentation.paired(run, built.comparison, "a").rows
 
 
+def test_a_small_p_is_not_0(tmp_path):
+    run = make_run(
+        tmp_path / "run", {"s": [f"prompt {i}" for i in range(12)]},
+        numbers=lambda method, *_: {"quality": 60.0 if method == "jsd" else 50.0},
+    )  # fmt: skip
+    aside = tables.build(run).laid_out["paired"].rows[0][2].aside  # p is 2 / 2^12
+    assert aside.replace("\N{NO-BREAK SPACE}", " ") == "[+10.0, +10.0], p < 0.001"
+
+
 def test_raw_table_survives_any_prompt(tmp_path):
     run = make_run(tmp_path / "run", {"single": [NASTY, "plain"]})
     tables.write(run)
