@@ -157,6 +157,8 @@ def score(
 ) -> None:
     """Score meshes by hand: quality, alignment, and of several their diversity."""
     by_hand = importlib.import_module("jsdpipe.by_hand.score")
+    if out is not None:
+        by_hand.check_writable(out)
     found = by_hand.score(meshes, prompt, config, up, front)
     if config is None:
         typer.echo(f"with the views and models of {found['config']}; --config FILE takes those of another", err=True)

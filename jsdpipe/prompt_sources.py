@@ -42,7 +42,7 @@ def fetch(name: str, sources: Path, origin: Path | None = None) -> list[Path]:
     """Put the files of a source, from its address or from the folder `origin`, into a folder beside `sources`.
 
     Files that are there and right are kept. Nothing is written unless every file's hash and number of lines are right;
-    `UserError` otherwise, and for an unknown source or one out of reach.
+    `UserError` otherwise, for an unknown source or one out of reach, and where nothing can be written.
     """
     known = validate(Sources, read_yaml(sources), str(sources)).sources
     if name not in known:
@@ -60,8 +60,14 @@ def fetch(name: str, sources: Path, origin: Path | None = None) -> list[Path]:
             raise UserError(f"{place}: {fault}; {sources} states what it must be")
         contents[target] = content
     for target, content in contents.items():
-        with atomic(target) as temporary:
-            temporary.write_bytes(content)
+        try:
+            with atomic(target) as temporary:
+                temporary.write_bytes(content)
+        except OSError as error:
+            raise UserError(
+                f"{target}: cannot be written ({error.strerror}); free its place, or give a copy of {sources} "
+                "elsewhere: --sources FILE"
+            ) from None
     return list(contents)
 
 

@@ -82,6 +82,14 @@ def test_what_is_out_of_reach_is_one_line(jsdpipe, sources, tmp_path):
     assert (status, err.count("\n")) == (2, 1)
 
 
+def test_what_cannot_be_written_is_one_line(jsdpipe, sources):
+    path, origin = sources
+    (path.parent / "mine").write_text("in the way")
+    status, _, err = jsdpipe("prompts", "fetch", "mine", "--sources", path, "--from", origin)
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"{path.parent / 'mine/one.txt'}: cannot be written (" in err and "--sources FILE" in err
+
+
 @pytest.mark.skipif(not T3BENCH.is_dir(), reason="T3Bench's prompts are not at hand")
 def test_the_prompts_of_t3bench(jsdpipe, tmp_path):
     (tmp_path / "sources.yaml").write_bytes(SOURCES.read_bytes())

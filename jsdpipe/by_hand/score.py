@@ -1,7 +1,10 @@
 """The scores of meshes that are there: the stages themselves, on a run of one prompt in a temporary folder."""
 
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +118,24 @@ def _number(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def check_writable(out: Path) -> None:
+    """Raise `UserError` now, and not after the work, if a file cannot be written."""
+    with _writing(out):
+        if out.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()
+
+
 def write(found: dict[str, Any], out: Path) -> None:
     """Write what was found as JSON; `UserError` if it cannot be written."""
-    try:
+    with _writing(out):
         write_json(out, found)
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(f"--out: {out}: cannot be written ({error.strerror}); give another file") from None

@@ -58,7 +58,7 @@ def _gpus() -> list[str]:
 
 def _cuda_package(name: str) -> str:
     if device() == "cpu":
-        return "not used without a GPU"
+        return f"not used without a GPU, where it makes {CUDA_PACKAGES[name]} faster"
     try:
         importlib.import_module(name)
     except UNUSABLE as error:

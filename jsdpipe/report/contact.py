@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image, ImageDraw
 
+from jsdpipe.progress import progress
 from jsdpipe.prompts import Prompt
 from jsdpipe.report import style
 from jsdpipe.report.images import GREY, failed_tile, font, front, tile, wrap
@@ -17,13 +18,20 @@ GAP, GROUP_GAP, MARGIN, LABEL, HEAD = 6, 22, 28, 260, 76
 
 
 def write_sheets(run: Run, assets: pd.DataFrame, folder: Path) -> None:
-    """Write `contact-<set>-<page>.png` (pages from 01) for every set; `assets` from `collect`."""
+    """Write the sheets of every set, named by `sheet_names`; `assets` from `collect`."""
     assets = assets.set_index(["method", "set", "prompt_id", "seed"])
     reasons = assets.reason.where(assets.status == "failed")
-    for part, prompts in run.prompts.items():
-        for page, start in enumerate(range(0, len(prompts), PAGE), start=1):
-            sheet = _sheet(run, part, prompts[start : start + PAGE], reasons)
-            sheet.save(folder / f"contact-{part}-{page:02d}.png")
+    with progress("contact sheets", sum(map(len, run.prompts.values()))) as advance:
+        for part, prompts in run.prompts.items():
+            for page, name in enumerate(sheet_names(part, len(prompts))):
+                shown = prompts[page * PAGE : (page + 1) * PAGE]
+                _sheet(run, part, shown, reasons).save(folder / name)
+                advance(len(shown))
+
+
+def sheet_names(part: str, prompts: int) -> list[str]:
+    """The files of a set of so many prompts, in order."""
+    return [f"contact-{part}-{page:02d}.png" for page in range(1, -(-prompts // PAGE) + 1)]
 
 
 def _sheet(run: Run, part: str, prompts: Sequence[Prompt], reasons: pd.Series) -> Image.Image:

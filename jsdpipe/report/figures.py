@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,8 +58,18 @@ def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequenc
         axes.remove()
     handles, _ = figure.axes[0].get_legend_handles_labels()
     if handles:
-        figure.legend(handles=handles, loc="outside upper left", ncols=len(methods), borderaxespad=0.2)
+        _legend(figure, handles)
     return figure
+
+
+def _legend(figure: Figure, handles: Sequence[Any]) -> None:
+    """Name the methods above the panels, in as few rows as are no wider than the figure."""
+    for columns in range(len(handles), 0, -1):
+        legend = figure.legend(handles=handles, loc="outside upper left", ncols=columns, borderaxespad=0.2)
+        size = legend.get_window_extent()
+        if size.width <= figure.bbox.width:
+            break
+        legend.remove()
 
 
 def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, metric: Metric) -> None:

@@ -17,16 +17,19 @@ import pandas as pd
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic_folder, read_json
 from jsdpipe.layout import STAGES
+from jsdpipe.progress import progress
 from jsdpipe.report import metrics, style
 from jsdpipe.report.alike import Scale
+from jsdpipe.report.contact import sheet_names
 from jsdpipe.report.images import front
-from jsdpipe.report.presentation import asset_link, label
+from jsdpipe.report.presentation import asset_link, label, paired
 from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
 from jsdpipe.report.timing import duration, timings
 from jsdpipe.run import Run
 
 FILES = ("mesh.glb", "turntable.webp")
+PICTURED = 6  # prompts of a set on the first page: a browser takes a minute or more over T3Bench's 18,000 pictures
 
 
 def write(run: Run) -> None:
@@ -41,8 +44,10 @@ def write(run: Run) -> None:
     with atomic_folder(run.layout.report) as folder:
         for source in (run.layout.run_json, *(file for part in parts for file in part.iterdir())):
             _place(source, folder / source.relative_to(run.folder))
-        for asset in assets:
-            _place_asset(run, asset, folder)
+        with progress("report", len(assets)) as advance:
+            for asset in assets:
+                _place_asset(run, asset, folder)
+                advance()
 
         def page(template: str, path: str, **values: Any) -> None:
             target = folder / path
@@ -53,9 +58,12 @@ def write(run: Run) -> None:
         of_prompt: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for asset in assets:
             of_prompt.setdefault((asset["set"], asset["prompt_id"]), []).append(asset)
-        sheets = sorted(path.name for path in run.layout.figures.glob("contact-*.png"))
-        index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run), "study": study}
-        page("index.html.j2", "index.html", of_prompt=of_prompt, **index)
+        sheets = {part: sheet_names(part, len(prompts)) for part, prompts in run.prompts.items()}
+        # of two methods, the second's table would be the first's with other signs
+        methods = list(run.config.methods)[1:] if len(run.config.methods) > 2 else []
+        others = {method: paired(run, tables.comparison, method) for method in methods}
+        index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run), "study": study, "others": others}
+        page("index.html.j2", "index.html", of_prompt=of_prompt, pictured=PICTURED, **index)
         page("assets.html.j2", "assets.html", of_prompt=of_prompt)
         page("study.html.j2", "study.html", sections=study)
         page("timing.html.j2", "timing.html", timings=timings(run), duration=duration)
@@ -117,7 +125,7 @@ def _place_asset(run: Run, asset: dict[str, Any], report: Path) -> None:
             raise UserError(f"{source / name}: no such file; rerun the stages of this asset")
         _place(source / name, target / name)
     if not asset["failed"]:
-        front(source).save(target / "front.png")
+        front(source).save(target / "front.webp", quality=90, method=0)  # as its source; a PNG takes ten times as long
 
 
 def _place(source: Path, target: Path) -> None:

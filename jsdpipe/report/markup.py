@@ -111,7 +111,7 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A `table` float with booktabs' rules, a midrule between groups, the best values bold."""
+    """A `table` float with booktabs' rules, a midrule between groups, the best values bold; no wider than a line."""
     if not table.rows:
         return f"% {one_line(table.caption)}\n% {one_line(table.empty)}\n"
 
@@ -133,17 +133,18 @@ def latex(table: Table) -> str:
     )
     body = "    \\midrule\n".join("".join(f"    {line(row)} \\\\\n" for row in group) for group in table.groups())
     return (
-        "% needs \\usepackage{array}, \\usepackage{booktabs} and \\usepackage[T1]{fontenc}\n"
+        "% needs \\usepackage{array}, \\usepackage{booktabs}, \\usepackage{graphicx} and \\usepackage[T1]{fontenc}\n"
         "\\begin{table}\n"
         "  \\centering\n"
         f"  \\caption{{{escape_latex(table.caption)}}}\n"
         f"  \\label{{tab:{table.name}}}\n"
+        "  \\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
         f"  \\begin{{tabular}}{{{columns}}}\n"
         "    \\toprule\n"
         f"    {' & '.join(map(escape_latex, table.header))} \\\\\n"
         "    \\midrule\n"
         f"{body}"
         "    \\bottomrule\n"
-        "  \\end{tabular}\n"
+        "  \\end{tabular}}\n"
         "\\end{table}\n"
     )

@@ -1,6 +1,7 @@
 """A run's numbers laid out for people: captions, rounding, the best in bold, links to what is behind a number."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from jsdpipe.report.summary import ALL_SETS
 from jsdpipe.run import Run
 
 NOTHING = "\N{EN DASH}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def label(run: Run, method: str) -> str:
@@ -86,33 +88,48 @@ def recognition(run: Run, summary: pd.DataFrame) -> Table:
     return Table("recognition", caption, _header(shown, "Prompts"), 2, rows, empty)
 
 
-def paired(run: Run, comparison: pd.DataFrame) -> Table:
-    """Every two methods' difference over the same prompts, for every metric."""
-    by_name = {metric.name: metric for metric in metrics.ALL}
+def paired(run: Run, comparison: pd.DataFrame, reference: str) -> Table:
+    """A method's differences to each other one over the same prompts, a row a set and other method."""
     level = 1 - run.config.report.confidence
+    found = {(row["set"], row["method"], row["metric"]): row for row in _against(comparison, reference)}
+    shown = [metric for metric in metrics.ALL if any(name == metric.name for _, _, name in found)]
     rows = []
-    for row in comparison.to_dict("records"):
-        metric, p = by_name[row["metric"]], row["p_value"]
-        interval = _interval(metric.difference, row["low"], row["high"])
-        link = group_link(row["set"], row["a"])
-        rows.append(
-            (
-                Cell(row["set"]),
-                Cell(metric.heading),
-                Cell(f"{label(run, row['a'])} \N{MINUS SIGN} {label(run, row['b'])}"),
-                Cell(metric.difference(row["difference"]), interval, p <= level, link),
-                Cell(NOTHING if pd.isna(p) else f"{p:.3f}", best=p <= level),
-                Cell(str(row["prompts"])),
-            )
-        )
+    for part, method in dict.fromkeys((part, method) for part, method, _ in found):
+        cells, prompts = [Cell(part), Cell(label(run, method), colour=style.colour(run, method))], []
+        for metric in shown:
+            if (row := found.get((part, method, metric.name))) is None:
+                cells.append(Cell(NOTHING))
+                continue
+            p = row["p_value"]
+            # may be broken between them, but not within
+            aside = _interval(metric.difference, row["low"], row["high"]).replace(" ", NO_BREAK)
+            aside += "" if pd.isna(p) else f", p{NO_BREAK}" + (f"{p:.3f}" if p >= 0.001 else f"<{NO_BREAK}0.001")
+            cells.append(Cell(metric.difference(row["difference"]), aside, p <= level, group_link(part, method)))
+            prompts.append(str(row["prompts"]))
+        rows.append((*cells, Cell(", ".join(dict.fromkeys(prompts)))))
     caption = (
-        "Paired comparison: mean difference over the same prompts (seeds averaged within a prompt first) with its "
-        f"{run.config.report.confidence:.0%} bootstrap interval over prompts, and the p-value of a two-sided sign-flip "
-        f"test, not corrected for the number of comparisons; bold where p ≤ {level:.2g}. With n prompts p cannot fall "
-        "below 2/2ⁿ; one prompt allows neither interval nor p."
+        f"Paired comparison: mean of {label(run, reference)} minus the method over the same prompts (seeds averaged "
+        f"within a prompt first), with its {run.config.report.confidence:.0%} bootstrap interval over prompts and the "
+        "p-value of a two-sided sign-flip test, not corrected for the number of comparisons; bold where p ≤ "
+        f"{level:.2g}. With n prompts p cannot fall below 2/2ⁿ; one prompt allows neither interval nor p."
     )
-    header = ("Set", "Metric", "Methods", "Difference", "p", "Prompts")
-    return Table("paired", caption, header, 3, tuple(rows), "One method: there is nothing to compare.")
+    return Table(
+        "paired", caption, _header(shown, "Prompts"), 2, tuple(rows), "One method: there is nothing to compare."
+    )
+
+
+def _against(comparison: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
+    """The comparisons of `reference` with each other `method`, turned so that the other is what is subtracted."""
+    turned = comparison.assign(
+        a=comparison["b"],
+        b=comparison["a"],
+        difference=-comparison["difference"],
+        low=-comparison["high"],
+        high=-comparison["low"],
+    )
+    # in the order of the comparisons
+    both = pd.concat([comparison, turned]).sort_index(kind="stable")
+    return both[both["a"] == reference].rename(columns={"b": "method"}).to_dict("records")
 
 
 def failures(run: Run, assets: pd.DataFrame) -> Table:

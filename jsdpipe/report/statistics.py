@@ -4,6 +4,8 @@ Values that enter here are one a prompt (the mean over its seeds), so that more 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +64,26 @@ def paired_comparison(
     other sign. It is exact where 2^prompts <= 10 000, else Monte-Carlo; its least value is 2 / 2^prompts.
     """
     difference = mean_interval(a - b, confidence, resamples, *key)
-    if len(a) == 1:
-        return Comparison(difference, None)
-    test = stats.permutation_test(
-        (a - b,),
-        np.mean,
-        permutation_type="samples",
-        n_resamples=PERMUTATIONS,
-        rng=np.random.default_rng(seed_of("sign-flip", *key)),
-    )
-    return Comparison(difference, float(test.pvalue))
+    return Comparison(difference, None if len(a) == 1 else _sign_flip_test(a - b))
+
+
+def _sign_flip_test(differences: NDArray[np.float64]) -> float:
+    """Its p-value: the share of sign patterns whose sum is as far from 0.
+
+    Of drawn patterns what was seen is one more (Phipson and Smyth 2010), so that p is never 0. SciPy's
+    `permutation_test` does the same, but takes a hundred times as long, which is minutes for ten methods on T3Bench.
+    """
+    signs = _signs(len(differences))
+    rounding = 1e-12 * abs(differences).sum()
+    as_far = int((abs(signs @ differences) >= abs(differences.sum()) - rounding).sum())
+    drawn = len(signs) < 2 ** len(differences)
+    return (as_far + drawn) / (len(signs) + drawn)
+
+
+@lru_cache(maxsize=8)  # most comparisons of a run are over one of few numbers of prompts
+def _signs(prompts: int) -> NDArray[np.float64]:
+    """All patterns of -1 and 1 (patterns, prompts), or `PERMUTATIONS` drawn ones where there are more."""
+    if 2**prompts <= PERMUTATIONS:
+        return np.array(list(product((-1.0, 1.0), repeat=prompts)))
+    rng = np.random.default_rng(seed_of("sign-flip", prompts))
+    return rng.choice((-1.0, 1.0), (PERMUTATIONS, prompts))

@@ -36,7 +36,7 @@ def build(run: Run) -> Tables:
         presentation.similarity(run, summary),
         presentation.diversity(run, summary),
         presentation.recognition(run, summary),
-        presentation.paired(run, comparison),
+        presentation.paired(run, comparison, next(iter(run.config.methods))),
         presentation.failures(run, results.assets),
     )
     return Tables(results, values, summary, comparison, {table.name: table for table in laid_out})

@@ -70,6 +70,13 @@ def test_a_mistake_is_one_line_and_status_2(jsdpipe, files, arguments, said):
     assert err.startswith(f"jsdpipe: error: {said}")
 
 
+@pytest.mark.parametrize(("out", "reason"), [("ball.glb/s.json", "File exists"), (".", "Is a directory")])
+def test_an_out_that_cannot_be_written_is_told_before_the_work(jsdpipe, files, out, reason):
+    (files / "config.yaml").unlink()  # what is told next
+    said = f"jsdpipe: error: --out: {out}: cannot be written ({reason}); give another file\n"
+    assert jsdpipe("score", "ball.glb", "--prompt", PROMPT, "--out", out) == (2, "", said)
+
+
 def test_without_a_configuration_it_says_what_to_give(jsdpipe, files):
     (files / "config.yaml").unlink()
     said = "jsdpipe: error: --config: missing, and there is no config.yaml here to stand for it; give a configuration\n"

@@ -7,9 +7,11 @@ from PIL import Image
 from synthetic_run import make_run
 
 from jsdpipe.errors import UserError
-from jsdpipe.report import figures
+from jsdpipe.report import figures, metrics
+from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import GAP, GROUP_GAP, HEAD, LABEL, MARGIN
 from jsdpipe.report.images import failed_tile, font, wrap
+from jsdpipe.report.summary import per_prompt, summarise
 
 NASTY = '<b>"$x^2$" & 50% \\frac{} 🍄</b>'
 
@@ -60,6 +62,18 @@ def test_charts_same_bytes_without_dates(tmp_path):
         assert b"<dc:date>" not in first[f"{name}.svg"]
         ElementTree.fromstring(first[f"{name}.svg"])
         assert Image.open(run.layout.figures / f"{name}.png").width > 400
+
+
+def test_the_legend_of_many_methods_is_within_a_narrow_chart(tmp_path):
+    labels = {f"m{number}": f"a method of a long name {number}" for number in range(6)}
+    run = make_run(tmp_path / "run", {"single": ["a"]}, methods=labels, seeds=[0], labels=labels)
+    values = per_prompt(collect(run))
+    chart = figures._chart(run, values, summarise(run, values), [metrics.RECOGNITION])
+    chart.draw_without_rendering()
+    (legend,) = chart.legends
+    box = legend.get_window_extent()
+    assert len(legend.get_texts()) == 6 and box.x0 >= 0 and box.x1 <= chart.bbox.x1
+    assert chart.axes[0].get_position().height * chart.get_figheight() > 1  # inches
 
 
 @pytest.mark.parametrize("seeds", [[0], [0, 1]])

@@ -1,5 +1,6 @@
 """The report: every link leads somewhere inside the folder, data stays data, bytes repeat."""
 
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_every_link_leads_to_a_file_and_an_anchor_of_the_folder(run, pages):
             assert target.is_file(), f"{path}: {link}"
             if anchor:
                 assert unquote(anchor) in pages[next(p for p in pages if p.resolve() == target.resolve())].ids
-            if link.endswith("/front.png"):  # the script puts this beside it
+            if link.endswith("/front.webp"):  # the script puts this beside it
                 assert target.with_name("turntable.webp").is_file()
             count += 1
     assert count > 100
@@ -210,6 +211,34 @@ def test_needs_tables_and_figures(tmp_path):
         html.write(run)
 
 
+def test_the_first_page_has_six_prompts_of_a_set_and_leads_to_the_others(tmp_path):
+    run = make_run(tmp_path / "run", {"s": [f"prompt {i}" for i in range(21)], "t": ["x"]}, methods=["jsd"], seeds=[0])
+    for write in (tables.write, figures.write, html.write):
+        write(run)
+    index = Page(run.layout.report / "index.html")
+    shown = [link for link in index.links if link.endswith("/front.webp")]
+    prompts = [*run.prompts["s"][:6], *run.prompts["t"]]
+    assert [link.split("/")[3] for link in shown] == [prompt.id for prompt in prompts]
+    assert index.text.count("And 15 more: their numbers , each with its page of pictures; contact sheets 1 , 2 .") == 1
+    assert "assets.html#s" in index.links and "And 0 more" not in index.text
+    assert {f"figures/contact-s-0{page}.png" for page in (1, 2)} <= set(index.links)
+
+
+def test_every_method_against_every_other(tmp_path):
+    quality = {"a": 40.0, "b": 50.0, "c": 70.0}
+    run = make_run(
+        tmp_path / "run", {"s": ["x", "y"]}, methods=quality, numbers=lambda method, *_: {"quality": quality[method]}
+    )
+    for write in (tables.write, figures.write, html.write):
+        write(run)
+    page = Page(run.layout.report / "index.html")
+    assert page.tags.count("details") == 2  # the first method's table is open
+    first, of_b, of_c = re.split("[bc] minus the others", page.text.split("Paired comparison")[2].split("Failures")[0])
+    assert "b -10.0 [-10.0, -10.0], p 0.500" in first and "c -30.0 [-30.0, -30.0], p 0.500" in first
+    assert "a +10.0 [+10.0, +10.0], p 0.500" in of_b and "c -20.0 [-20.0, -20.0], p 0.500" in of_b
+    assert "a +30.0 [+30.0, +30.0], p 0.500" in of_c and "b +20.0 [+20.0, +20.0], p 0.500" in of_c
+
+
 def test_one_method_one_prompt_one_seed(tmp_path):
     run = make_run(
         tmp_path / "run", {"multi": ["a"]}, methods=["jsd"], seeds=[0], numbers=lambda *_: {"recognition": None}
@@ -238,7 +267,7 @@ def test_an_asset_without_a_grade_is_counted_and_shown(tmp_path):
     assert "failed" not in page.text.split("a cone")[1]
     card = Page(next(run.layout.report.glob("prompts/single/a-cone*.html")))
     assert "Alignment \N{EN DASH} the judge <said> 4.5" in card.text
-    assert sum(link.endswith("front.png") and "seed1" in link for link in card.links) == 1
+    assert sum(link.endswith("front.webp") and "seed1" in link for link in card.links) == 1
     prompts = tables.build(run).values.loc["jsd", "single"]
     assert prompts["quality"].tolist() == [50, 40]
     assert prompts["alignment"].tolist() == [75, 75]

@@ -63,6 +63,21 @@ def test_three_prompts_by_hand():
     assert (comparison.difference.mean, comparison.difference.low, comparison.difference.high) == (2, 1, 3)
 
 
+def test_a_sum_that_is_0_but_for_rounding_is_no_difference():
+    # 0.1 + 0.2 - 0.3 is 5.6e-17, and its other orders and signs are exactly 0 or not less
+    assert paired_comparison(np.array([0.1, 0.2, 0.0]), np.array([0.0, 0.0, 0.3]), 0.95, 2000, "x").p_value == 1
+
+
+def test_a_drawn_p_value_is_near_the_exact_one_and_never_0():
+    a, b = np.random.default_rng(5).normal(size=(2, 14))
+    comparison = paired_comparison(a + 0.4, b, 0.95, 100, "x")
+    signs = np.array(list(product((-1, 1), repeat=14)))
+    exact = np.mean(abs(signs @ (a + 0.4 - b)) >= abs(np.sum(a + 0.4 - b)) - 1e-9)
+    assert comparison.p_value == pytest.approx(exact, abs=4 * (exact * (1 - exact) / 10_000) ** 0.5)
+    same = np.ones(100)
+    assert paired_comparison(same, 0 * same, 0.95, 100, "x").p_value == pytest.approx(1 / 10_001)
+
+
 def test_many_prompts_without_a_difference():
     rng = np.random.default_rng(3)
     a, b = rng.normal(size=(2, 200))

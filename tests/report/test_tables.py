@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from synthetic_run import make_run
 
-from jsdpipe.report import tables
+from jsdpipe.report import presentation, tables
 
 NASTY = '<script>alert("x")</script> & 100% $(rm -rf) #1 \\_{}~^|* 🍄'
 
@@ -73,6 +73,33 @@ def test_similarity_and_the_prompts_that_it_is_of(tmp_path):
     left_out = make_run(tmp_path / "other", {"s": ["a"]}, numbers=lambda *_: {"similarity": None, "r_precision": None})
     tables.write(left_out)
     assert "names no model of the similarity" in (left_out.layout.tables / "similarity.md").read_text()
+
+
+def test_paired_turns_intervals_round_for_another_reference(tmp_path):
+    values = {("a", "x"): 40.0, ("b", "x"): 50.0, ("a", "y"): 40.0, ("b", "y"): 45.0, ("c", "x"): 0.0, ("c", "y"): 0.0}
+    run = make_run(
+        tmp_path / "run", {"s": ["x", "y"]}, methods=["a", "b", "c"],
+        numbers=lambda method, part, prompt, seed: {"quality": values[method, prompt]},
+    )  # fmt: skip
+    built = tables.build(run)
+
+    def quality(reference):
+        rows = presentation.paired(run, built.comparison, reference).rows
+        return {row[1].text: (row[2].text, row[2].aside.replace("\N{NO-BREAK SPACE}", " ")) for row in rows}
+
+    # differences 10 and 5: two prompts' resamples reach both; of the four sign patterns two are as far from 0
+    assert quality("a") == {"b": ("-7.5", "[-10.0, -5.0], p 0.500"), "c": ("+40.0", "[+40.0, +40.0], p 0.500")}
+    assert quality("b") == {"a": ("+7.5", "[+5.0, +10.0], p 0.500"), "c": ("+47.5", "[+45.0, +50.0], p 0.500")}
+    assert built.laid_out["paired"].rows == presentation.paired(run, built.comparison, "a").rows
+
+
+def test_a_small_p_is_not_0(tmp_path):
+    run = make_run(
+        tmp_path / "run", {"s": [f"prompt {i}" for i in range(12)]},
+        numbers=lambda method, *_: {"quality": 60.0 if method == "jsd" else 50.0},
+    )  # fmt: skip
+    aside = tables.build(run).laid_out["paired"].rows[0][2].aside  # p is 2 / 2^12
+    assert aside.replace("\N{NO-BREAK SPACE}", " ") == "[+10.0, +10.0], p < 0.001"
 
 
 def test_raw_table_survives_any_prompt(tmp_path):
