@@ -128,10 +128,11 @@ def test_corners_of_faces_have_coordinates_of_several_textures(tmp_path, form):
 def test_broken_files_say_why(tmp_path):
     whole = ply(tmp_path / "a.ply", TWO.tolist(), form="binary_little_endian").read_bytes()
     for content, said in (
-        (whole[:-1], "buffer is smaller than requested size"),
-        (whole[:60], "a line of its header is "),
-        (whole.replace(b"ply", b"plx", 1), "no PLY"),
-        (whole.replace(b"float y", b"quint y", 1), "'quint'"),
+        (whole[:-1], "element 'face': row 1: property 'vertex_indices': early end-of-file"),
+        (whole[:60], "line 4: early end-of-file"),
+        (whole.replace(b"ply", b"plx", 1), "line 1: expected 'ply'"),
+        (whole.replace(b"float y", b"quint y", 1), "line 5: field type 'quint'"),
+        (whole.replace(b"vertex_indices", b"edges"), "no field of name vertex_indices"),
     ):
         (tmp_path / "a.ply").write_bytes(content)
         with pytest.raises(BadMesh) as error:
