@@ -53,10 +53,12 @@ def score(
     of = read_config(source, str(source))
     with at(str(source)):
         models.check_models(of)
+    try:
+        models.check_prompt(of, subject.text)
+    except UserError as error:
+        raise UserError(f"--prompt: {error}, or give --config with other models than those of {source}") from None
     with tempfile.TemporaryDirectory(prefix="jsdpipe-") as folder:
         run = _run(of, Path(folder), subject, len(meshes))
-        with at("--prompt"):
-            models.check_prompts(run)
         (shard,) = run.shards()
         _take(run, shard, meshes, up, front)
         render(run, shard)

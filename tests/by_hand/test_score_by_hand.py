@@ -59,7 +59,7 @@ def test_one_mesh_has_no_diversity_and_a_broken_one_is_status_1(jsdpipe, files):
     [
         (["none.glb", "--prompt", PROMPT], "MESH: none.glb: no such file; correct the path"),
         (["ball.glb", "--prompt", " "], "--prompt: empty prompt; write one or remove it"),
-        (["ball.glb", "--prompt", "a zebra"], "--prompt: "),
+        (["ball.glb", "--prompt", "a zebra"], "--prompt: the judge 'attributes' cannot read"),
         (["ball.glb", "--prompt", PROMPT, "--config", "no.yaml"], "no.yaml: cannot be read"),
         (["ball.glb", "--prompt", PROMPT, "--front", "-y"], "--front: the front cannot be -y where y is up; give"),
     ],

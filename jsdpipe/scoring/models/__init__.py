@@ -82,14 +82,18 @@ def check_models(config: "RunConfig") -> None:
             settings.files()
 
 
+def check_prompt(config: "RunConfig", prompt: str) -> None:
+    """Raise `UserError` if a configuration's judge cannot read a prompt."""
+    getattr(_class_of(config.alignment.judge), "check_prompt", lambda _: None)(prompt)
+
+
 def check_prompts(run: "Run") -> None:
-    """Raise `UserError`, with set, file and line, if a run's judge cannot read one of its prompts."""
-    check_prompt = getattr(_class_of(run.config.alignment.judge), "check_prompt", lambda _: None)
+    """As `check_prompt`, of all of a run's prompts, with set, file and line."""
     for name, of_set in run.prompts.items():
         # Prompt files have no empty line, so that a prompt's number is its line.
         for line, prompt in enumerate(of_set, start=1):
             with at(f"sets.{name}.file: {run.config.sets[name].file}: line {line}"):
-                check_prompt(prompt.text)
+                check_prompt(run.config, prompt.text)
 
 
 def weight_files(config: "RunConfig", section: str) -> list[Path]:
