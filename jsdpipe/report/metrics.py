@@ -70,3 +70,4 @@ RECOGNITION = Metric(
 OF_ASSETS = (*SCORES, *JUDGE_FREE, RECOGNITION)
 OF_PROMPTS = DIVERSITY
 ALL = (*SCORES, *JUDGE_FREE, *DIVERSITY, RECOGNITION)
+PAIRED = {"paired": OF_ASSETS, "paired-diversity": OF_PROMPTS}  # tables of comparisons, no wider than a page

@@ -88,11 +88,20 @@ def recognition(run: Run, summary: pd.DataFrame) -> Table:
     return Table("recognition", caption, _header(shown, "Prompts"), 2, rows, empty)
 
 
-def paired(run: Run, comparison: pd.DataFrame, reference: str) -> Table:
-    """A method's differences to each other one over the same prompts, a row a set and other method."""
+def paired(run: Run, comparison: pd.DataFrame, reference: str) -> list[Table]:
+    """A method's differences to each other one over the same prompts, a row a set and other method.
+
+    A table for each of `metrics.PAIRED`.
+    """
+    against = _against(comparison, reference)
+    return [_paired(run, against, reference, name, of) for name, of in metrics.PAIRED.items()]
+
+
+def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: str, columns: Sequence[Metric]) -> Table:
     level = 1 - run.config.report.confidence
-    found = {(row["set"], row["method"], row["metric"]): row for row in _against(comparison, reference)}
-    shown = [metric for metric in metrics.ALL if any(name == metric.name for _, _, name in found)]
+    names = {metric.name for metric in columns}
+    found = {(row["set"], row["method"], row["metric"]): row for row in against if row["metric"] in names}
+    shown = [metric for metric in columns if any(metric.name == of for _, _, of in found)]
     rows = []
     for part, method in dict.fromkeys((part, method) for part, method, _ in found):
         cells, prompts = [Cell(part), Cell(label(run, method), colour=style.colour(run, method))], []
@@ -113,9 +122,8 @@ def paired(run: Run, comparison: pd.DataFrame, reference: str) -> Table:
         "p-value of a two-sided sign-flip test, not corrected for the number of comparisons; bold where p ≤ "
         f"{level:.2g}. With n prompts p cannot fall below 2/2ⁿ; one prompt allows neither interval nor p."
     )
-    return Table(
-        "paired", caption, _header(shown, "Prompts"), 2, tuple(rows), "One method: there is nothing to compare."
-    )
+    empty = "There is nothing to compare: one method, or no prompt that two have numbers of."
+    return Table(name, caption, _header(shown, "Prompts"), 2, tuple(rows), empty)
 
 
 def _against(comparison: pd.DataFrame, reference: str) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def build(run: Run) -> Tables:
         presentation.similarity(run, summary),
         presentation.diversity(run, summary),
         presentation.recognition(run, summary),
-        presentation.paired(run, comparison, next(iter(run.config.methods))),
+        *presentation.paired(run, comparison, next(iter(run.config.methods))),
         presentation.failures(run, results.assets),
     )
     return Tables(results, values, summary, comparison, {table.name: table for table in laid_out})
@@ -48,8 +48,8 @@ def write(run: Run) -> None:
     assets = tables.results.assets
     failed = assets[assets["status"] != "ok"]
 
-    def of(shown: Sequence[Metric]) -> pd.DataFrame:
-        return tables.summary[tables.summary["metric"].isin([metric.name for metric in shown])]
+    def of(shown: Sequence[Metric], frame: pd.DataFrame = tables.summary) -> pd.DataFrame:
+        return frame[frame["metric"].isin([metric.name for metric in shown])]
 
     frames = {
         "assets": assets,
@@ -58,7 +58,7 @@ def write(run: Run) -> None:
         "similarity": of(metrics.JUDGE_FREE),
         "diversity": of(metrics.DIVERSITY),
         "recognition": of([metrics.RECOGNITION]),
-        "paired": tables.comparison,
+        **{name: of(shown, tables.comparison) for name, shown in metrics.PAIRED.items()},
         "failures": failed[["method", "set", "prompt_id", "prompt", "seed", "failed_at", "reason"]],
     }
     with atomic_folder(run.layout.tables) as folder:

@@ -249,7 +249,7 @@ def test_one_method_one_prompt_one_seed(tmp_path):
     text = Page(run.layout.report / "index.html").text
     assert f"1 method {x} 1 prompt {x} 1 seed = 1 3-D asset, none failed" in text
     assert "with the mean below it" not in text
-    assert "No prompt has two assets" in text and "One method: there is nothing to compare." in text
+    assert "No prompt has two assets" in text and "There is nothing to compare" in text
 
 
 def test_an_asset_without_a_grade_is_counted_and_shown(tmp_path):

@@ -84,13 +84,28 @@ def test_paired_turns_intervals_round_for_another_reference(tmp_path):
     built = tables.build(run)
 
     def quality(reference):
-        rows = presentation.paired(run, built.comparison, reference).rows
+        rows = presentation.paired(run, built.comparison, reference)[0].rows
         return {row[1].text: (row[2].text, row[2].aside.replace("\N{NO-BREAK SPACE}", " ")) for row in rows}
 
     # differences 10 and 5: two prompts' resamples reach both; of the four sign patterns two are as far from 0
     assert quality("a") == {"b": ("-7.5", "[-10.0, -5.0], p 0.500"), "c": ("+40.0", "[+40.0, +40.0], p 0.500")}
     assert quality("b") == {"a": ("+7.5", "[+5.0, +10.0], p 0.500"), "c": ("+47.5", "[+45.0, +50.0], p 0.500")}
-    assert built.laid_out["paired"].rows == presentation.paired(run, built.comparison, "a").rows
+    assert built.laid_out["paired"].rows == presentation.paired(run, built.comparison, "a")[0].rows
+
+
+def test_scores_and_diversity_are_compared_apart(tmp_path):
+    run = make_run(
+        tmp_path / "run", {"s": ["x", "y"]}, methods=["a", "b"],
+        numbers=lambda method, *_: {"iv": 1.5, "cosine": 0.5} if method == "a" else {"iv": 1.25, "cosine": 0.75},
+    )  # fmt: skip
+    tables.write(run)
+    of_scores, of_diversity = (
+        pd.read_csv(run.layout.tables / f"{name}.csv") for name in ("paired", "paired-diversity")
+    )
+    assert set(of_scores.metric) >= {"quality", "alignment", "average"} and not {"iv", "cosine"} & set(of_scores.metric)
+    assert of_diversity.set_index("metric").difference[["iv", "cosine"]].tolist() == [0.25, -0.25]
+    (row,) = tables.build(run).laid_out["paired-diversity"].rows
+    assert {"+0.250", "-0.250"} < {cell.text for cell in row}
 
 
 def test_a_small_p_is_not_0(tmp_path):
@@ -152,7 +167,8 @@ def test_too_little_to_say(tmp_path):
     assert cells(folder / "scores.md") == [["multi", "jsd", "50.0", "75.0", "62.5", "1", "1", "0"]]
     assert "No prompt has two assets" in (folder / "diversity.md").read_text()
     assert "No prompt names exactly one class" in (folder / "recognition.md").read_text()
-    assert "One method" in (folder / "paired.md").read_text()
+    for name in ("paired", "paired-diversity"):
+        assert "nothing to compare" in (folder / f"{name}.md").read_text()
     assert "No asset failed." in (folder / "failures.md").read_text()
     assert len(pd.read_csv(folder / "paired.csv")) == 0
 
