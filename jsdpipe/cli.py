@@ -19,6 +19,7 @@ from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
+from jsdpipe.scoring.models.settings import EndpointJudge
 from jsdpipe.validation import at
 
 STAGES: dict[Stage, tuple[str, str]] = {
@@ -65,7 +66,17 @@ def check(config: Config) -> None:
     """Check a configuration, and say what it would make."""
     run = _resolve(config, Path())
     shards = run.shards()
-    typer.echo(f"{config}: good, {sum(len(list(s.assets())) for s in shards)} assets in {len(shards)} shards")
+    assets = sum(len(list(shard.assets())) for shard in shards)
+    typer.echo(f"{config}: good, {assets} assets in {len(shards)} shards{_calls(run, assets)}")
+
+
+def _calls(run: Run, assets: int) -> str:
+    """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
+    judge = run.config.alignment.judge
+    if not isinstance(judge, EndpointJudge):
+        return ""
+    cap = "no cap" if judge.max_calls is None else f"capped at {judge.max_calls:,} (alignment.judge.max_calls)"
+    return f", {2 * assets:,} calls of the judge or more, {cap}"
 
 
 def _resolve(config: str, folder: Path) -> Run:

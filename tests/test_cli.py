@@ -29,6 +29,16 @@ def test_check_counts(jsdpipe, tmp_path):
     assert jsdpipe("check", path) == (0, f"{path}: good, 8 assets in 4 shards\n", "")
 
 
+@pytest.mark.parametrize(
+    ("cap", "said"), [({}, "capped at 10,000 (alignment.judge.max_calls)"), ({"max_calls": None}, "no cap")]
+)
+def test_check_counts_the_calls_that_a_judge_is_paid_for(jsdpipe, tmp_path, cap, said):
+    config = tiny.config(tmp_path, "a red ball\na blue cube\n")
+    config["alignment"]["judge"] = {"kind": "openai", "base_url": "http://localhost/v1", "model": "m", **cap}
+    path = tiny.write(tmp_path / "c.yaml", config)
+    assert jsdpipe("check", path)[1] == f"{path}: good, 8 assets in 4 shards, 16 calls of the judge or more, {said}\n"
+
+
 def test_configure_reads_standard_input(jsdpipe, tmp_path, monkeypatch):
     config = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
     jsdpipe("configure", config, "--run", tmp_path / "file")
