@@ -19,7 +19,12 @@ _SCORES = (
     "mesh/rigs.py",
     "mesh/surface.py",
     "mesh/views.py",
+    "miniature/data.py",
     "miniature/grammar.py",
+    "miniature/scenes.py",
+    "miniature/solids.py",
+    "miniature/things.py",
+    "miniature/tracing.py",
     "scoring",
 )
 # of each stage, the files and folders of the package that its numbers and pictures come from
@@ -52,8 +57,8 @@ def fingerprint(stage: str, *parts: Any) -> str:
 def sources(stage: str) -> list[Path]:
     """The source files that a stage's results come from, relative to the package."""
     root = Path(__file__).parent
-    files = (file for name in CODE[stage] for file in ([root / name] if "." in name else (root / name).rglob("*.py")))
-    return sorted(file.relative_to(root) for file in files)
+    files = (file for name in CODE[stage] for file in ([root / name] if "." in name else (root / name).rglob("*.*")))
+    return sorted(file.relative_to(root) for file in files if file.parent.name != "__pycache__")
 
 
 @cache

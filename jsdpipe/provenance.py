@@ -10,8 +10,8 @@ from typing import Any
 from jsdpipe import __version__
 
 LIBRARIES = (
-    "torch", "diffusers", "transformers", "open_clip_torch", "numpy", "trimesh", "embreex", "moderngl", "scikit-image",
-    "xatlas",
+    "torch", "torchvision", "diffusers", "transformers", "open_clip_torch", "numpy", "scipy", "pillow", "trimesh",
+    "plyfile", "embreex", "moderngl", "scikit-image", "xatlas",
 )  # fmt: skip
 
 

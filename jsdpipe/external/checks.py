@@ -15,13 +15,17 @@ from jsdpipe.prompts import Prompt
 def check(method: External, prompts: Mapping[str, Sequence[Prompt]], seeds: Sequence[int]) -> None:
     """Raise `UserError` if two assets would have one file or command, or no file is there, or the command's folder."""
     first: dict[str, dict[str, Any]] = {}
+    there: dict[str, dict[str, Any]] = {}  # the same of the files that patterns with a `*` match
     for part, of_set in prompts.items():
         for (line, prompt), seed in product(enumerate(of_set, start=1), seeds):
             of = values(part, line, prompt, seed)
             text = filled(method.path, of) if method.path else filled(method.command or "", of | {OUT: ""})
             if (other := first.setdefault(text, of)) is not of:
                 raise UserError(f"{'path' if method.path else 'command'}: {_cannot_tell(other, of)}")
-    if method.path and not any(os.path.isfile(located(method.path, of)) for of in first.values()):  # noqa: PTH113
+            file = located(method.path, of) if method.path else ""
+            if os.path.isfile(file) and (other := there.setdefault(file, of)) is not of:  # noqa: PTH113
+                raise UserError(f"path: {file} is {_cannot_tell(other, of)}")
+    if method.path and not there:
         where = next(iter(first))
         raise UserError(f"path: none of the {len(first)} meshes is there, the first would be {where}; correct the path")
     if not Path(method.cwd).is_dir():

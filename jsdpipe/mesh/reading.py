@@ -1,8 +1,9 @@
 """Any mesh's file as a `Surface`: glTF, OBJ, PLY and STL, in parts, with their materials.
 
-A point's colour is the product of what its file has of these: the material's colour (`baseColorFactor`, `Kd`), the
-vertices' or faces' own, and the material's texture (`baseColorTexture`, `map_Kd`), each as stored; without any it is
-trimesh's grey. Left out are alpha, lights, everything else of a material, and ways of wrapping other than repeating.
+A point's colour is the product of what its file has of these: the material's colour (`baseColorFactor`, `Kd` without a
+`map_Kd`), the vertices' or faces' own, and the material's texture (`baseColorTexture`, `map_Kd`), each as stored;
+without any it is trimesh's grey. Left out are alpha, lights, everything else of a material, and wrapping other than
+repeating.
 """
 
 from collections.abc import Callable, Iterator

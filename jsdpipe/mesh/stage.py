@@ -95,7 +95,7 @@ def _kept(
     done = read_fitting(report, expected)
     whole = target.exists() and (other.exists() or not as_obj)
     if done is None or (done["reason"] is None and not whole):
-        _remove(*obj.files(other))
+        _remove(report, *obj.files(other))  # or, interrupted, it would vouch for another mesh
         done = {"fingerprint": expected, "reason": None, "numbers": {}}
         try:
             found, details = surface()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from jsdpipe.errors import UserError
 from jsdpipe.layout import Shard
 from jsdpipe.mesh.rigs import icosphere
 from jsdpipe.mesh.views import Views
@@ -56,6 +57,11 @@ def score(run: Run, shard: Shard) -> None:
         else:
             # one field of view at a time, for the memory
             rewards = np.stack([reward.score(prompt.text, images[fov::fovs]) for fov in range(fovs)], axis=1)
+        if not np.isfinite(rewards).all():
+            raise UserError(
+                f"quality.reward: a reward of {prompt.id}, seed {seed}, is not finite; set its dtype to float32, or "
+                "restore its weights"
+            )
         result = quality(rewards, neighbours)
         numbers = {
             "quality": result.score,

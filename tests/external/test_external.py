@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -181,8 +182,16 @@ def test_a_star_must_match_one_file(tmp_path, monkeypatch):
     assert reasons(run, "generate", shard) == [
         None, "a_ball@*/model.obj: matches no file, or several", "a_*_ball@*/model.obj: matches no file, or several",
     ]  # fmt: skip
+    of["methods"]["theirs"]["path"] = "{underscored}*/model.obj"
+    shutil.rmtree(tmp_path / "a_ball@2023-07-18")
+    (tmp_path / "a_ball@2023-07-19").rename("a_ball_in_water")
+    of["sets"]["single"]["file"] = str(tmp_path / "prompts.txt")
+    (tmp_path / "prompts.txt").write_text("a ball\na ball in water\n")
+    said = r'path: a_ball_in_water/model\.obj is the same for "a ball" and "a ball in water"; add \{prompt_id'
+    with pytest.raises(UserError, match=said):
+        load_config(of)
     of["methods"]["theirs"]["path"] = "{underscored}@*/none.obj"
-    with pytest.raises(UserError, match=r"none of the 3 meshes is there, the first would be a_\[red\]_ball@\*/none"):
+    with pytest.raises(UserError, match=r"none of the 2 meshes is there, the first would be a_ball@\*/none"):
         load_config(of)
 
 

@@ -145,6 +145,25 @@ def test_what_is_done_is_kept_and_what_is_missing_or_changed_is_redone(tmp_path)
     }  # fmt: skip
 
 
+def test_an_interrupted_mesh_does_not_pass_for_another(tmp_path, monkeypatch):
+    """One that was made with other settings, whose numbers were not written yet."""
+    run, shard = scored_run.make(tmp_path / "balls")
+    extract(run, shard)
+    before = {name: path.read_bytes() for name, path in _files(run).items()}
+    mesh = run.config.mesh.model_copy(update={"resolution": 9})
+    coarse = replace(run, config=run.config.model_copy(update={"mesh": mesh}))
+
+    def interrupted(surface):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("jsdpipe.mesh.stage._numbers", interrupted)
+        extract(coarse, shard)
+    assert {name: path.read_bytes() for name, path in _files(run).items()} != before
+    extract(run, shard)
+    assert {name: path.read_bytes() for name, path in _files(run).items()} == before
+
+
 def test_an_asset_that_now_fails_loses_its_files(tmp_path):
     run, shard = scored_run.make(tmp_path / "balls")
     extract(run, shard)

@@ -5,6 +5,7 @@ import pytest
 import trimesh
 from mesh_files import CORNERS, PIXELS, UV, obj, png
 
+from jsdpipe.external.assets import files_of
 from jsdpipe.mesh.readers.names import texture_line
 from jsdpipe.mesh.reading import BadMesh, read
 
@@ -21,7 +22,7 @@ def test_an_obj_with_materials_and_a_texture(tmp_path, image):
     assert np.array_equal(surface.textures[0], PIXELS)
     assert np.array_equal(surface.vertices[of_face[0]], CORNERS[[0, 1, 2]])
     assert np.array_equal(surface.uv[of_face[0]], UV[[0, 1, 2]])
-    assert (surface.colours[of_face[0]] == (51, 102, 255)).all()
+    assert (surface.colours[of_face[0]] == 255).all()  # a texture stands in the place of Kd
     assert (surface.colours[of_face[-1]] == (0, 51, 0)).all()
 
 
@@ -140,14 +141,39 @@ def test_materials_of_several_files_have_names_with_spaces_and_textures_of_their
     }
     assert np.array_equal(of_face[tuple(CORNERS[[0, 1, 2]].sum(axis=0))], PIXELS)
     assert np.array_equal(of_face[tuple(CORNERS[[0, 2, 3]].sum(axis=0))], PIXELS[::-1])
-    assert (surface.colours[surface.faces[surface.texture == 1]] == (255, 0, 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("libraries", "image"),
+    [
+        ("a.mtl b.mtl", "skin.png"), ("a.mtl   b.mtl ", '"skin.png"'), ("b.mtl # the skin's", "skin.png # of it"),
+    ],
+)  # fmt: skip
+def test_several_materials_files_quoted_names_and_remarks(tmp_path, libraries, image):
+    body = f"mtllib {libraries}\nusemtl skin\nf 1/1 2/2 3/3 # one\nf 1/1 3/3 4/4# two\n"
+    path = obj(tmp_path, body)
+    (tmp_path / "skin.png").write_bytes(png())
+    (tmp_path / "a.mtl").write_text("newmtl paint\nKd 0 0 1\n")
+    (tmp_path / "b.mtl").write_text(f"newmtl skin\nmap_Kd {image}\n")
+    surface = read(path)
+    assert len(surface.faces) == 2 and np.array_equal(surface.textures[0], PIXELS)
+    assert {tmp_path / "b.mtl", tmp_path / "skin.png"} < set(files_of(path))
+
+
+def test_materials_that_are_named_late_are_inputs_too(tmp_path):
+    path = obj(tmp_path, "", "newmtl skin\nmap_Kd skin.png\n")
+    path.write_text(path.read_text() + "v 0 0 0\n" * 200_000 + "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\n")
+    assert path.stat().st_size > 1 << 20
+    assert read(path).textures
+    assert files_of(path) == [path, tmp_path / "mesh.mtl", tmp_path / "skin.png"]
 
 
 def test_faces_without_texture_coordinates_do_not_take_those_of_others(tmp_path):
     body = "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\nf 1 3 4\n"
     surface = read(obj(tmp_path, body, MTL.format("skin.png")))
     assert sorted(surface.texture) == [-1, 0]
-    assert (surface.colours == (51, 102, 255)).all()
+    for texture, colour in ((0, (255, 255, 255)), (-1, (51, 102, 255))):
+        assert (surface.colours[surface.faces[surface.texture == texture]] == colour).all()
 
 
 def test_coordinates_without_a_texture_change_nothing(tmp_path):

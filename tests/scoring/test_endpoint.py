@@ -101,6 +101,14 @@ def test_the_key_is_in_no_file_and_no_message(server, judge, tmp_path, monkeypat
     assert len(server.requests) == 2
     assert not any(KEY.encode() in content for content in files(tmp_path))
     assert KEY not in asked.identity
+    for line_end in ("\n", "\r", "\r\n"):
+        monkeypatch.setenv("JUDGE_KEY", KEY + line_end)  # as files of variables end their lines
+        judge().grade("a", f"d{line_end}")
+        assert server.requests[-1]["headers"]["Authorization"] == f"Bearer {KEY}"
+    for wrong in (f"{KEY}\r\nHost: b", f"{KEY}\u00e9", f"\u201c{KEY}\u201d"):
+        monkeypatch.setenv("JUDGE_KEY", wrong)
+        with pytest.raises(UserError, match=r"JUDGE_KEY holds characters that no key has; export the key alone$"):
+            judge()
     monkeypatch.delenv("JUDGE_KEY")
     with pytest.raises(UserError, match="JUDGE_KEY is not set"):
         judge()

@@ -7,6 +7,7 @@ import pytest
 import scored_run
 from scipy.stats import entropy
 
+from jsdpipe.errors import UserError
 from jsdpipe.files import read_json, write_json
 from jsdpipe.manifests import read_manifest
 from jsdpipe.mesh.render_stage import render
@@ -53,6 +54,21 @@ def _views(run, shard, record, rig):
 def _detail(run, shard, record, stage):
     folder = run.layout.asset(shard.method, shard.set, record["prompt_id"], record["seed"])
     return read_json(folder / f"{stage}.json")["views"]
+
+
+def test_a_reward_that_is_not_finite_and_views_that_are_gone_are_one_line(tmp_path, monkeypatch):
+    run, shard = scored_run.make(tmp_path / "balls")
+    extract(run, shard)
+    render(run, shard)
+    reward, said = miniature_clip.MiniatureReward, f"a reward of {shard.prompts[0].id}, seed 0, is not finite"
+    with monkeypatch.context() as patched:
+        patched.setattr(reward, "score", lambda self, text, images: np.full(len(images), np.nan))
+        with pytest.raises(UserError, match=said):
+            quality.score(run, shard)
+    run.layout.views(shard, shard.prompts[0].id, 0).unlink()
+    for score in STAGES.values():
+        with pytest.raises(UserError, match=r"seed0.zip: cannot be read \(No such file or directory\); restore it, or"):
+            score(run, shard)
 
 
 def test_quality_of_an_asset_is_the_formula_over_its_views(done, clip):

@@ -1,4 +1,4 @@
-LAID_OUT = ("scores", "similarity", "diversity", "recognition", "paired", "failures")
+LAID_OUT = ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity", "failures")
 
 
 rule tables:

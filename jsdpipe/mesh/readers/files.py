@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from jsdpipe.errors import first_line
 from jsdpipe.mesh.readers.names import found
 
 
@@ -34,5 +35,5 @@ def picture(content: bytes, source: str) -> NDArray[np.uint8]:
     """An image (H, W, 3), without its alpha; `BadMesh` says of the source that it cannot be read."""
     try:
         return np.asarray(Image.open(BytesIO(content)).convert("RGB"))
-    except Exception:  # a broken image makes PIL raise errors of any kind
-        raise BadMesh(f"{source}, which cannot be read") from None
+    except Exception as error:  # a broken image makes PIL raise errors of any kind
+        raise BadMesh(f"{source}, which cannot be read ({first_line(error)})") from None

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-HEAD = 1 << 20  # bytes in which an OBJ or PLY file names other files
+HEAD = 1 << 20  # bytes in which a PLY file names other files
 LINES = {".obj": r"^\s*mtllib\s+(.+)", ".mtl": r"^\s*map_Kd\s+(.+)", ".ply": r"^comment\s+TextureFile\s+(.+)"}
+REMARK = re.compile(rb"^([ \t]*(?:v|vt|f)[ \t][^#\n]*)#.*", re.MULTILINE)  # behind numbers; names may have a #
 NUMBERS = r"(?:\s+[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?(?=\s)){1,3}"
 OPTION = re.compile(rf"-(?:([ost])({NUMBERS})|mm\s+\S+\s+\S+|\w+\s+\S+)\s+")
 
@@ -24,17 +25,34 @@ def named_by(file: Path) -> Iterator[str]:
                 tree = gltf_tree(stream)
                 uris = [entry.get("uri", "") for key in ("buffers", "images") for entry in tree.get(key, [])]
                 yield from (uri for uri in uris if uri and not uri.startswith("data:"))
-            except (ValueError, AttributeError, TypeError, struct.error):  # the mesh stage says that it is no glTF
-                return
+            except (ValueError, AttributeError, TypeError, RecursionError, struct.error):
+                return  # the mesh stage says that it is no glTF
         elif suffix in LINES:
-            head = os.fsdecode(stream.read(HEAD))
-            for line in re.findall(LINES[suffix], head, re.MULTILINE | re.IGNORECASE):
-                yield texture_line(line)[0] if suffix == ".mtl" else line.strip()
+            text = os.fsdecode(stream.read(HEAD)) if suffix == ".ply" else plain(stream.read())
+            for line in re.findall(LINES[suffix], text, re.MULTILINE | re.IGNORECASE):
+                if suffix == ".obj":
+                    yield from libraries(file.parent, line)
+                else:
+                    yield texture_line(line)[0] if suffix == ".mtl" else line.strip()
+
+
+def plain(content: bytes) -> str:
+    """The text of an OBJ or MTL file, without remarks behind numbers, continued lines as one."""
+    return os.fsdecode(REMARK.sub(rb"\1", content.replace(b"\r\n", b"\n").replace(b"\\\n", b" ")))
+
+
+def libraries(folder: Path, line: str) -> list[str]:
+    """The files that stand behind `mtllib`: one with spaces in its name if it is there, or else several."""
+    name = line.strip()
+    return name.split() if found(folder, name) is None and any(found(folder, word) for word in name.split()) else [name]
 
 
 def found(folder: Path, name: str) -> Path | None:
-    """The file of that name, as it stands in a mesh's file of this folder: perhaps percent-encoded, or with `\\`."""
-    for spelling in (name, unquote(name), name.replace("\\", "/")):
+    """The file of that name, as it stands in a mesh's file of this folder.
+
+    It may be percent-encoded, quoted, before a remark, or have `\\` for `/`.
+    """
+    for spelling in (name, unquote(name), name.strip('"'), re.split(r"\s+#", name)[0], name.replace("\\", "/")):
         if os.path.isfile(folder / spelling):  # noqa: PTH113, which takes any name
             return folder / spelling
     return None

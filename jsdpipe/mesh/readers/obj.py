@@ -1,6 +1,5 @@
 """OBJ files and their MTL: polygons of any size, materials, textures, and vertex colours (`v x y z r g b`)."""
 
-import os
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from jsdpipe.mesh.parts import GREY, Part, shades
 from jsdpipe.mesh.readers.files import named_bytes, named_picture
-from jsdpipe.mesh.readers.names import texture_line
+from jsdpipe.mesh.readers.names import libraries, plain, texture_line
 
 
 @dataclass
@@ -31,7 +30,7 @@ def parts(path: Path) -> Iterator[Part]:
     corners: dict[tuple[str, bool], tuple[array[int], array[int]]] = defaultdict(lambda: (array("q"), array("q")))
     materials: dict[str, _Material] = {}
     used = ""
-    for line in _lines(path.read_bytes()):
+    for line in plain(path.read_bytes()).split("\n"):
         key, *words = line.split() or [""]
         if key == "v":
             places.extend(map(float, words[:3]))
@@ -50,7 +49,8 @@ def parts(path: Path) -> Iterator[Part]:
         elif key == "usemtl":
             used = " ".join(words)
         elif key == "mtllib":
-            materials |= _materials(path.parent, line.split(maxsplit=1)[1].strip())
+            for library in libraries(path.parent, line.split(maxsplit=1)[1]):
+                materials |= _materials(path.parent, library)
     xyz, uvs = np.array(places).reshape(-1, 3), np.array(coordinates).reshape(-1, 2)
     own = np.array(colours).reshape(-1, 3) if len(colours) == len(places) else None  # some vertices' would be none's
     for (name, _), (vertices, uv) in corners.items():
@@ -72,18 +72,14 @@ def _part(
     key = corners if texture is None else corners * (at.max() + 1) + at
     _, first, faces = np.unique(key, return_index=True, return_inverse=True)
     of, faces = corners[first], faces.reshape(-1, 3)
-    colours = shades(None if own is None else own[of], material.colour)
+    own = None if own is None else own[of]
     if texture is None:
-        return Part(places[of], faces, colours)
+        return Part(places[of], faces, shades(own, material.colour))
     uv = coordinates[at[first]]
     for option, combine in (("s", np.multiply), ("o", np.add)):
         numbers = material.options.get(option, [])[:2]
         uv[:, : len(numbers)] = combine(uv[:, : len(numbers)], numbers)
-    return Part(places[of], faces, colours, uv, texture)
-
-
-def _lines(content: bytes) -> list[str]:
-    return os.fsdecode(content.replace(b"\r\n", b"\n").replace(b"\\\n", b" ")).split("\n")
+    return Part(places[of], faces, shades(own, None), uv, texture)
 
 
 def _number(text: str, count: int) -> int:
@@ -99,7 +95,7 @@ def _materials(folder: Path, name: str) -> dict[str, _Material]:
     """The materials of an MTL file by name."""
     found: dict[str, _Material] = {}
     material = _Material()
-    for line in _lines(named_bytes(folder, name)):
+    for line in plain(named_bytes(folder, name)).split("\n"):
         key, *words = line.split(maxsplit=1) or [""]
         key = key.lower()
         if key == "newmtl":

@@ -41,10 +41,16 @@ class EndpointJudge(LanguageJudge):
         self._cache = AnswerCache(Path(settings.cache))
         self._ledger = Ledger(calls, settings.max_calls)
         self._session = requests.Session()
-        self._key = os.environ.get(settings.key_env, "") if settings.key_env else ""
+        self._key = os.environ.get(settings.key_env, "").strip() if settings.key_env else ""
         if settings.key_env and not self._key:
             raise UserError(
                 f"alignment.judge.key_env: the variable {settings.key_env} is not set; export the key in it"
+            )
+
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise UserError(
+                f"alignment.judge.key_env: the variable {settings.key_env} holds characters that no key has; "
+                "export the key alone"
             )
 
     @classmethod

@@ -36,6 +36,7 @@ class Inception:
             raise UserError(
                 f"{file}: not torchvision's weights of Inception-v3 ({first_line(error)}); fetch {INCEPTION_URL}"
             ) from None
+        torch.backends.cudnn.allow_tf32 = False  # GPUs would round what convolutions multiply to 10 bits
         self._model = model.to(self.device).eval()
         self.identity = f"inception-v3 sha256:{sha256(file)} at {INPUT}"
 
