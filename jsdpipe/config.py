@@ -191,7 +191,7 @@ class RunConfig(Strict):
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
     prior: Prior | None = Field(default=None, description="of the methods that are recipes")
     generation: Generation
-    mesh: Mesh
+    mesh: Mesh | None = Field(default=None, description="of the methods that are recipes")
     render: Render
     quality: Quality
     alignment: Alignment
@@ -236,8 +236,9 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
                 check(method, prompts, config.seeds)
             else:
                 load_recipe(method.recipe, method.override)
-        if isinstance(method, OfRecipe) and config.prior is None:
-            raise UserError(f"{name}: prior: missing, but methods.{key} is a recipe; add it")
+        for section in ("prior", "mesh") if isinstance(method, OfRecipe) else ():
+            if getattr(config, section) is None:
+                raise UserError(f"{name}: {section}: missing, but methods.{key} is a recipe; add it")
     if config.prior:
         with at(f"{name}: prior.model"):
             if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):

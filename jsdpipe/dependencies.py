@@ -7,7 +7,6 @@ finer means: what is stated here may be too much, never too little.
 from pathlib import Path
 from typing import Any
 
-from jsdpipe.config import OfRecipe
 from jsdpipe.external.assets import files_of, mesh_paths
 from jsdpipe.external.settings import External
 from jsdpipe.fingerprints import fingerprint
@@ -22,7 +21,7 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
     config, method = run.config, run.config.methods[shard.method]
     taken: dict[str, Any] = {
         "generate": [_making(run, shard), [prompt.text for prompt in shard.prompts], shard.seeds],
-        "mesh": config.mesh.model_dump() if isinstance(method, OfRecipe) else [method.up, method.front],
+        "mesh": [method.up, method.front] if isinstance(method, External) else config.mesh and config.mesh.model_dump(),
         "render": [config.render.model_dump(exclude={"keep_views"}), config.report.turntable_views],
         "quality": config.quality.model_dump(),
         "alignment": [

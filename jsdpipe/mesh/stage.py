@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 
 from jsdpipe import scene
-from jsdpipe.config import Mesh
+from jsdpipe.config import Mesh, OfRecipe
 from jsdpipe.external.assets import files_of, mesh_path
 from jsdpipe.external.settings import External
 from jsdpipe.files import read_fitting, sha256, write_json
@@ -35,8 +35,8 @@ def extract(run: Run, shard: Shard) -> None:
     An empty field, or a file that holds no mesh to be scored, is a failed record with its reason; an asset that failed
     before keeps its reason.
     """
-    assets, method = list(shard.assets()), run.config.methods[shard.method]
-    records, steps = [], 1 if isinstance(method, External) else run.config.mesh.resolution
+    assets, method, config = list(shard.assets()), run.config.methods[shard.method], run.config.mesh
+    records, steps = [], config.resolution if isinstance(method, OfRecipe) and config else 1
     with progress(f"mesh {shard.name}", len(assets) * steps) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
@@ -45,7 +45,8 @@ def extract(run: Run, shard: Shard) -> None:
                     mesh = mesh_path(run, shard, prompt, seed)
                     reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front)
                 else:
-                    reason, numbers = extract_one(folder, before["reason"], run.config.mesh, of_asset)
+                    assert config is not None
+                    reason, numbers = extract_one(folder, before["reason"], config, of_asset)
             records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())
 

@@ -129,9 +129,10 @@ def test_mistakes_between_the_two_kinds_of_method(tmp_path):
         with pytest.raises(UserError) as error:
             load_config(good | {"methods": methods}, "c.yaml")
         assert str(error.value) == f"c.yaml: {said}"
-    del good["prior"]
-    with pytest.raises(UserError, match=r"c\.yaml: prior: missing, but methods\.jsd is a recipe; add it"):
-        load_config(good, "c.yaml")
+    for section in ("prior", "mesh"):
+        of = {key: value for key, value in good.items() if key != section}
+        with pytest.raises(UserError, match=rf"c\.yaml: {section}: missing, but methods\.jsd is a recipe; add it"):
+            load_config(of, "c.yaml")
 
 
 def test_sets_of_the_same_lines_need_their_names(tmp_path, monkeypatch):

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 import tiny
+import trimesh
+
+from jsdpipe.prompts import read_prompts
 
 ROOT = Path(__file__).parent.parent.parent
 T3BENCH = ROOT.parent / "shared" / "t3bench"
@@ -58,12 +61,16 @@ def test_the_default_configuration(folder):
 
 
 # of each experiment, its shards. T3Bench: 10 methods, 300 prompts x 6 seeds by 12; diversity: 10 methods, 2 prompts;
-# all: 10 methods, 3 sets; tuning: 9 methods, 3 scales
-EXPERIMENTS = {"t3bench": 1500, "diversity": 20, "miniature-all": 30, "miniature-tuning": 36}
+# all: 10 methods, 3 sets; tuning: 9 methods, 3 scales; own meshes: 300 prompts by 12
+EXPERIMENTS = {"t3bench": 1500, "diversity": 20, "miniature-all": 30, "miniature-tuning": 36, "own-meshes": 27}
 
 
 def test_every_experiment_on_a_cluster(folder):
     assert {path.stem for path in (ROOT / "workflow/experiments").iterdir()} == set(EXPERIMENTS)
+    first = read_prompts(folder / "prompts/t3bench/prompt_single.txt")[0]
+    mesh = folder / f"meshes/single/{first.id}/seed0.glb"
+    mesh.parent.mkdir(parents=True)
+    trimesh.creation.box().export(mesh)
     for name, shards in EXPERIMENTS.items():
         done = snakemake(
             folder, "-n", "--quiet", "rules", "--configfile", ROOT / f"workflow/experiments/{name}.yaml",
