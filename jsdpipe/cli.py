@@ -13,6 +13,8 @@ from jsdpipe.bench.commands import app as bench
 from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError
+from jsdpipe.external.assets import mesh_paths
+from jsdpipe.external.settings import External
 from jsdpipe.machine import commands as machine
 from jsdpipe.mesh.axes import Front, Up
 from jsdpipe.miniature.commands import app as miniature
@@ -67,7 +69,18 @@ def check(config: Config) -> None:
     run = _resolve(config, Path())
     shards = run.shards()
     assets = sum(len(list(shard.assets())) for shard in shards)
-    typer.echo(f"{config}: good, {assets} assets in {len(shards)} shards{_calls(run, assets)}")
+    typer.echo(f"{config}: good, {assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}")
+
+
+def _meshes(run: Run) -> str:
+    """How many of the meshes from elsewhere are there; a missing one fails, and has the floors."""
+    paths = [
+        path
+        for shard in run.shards()
+        if isinstance(method := run.config.methods[shard.method], External) and method.path
+        for path in mesh_paths(run, shard)
+    ]
+    return f", {sum(map(os.path.isfile, paths))} of {len(paths)} meshes are there" if paths else ""
 
 
 def _calls(run: Run, assets: int) -> str:

@@ -11,6 +11,9 @@ from typing import Any
 
 from jsdpipe.errors import UserError
 
+UMASK = os.umask(0)  # there is no way to read it but to set it
+os.umask(UMASK)
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -22,6 +25,7 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
+        temporary.chmod(0o666 & ~UMASK)  # safetensors would hide it from a group's other members
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

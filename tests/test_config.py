@@ -194,7 +194,8 @@ def test_a_prompt_that_the_judge_cannot_read(refused, tmp_path, prompt, shown):
     config = tiny.config(tmp_path, f"a red ball\n{prompt}\na blue cube\n")
     assert refused(config) == (
         f"sets.single.file: {tmp_path / 'prompts.txt'}: line 2: the judge 'attributes' cannot read the prompt (not a "
-        f"thing of the miniature world: {shown}); write one such as 'a striped red mug on green grass'"
+        f"thing of the miniature world: {shown}); write one such as 'a striped red mug on green grass', or "
+        "configure models that know any prompt"
     )
 
 

@@ -49,14 +49,13 @@ def score(
         except ValueError as error:
             raise UserError(f"--front: {error}; give another") from None
     if missing := [mesh for mesh in meshes if not mesh.is_file()]:
-        raise UserError(f"MESH: {missing[0]}: no such file; correct the path")
+        what = "is a folder; name the files in it" if missing[0].is_dir() else "no such file; correct the path"
+        raise UserError(f"MESH: {missing[0]}: {what}")
     of = read_config(source, str(source))
-    with at(str(source)):
-        models.check_models(of)
-    try:
+    with at("--prompt"):
         models.check_prompt(of, subject.text)
-    except UserError as error:
-        raise UserError(f"--prompt: {error}, or give --config with other models than those of {source}") from None
+    with at(str(source)):
+        models.fetch_models(of)  # now, and not after minutes of rendering
     with tempfile.TemporaryDirectory(prefix="jsdpipe-") as folder:
         run = _run(of, Path(folder), subject, len(meshes))
         (shard,) = run.shards()
@@ -69,7 +68,7 @@ def score(
 
 def table(found: dict[str, Any]) -> str:
     """What `score` found, for people."""
-    rows = [("mesh", "quality", "alignment", "average", "caption")]
+    rows = [("mesh", "quality ↑", "alignment ↑", "average ↑", "caption")]
     for asset in found["assets"]:
         both = asset["quality"], asset["alignment"]
         average = None if None in both else sum(both) / 2

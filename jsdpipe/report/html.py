@@ -138,14 +138,16 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _provenance(run: Run) -> list[dict[str, Any]]:
-    """Each distinct making that manifests tell of, with its stages, and the models by role; one, as a rule."""
+    """Each distinct making that manifests tell of, with its stages, models by role and protocols; one, as a rule."""
     makings: dict[str, dict[str, Any]] = {}
     for stage in STAGES:
         for shard in run.shards():
             making = dict(read_json(run.layout.manifest(stage, shard))["provenance"])
-            models = making.pop("models")
-            known = makings.setdefault(json.dumps(making, sort_keys=True), {**making, "stages": {}, "models": {}})
+            models, protocol = making.pop("models"), making.pop("protocol_version", None)  # of scores alone
+            shared = {**making, "stages": {}, "models": {}, "protocols": {}}
+            known = makings.setdefault(json.dumps(making, sort_keys=True), shared)
             known["stages"][stage] = None  # keys in order of the data
+            known["protocols"] |= {} if protocol is None else {protocol: None}
             for role, model in models.items():
                 known["models"].setdefault(role, {})[model] = None
     return list(makings.values())

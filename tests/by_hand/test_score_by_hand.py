@@ -31,7 +31,7 @@ def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
     assert status == 0
     assert "with the views and models of config.yaml; --config FILE takes those of another\n" in err
     lines = out.splitlines()
-    assert lines[0].split() == ["mesh", "quality", "alignment", "average", "caption"]
+    assert lines[0].split() == ["mesh", "quality", "↑", "alignment", "↑", "average", "↑", "caption"]
     assert [line.split()[0] for line in lines[1:5]] == list(meshes)
     assert "failed: broken.glb: cannot be read (" in lines[3]
     assert lines[5].startswith("diversity of 3: iq ")
@@ -58,6 +58,7 @@ def test_one_mesh_has_no_diversity_and_a_broken_one_is_status_1(jsdpipe, files):
     ("arguments", "said"),
     [
         (["none.glb", "--prompt", PROMPT], "MESH: none.glb: no such file; correct the path"),
+        ([".", "--prompt", PROMPT], "MESH: .: is a folder; name the files in it"),
         (["ball.glb", "--prompt", " "], "--prompt: empty prompt; write one or remove it"),
         (["ball.glb", "--prompt", "a zebra"], "--prompt: the judge 'attributes' cannot read"),
         (["ball.glb", "--prompt", PROMPT, "--config", "no.yaml"], "no.yaml: cannot be read"),

@@ -135,6 +135,14 @@ def test_mistakes_between_the_two_kinds_of_method(tmp_path):
             load_config(of, "c.yaml")
 
 
+def test_check_counts_the_meshes_that_are_there(tmp_path, monkeypatch, jsdpipe):
+    monkeypatch.chdir(tmp_path)
+    boxes(tmp_path, "m/{line}-{seed}.glb")
+    (tmp_path / "m/2-1.glb").unlink()
+    path = tiny.write(tmp_path / "c.yaml", config(tmp_path, {"path": "m/{line}-{seed}.glb"}))
+    assert jsdpipe("check", path)[1] == f"{path}: good, 4 assets in 1 shards, 3 of 4 meshes are there\n"
+
+
 def test_sets_of_the_same_lines_need_their_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     boxes(tmp_path, "m/{set}-{line}-{seed}.glb", ("single", "more"))

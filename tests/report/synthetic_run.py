@@ -78,9 +78,10 @@ def make_run(
             } | numbers(shard.method, shard.set, prompt.text, seed)
             _asset(run, stages, shard.method, shard.set, prompt, seed, values)
         for stage, records in stages.items():
-            write_manifest(run, stage, shard, records, PROVENANCE)
+            scored = {"protocol_version": 1} if stage in ("quality", "alignment") else {}
+            write_manifest(run, stage, shard, records, PROVENANCE | scored)
         of_prompts = [_prompt(shard.method, shard.set, prompt, shard.seeds, numbers) for prompt in shard.prompts]
-        write_manifest(run, "diversity", shard, of_prompts, PROVENANCE)
+        write_manifest(run, "diversity", shard, of_prompts, PROVENANCE | {"protocol_version": 1})
     _study(run.layout.study)
     return run
 

@@ -139,6 +139,7 @@ def test_what_was_run(run, pages):
     assert f"2 methods {x} 3 prompts {x} 2 seeds = 12 3-D assets, 2 failed" in text
     assert f"commit {PROVENANCE['commit']}" in text and "Reward miniature-clip" in text
     assert "Not all of this run was made by the same code" not in text
+    assert "protocols in version 1 " in text
 
 
 def test_the_folder_can_be_moved(run, tmp_path):
@@ -185,7 +186,7 @@ def test_code_that_differs_is_said(copy):
     write_json(path, manifest)
     html.write(copy)
     assert (
-        "Not all of this run was made by the same code, libraries and device"
+        "Not all of this run was made by the same code, libraries, device and version of the protocols"
         in Page(copy.layout.report / "index.html").text
     )
 

@@ -82,6 +82,15 @@ def check_models(config: "RunConfig") -> None:
             settings.files()
 
 
+def fetch_models(config: "RunConfig") -> None:
+    """As `check_models`, and what is on the hub is downloaded, if it is not here."""
+    check_models(config)
+    for key, settings in chosen(config).items():
+        if isinstance(settings, Stored):
+            with at(key):
+                settings.format.folder(settings.model, settings.revision)
+
+
 def check_prompt(config: "RunConfig", prompt: str) -> None:
     """Raise `UserError` if a configuration's judge cannot read a prompt."""
     getattr(_class_of(config.alignment.judge), "check_prompt", lambda _: None)(prompt)

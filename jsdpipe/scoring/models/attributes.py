@@ -92,7 +92,7 @@ def _read(prompt: str) -> Description:
     except ValueError as error:
         raise UserError(
             f"the judge 'attributes' cannot read the prompt ({error}); write one such as "
-            "'a striped red mug on green grass'"
+            "'a striped red mug on green grass', or configure models that know any prompt"
         ) from None
 
 
