@@ -1,10 +1,13 @@
 """`jsdpipe score MESH... --prompt TEXT`: the stages' scores of files, without a run."""
 
 import json
+from pathlib import Path
 
 import pytest
 import tiny
 import trimesh
+
+from jsdpipe.validation import read_yaml
 
 PROMPT = "a red ball"
 
@@ -82,3 +85,15 @@ def test_without_a_configuration_it_says_what_to_give(jsdpipe, files):
     (files / "config.yaml").unlink()
     said = "jsdpipe: error: --config: missing, and there is no config.yaml here to stand for it; give a configuration\n"
     assert jsdpipe("score", "ball.glb", "--prompt", PROMPT) == (2, "", said)
+
+
+def test_models_that_cannot_be_had_are_told_before_any_work(jsdpipe, files):
+    config = read_yaml(Path("config.yaml"))
+    config["quality"]["reward"] = {"kind": "imagereward", "model": "an-owner/a-name"}
+    tiny.write(Path("hub.yaml"), config)
+    status, _, err = jsdpipe("score", "ball.glb", "--prompt", PROMPT, "--config", "hub.yaml")
+    assert status == 2
+    assert err.startswith(
+        "jsdpipe: error: hub.yaml: quality.reward: 'an-owner/a-name' is no folder, and the hub did not"
+    )
+    assert err.count("\n") == 1
