@@ -14,6 +14,7 @@ help:
 demo: .venv/ready
 	@$(BIN)/jsdpipe check config.yaml
 	$(BIN)/snakemake --cores all --workflow-profile workflow/profiles/default
+	@echo "The report: $(CURDIR)/results/miniature/report/index.html"
 
 test: .venv/ready
 	$(BIN)/python -m pytest
