@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jsdpipe.errors import UserError
 from jsdpipe.external.patterns import OUT, filled_for_a_shell, located, values
 from jsdpipe.external.settings import External
 from jsdpipe.layout import Shard
@@ -31,14 +32,20 @@ def command(run: Run, shard: Shard, prompt: Prompt, seed: int, out: str) -> str:
 
 
 def files_of(mesh: Path) -> list[Path]:
-    """The files that a mesh is read from and that are there: its own, then those that it names (materials, images)."""
+    """The files that a mesh is read from and that are there: its own, then those that it names (materials, images).
+
+    `UserError` if one cannot be read.
+    """
     if not os.path.isfile(mesh):  # noqa: PTH113, which takes any name
         return []
     files = [mesh]
     for file in files:  # grows meanwhile: an OBJ names materials, which name images
-        for name in named_by(file):
-            path = found(file.parent, name)
-            files += [path] if path and path not in files else []
+        try:
+            names = list(named_by(file))
+        except OSError as error:
+            raise UserError(f"{file}: cannot be read ({error.strerror}); give yourself the right to") from None
+        paths = (found(file.parent, name) for name in names)
+        files += [path for path in dict.fromkeys(paths) if path and path not in files]
     return files
 
 

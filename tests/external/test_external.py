@@ -326,3 +326,11 @@ def _runs(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that even root cannot read")
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
+    for suffix in (".obj", ".glb", ".ply"):
+        (tmp_path / f"mesh{suffix}").symlink_to("/proc/self/mem")
+        with pytest.raises(UserError, match=rf"mesh\{suffix}: cannot be read \(Input/output error\)"):
+            files_of(tmp_path / f"mesh{suffix}")
