@@ -129,6 +129,7 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
         ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CAPTION_LENGTH, return_tensors="pt")
         return ids.input_ids.to(target)
 
+    @torch.autocast("cpu", enabled=False)  # in bfloat16 the pictures would lose colours
     def batch(draw: torch.Generator) -> tuple[Tensor, list[Description]]:
         index = torch.randint(len(pictures), (BATCH,), generator=draw)
         images = pictures.compose(index, draw, UNLIT_SHARE).permute(0, 3, 1, 2)

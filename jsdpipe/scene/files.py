@@ -29,8 +29,9 @@ class Field:
     def density(self, points: Tensor) -> Tensor:
         """Density (N,) in 1 / world unit at points (N, 3); 0 outside of the ball."""
         inside = points.norm(dim=-1) < self.bound  # about half of a cube's points, and a hash grid is slow
-        density = torch.zeros(len(points))
-        density[inside] = self.asset.density_at(points[inside])
+        found = self.asset.density_at(points[inside])
+        density = found.new_zeros(len(points))
+        density[inside] = found
         return density
 
     @torch.no_grad()

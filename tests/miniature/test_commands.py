@@ -4,7 +4,7 @@ import pytest
 from diffusers import StableDiffusionPipeline
 
 from jsdpipe.files import read_json
-from jsdpipe.miniature import autoencoder, card, clip, data, diffusion, evaluation
+from jsdpipe.miniature import autoencoder, card, clip, data, diffusion, evaluation, training
 from jsdpipe.prior import load_prior
 from jsdpipe.scoring.models.clip import Clip
 from jsdpipe.scoring.models.miniature_clip import MiniatureReward
@@ -52,7 +52,9 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
         assert (out / name).is_file()
 
 
-def test_the_same_pictures_give_the_same_models(jsdpipe, small, tmp_path):
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_the_same_pictures_give_the_same_models(jsdpipe, small, tmp_path, monkeypatch, bfloat16):
+    monkeypatch.setattr(training, "has_bfloat16", lambda: bfloat16)  # every CPU can, some slowly
     jsdpipe("miniature", "render", "--work", tmp_path, "--count", 64)
     weights = []
     for name in ("one", "two"):
