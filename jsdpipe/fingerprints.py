@@ -27,6 +27,7 @@ _SCORES = (
     "miniature/tracing.py",
     "scoring",
 )
+KINDS = (".py", ".j2", ".css")  # and not what editors and file managers leave beside them
 # of each stage, the files and folders of the package that its numbers and pictures come from
 CODE: dict[str, tuple[str, ...]] = {
     "generate": (
@@ -57,8 +58,8 @@ def fingerprint(stage: str, *parts: Any) -> str:
 def sources(stage: str) -> list[Path]:
     """The source files that a stage's results come from, relative to the package."""
     root = Path(__file__).parent
-    files = (file for name in CODE[stage] for file in ([root / name] if "." in name else (root / name).rglob("*.*")))
-    return sorted(file.relative_to(root) for file in files if file.parent.name != "__pycache__")
+    files = (file for name in CODE[stage] for file in ([root / name] if "." in name else (root / name).rglob("*")))
+    return sorted(file.relative_to(root) for file in files if file.suffix in KINDS)
 
 
 @cache

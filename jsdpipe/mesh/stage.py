@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 
 from jsdpipe import scene
-from jsdpipe.config import Mesh, OfRecipe
+from jsdpipe.config import Mesh
 from jsdpipe.external.assets import files_of, mesh_path
 from jsdpipe.external.settings import External
 from jsdpipe.files import read_fitting, sha256, write_json
@@ -36,7 +36,7 @@ def extract(run: Run, shard: Shard) -> None:
     before keeps its reason.
     """
     assets, method, config = list(shard.assets()), run.config.methods[shard.method], run.config.mesh
-    records, steps = [], config.resolution if isinstance(method, OfRecipe) and config else 1
+    records, steps = [], 1 if config is None or isinstance(method, External) else config.resolution
     with progress(f"mesh {shard.name}", len(assets) * steps) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)

@@ -256,3 +256,9 @@ class TestFiles:
         save_file(load_file(path), path, {"scene": '{"version": "0"}'})
         with pytest.raises(UserError, match="version 0"):
             load(path)
+
+    def test_a_scene_can_be_read_by_whom_other_files_can(self, tmp_path):
+        save(tmp_path / "scene.safetensors", volume())
+        (tmp_path / "other").touch()
+        modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+        assert len(modes) == 1

@@ -10,6 +10,7 @@ import tiny
 import trimesh
 
 from jsdpipe.prompts import read_prompts
+from jsdpipe.validation import read_yaml
 
 ROOT = Path(__file__).parent.parent.parent
 T3BENCH = ROOT.parent / "shared" / "t3bench"
@@ -77,6 +78,13 @@ def test_every_experiment_on_a_cluster(folder):
             "--workflow-profile", ROOT / "workflow/profiles/slurm",
         )  # fmt: skip
         assert jobs(done).items() >= dict.fromkeys(STAGES, shards).items()
+
+
+@pytest.mark.parametrize("name", ["diversity", "own-meshes"])
+def test_experiments_of_the_paper_s_scale_score_alike(name):
+    scale, other = (read_yaml(ROOT / f"workflow/experiments/{of}.yaml") for of in ("t3bench", name))
+    for section in ("render", "quality", "alignment", "diversity"):
+        assert other[section] == scale[section]
 
 
 def test_a_configuration_stands_alone_and_its_keys_can_be_overridden(folder):
