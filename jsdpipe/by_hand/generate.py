@@ -23,7 +23,8 @@ from jsdpipe.recipes import load_recipe
 from jsdpipe.validation import at, validate
 
 # 40 % of the light is lost in a tenth of a world unit: less is haze in all of our scenes
-MESH = Mesh(resolution=256, threshold=5.0, min_component=0.02)
+RESOLUTION = 256
+MESH = Mesh(resolution=RESOLUTION, threshold=5.0, min_component=0.02)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def make(
     before, record = _stamps(folder), folder / "record.json"
     record.unlink(missing_ok=True)
     failed = generate_one(subject.text, settings, model, seed, folder)
-    with progress(f"mesh {subject.text[:40]}", MESH.resolution) as advance:
+    with progress(f"mesh {subject.text[:40]}", RESOLUTION) as advance:
         reason, numbers = extract_one(folder, failed, MESH, advance)
     written = {path for path, stamp in _stamps(folder).items() if before.get(path) != stamp}
     origin = {

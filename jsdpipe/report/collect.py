@@ -13,7 +13,7 @@ ASSET_STAGES = ("generate", "mesh", "render", "quality", "alignment")
 ASSETS = {
     **dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string"),
     "seed": "int64",
-    **dict.fromkeys(("status", "failed_at", "reason"), "string"),
+    **dict.fromkeys(("status", "failed_at", "reason", "notes"), "string"),
     **dict.fromkeys(("quality", "alignment", "average"), "float64"),
     **dict.fromkeys(("similarity", "r_precision", "recognition", "reward_mean"), "float64"),
     **dict.fromkeys(("best_view", "grade"), "Int64"),
@@ -35,6 +35,7 @@ class Results:
     (nothing of it can be recognised); recognition is NaN where the prompt names no one class. An asset that is whole,
     but that the judge gave no grade, has the status "ungraded", and NaN as alignment and average. Similarity and
     R-precision are NaN in a run without a model for them, R-precision also where the prompt is its set's only one.
+    The notes of all stages on an asset are one text, missing if there are none.
     `similarities`: by (method, set, prompt_id), that of every two seeds, NaN of a failed one; none of fewer than two.
     """
 
@@ -66,14 +67,17 @@ def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> lis
     rows = []
     for prompt, seed in shard.assets():
         row: dict[str, Any] = {"failed_at": None, "reason": None}
+        notes: list[str] = []
         for stage, records in stages.items():
             record = records[prompt.id, seed]
             row |= {name: value for name, value in record.items() if name not in ("status", "reason")}
+            notes += record["notes"]
             if record["status"] == "failed" and row["failed_at"] is None:
                 row |= {"failed_at": stage, "reason": record["reason"]}
         row |= {
             "method": shard.method,
             "set": shard.set,
+            "notes": " ".join(notes) or None,
             "status": {None: "ok", "alignment": "ungraded"}.get(row["failed_at"], "failed"),
             "average": None if row["alignment"] is None else (row["quality"] + row["alignment"]) / 2,
             "recognition": _recognition(diversity[prompt.id], seed),

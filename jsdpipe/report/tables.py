@@ -38,6 +38,7 @@ def build(run: Run) -> Tables:
         presentation.recognition(run, summary),
         *presentation.paired(run, comparison, next(iter(run.config.methods))),
         presentation.failures(run, results.assets),
+        presentation.notes(run, results.assets),
     )
     return Tables(results, values, summary, comparison, {table.name: table for table in laid_out})
 
@@ -46,7 +47,8 @@ def write(run: Run) -> None:
     """Write the tables of a run whose shards are all done, in place of older ones."""
     tables = build(run)
     assets = tables.results.assets
-    failed = assets[assets["status"] != "ok"]
+    failed, noted = assets[assets["status"] != "ok"], assets[assets["notes"].notna()]
+    key = ["method", "set", "prompt_id", "prompt", "seed"]
 
     def of(shown: Sequence[Metric], frame: pd.DataFrame = tables.summary) -> pd.DataFrame:
         return frame[frame["metric"].isin([metric.name for metric in shown])]
@@ -59,7 +61,8 @@ def write(run: Run) -> None:
         "diversity": of(metrics.DIVERSITY),
         "recognition": of([metrics.RECOGNITION]),
         **{name: of(shown, tables.comparison) for name, shown in metrics.PAIRED.items()},
-        "failures": failed[["method", "set", "prompt_id", "prompt", "seed", "failed_at", "reason"]],
+        "failures": failed[[*key, "failed_at", "reason"]],
+        "notes": noted[[*key, "notes"]],
     }
     with atomic_folder(run.layout.tables) as folder:
         assets.to_parquet(folder / "assets.parquet", index=False)

@@ -36,7 +36,7 @@ def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
     lines = out.splitlines()
     assert lines[0].split() == ["mesh", "quality", "↑", "alignment", "↑", "average", "↑", "caption"]
     assert [line.split()[0] for line in lines[1:5]] == list(meshes)
-    assert "failed: broken.glb: cannot be read (" in lines[3]
+    assert "failed: broken.glb: not a GLB file" in lines[3]
     assert lines[5].startswith("diversity of 3: iq ")
     assert {path.name for path in files.iterdir()} == before | {"scores.json"}
 

@@ -1,4 +1,4 @@
-LAID_OUT = ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity", "failures")
+LAID_OUT = ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity", "failures", "notes")
 
 
 rule tables:
