@@ -50,6 +50,28 @@ def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
     assert str(files) not in json.dumps(found["provenance"])
 
 
+def test_notes_are_told_and_what_is_missing_may_fail(jsdpipe, files):
+    """A ball whose material is missing, and one that is black."""
+    body = (files / "ball.obj").read_text()
+    (files / "ball.obj").write_text("mtllib gone.mtl\nusemtl red\n" + body)
+    trimesh.creation.icosphere(subdivisions=1).export("black.ply")
+    black = trimesh.load("black.ply")
+    black.visual.vertex_colors = (0, 0, 0, 255)
+    black.export("black.ply")
+    status, out, _ = jsdpipe("score", "ball.obj", "black.ply", "--prompt", PROMPT, "--out", "scores.json")
+    assert status == 0
+    ball, other = json.loads((files / "scores.json").read_text())["assets"]
+    assert ["gone.mtl" in note for note in ball["notes"]] == ["black" in note for note in other["notes"]] == [True]
+    assert [line for line in out.splitlines() if line.startswith("note on ")] == [
+        f"note on {asset['mesh']}: {asset['notes'][0]}" for asset in (ball, other)
+    ]
+    config = read_yaml(Path("config.yaml"))
+    config["mesh"]["missing_material"] = "fail"
+    tiny.write(Path("strict.yaml"), config)
+    status, out, _ = jsdpipe("score", "ball.obj", "--prompt", PROMPT, "--config", "strict.yaml")
+    assert status == 1 and "failed: ball.obj: names gone.mtl" in out
+
+
 def test_one_mesh_has_no_diversity_and_a_broken_one_is_status_1(jsdpipe, files):
     status, out, _ = jsdpipe("score", "ball.glb", "--prompt", PROMPT, "--config", "config.yaml")
     assert (status, len(out.splitlines())) == (0, 2)
