@@ -412,10 +412,7 @@ def test_views_that_are_all_black_are_noted(tmp_path, monkeypatch):
         mesh.export(f"{seed}.glb")
     specks = [trimesh.creation.box((1e-4,) * 3).apply_translation((x, 0, 0)) for x in (-1, 1)]
     trimesh.util.concatenate(specks).export("3.glb")
-    of = config(tmp_path, {"path": "{seed}.glb"}, "a box\n") | {
-        "seeds": [0, 1, 2, 3],
-        "generation": {"shard_assets": 4},
-    }
+    of = config(tmp_path, {"path": "{seed}.glb"}, "a box\n") | {"seeds": [0, 1, 2, 3]}
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
     for stage in (generate, extract, render):

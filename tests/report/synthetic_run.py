@@ -34,7 +34,8 @@ def make_run(
 ) -> Run:
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
     quality, alignment, caption, similarity, r_precision, recognition, reason (marks it as failed, at the stage
-    `failed_at`), notes (by stage) and, with the first seed, the prompt's iq, iv_per_view, iv, cosine (also that of every two seeds).
+    `failed_at`), notes (by stage) and, with the first seed, the prompt's iq, iv_per_view, iv, cosine (also that of
+    every two seeds).
     """
     seeds = list(seeds)
     config = RunConfig.model_validate(

@@ -66,9 +66,9 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
     _say_what_is_missing(missing, list(undefined), notes)
     for (name, _), (vertices, uv) in corners.items():
         material, of_corners, of_uv = materials.get(name, _Material()), np.array(vertices), np.array(uv)
-        if of_corners.max(initial=-1) >= len(xyz) or of_uv.max(initial=-1) >= len(uvs):
-            raise BadMesh("a face names a vertex that is not there")
         texture = named_picture(path.parent, material.image, notes) if material.image and len(of_uv) else None
+        if of_corners.max(initial=-1) >= len(xyz) or (texture is not None and of_uv.max() >= len(uvs)):
+            raise BadMesh("a face names a vertex that is not there")
         yield _part(material, texture, xyz, own, uvs, of_corners, of_uv)
 
 
