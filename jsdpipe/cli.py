@@ -16,7 +16,7 @@ from jsdpipe.errors import UserError
 from jsdpipe.external.assets import mesh_paths
 from jsdpipe.external.settings import External
 from jsdpipe.machine import commands as machine
-from jsdpipe.mesh.axes import Front, Up
+from jsdpipe.mesh.axes import Front, Up, VertexColors
 from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
@@ -177,13 +177,16 @@ def score(
     ] = None,
     up: Annotated[Up | None, typer.Option(help="y or z; without: y of glTF, z of others")] = None,
     front: Annotated[Front | None, typer.Option(help="e.g. -y; without: z where y is up, x where z is")] = None,
+    vertex_colors: Annotated[
+        VertexColors, typer.Option(help="of glTF: linear or srgb; auto tells by what has written the file")
+    ] = "auto",
     out: Annotated[Path | None, typer.Option(help="write all numbers to this file, as JSON", metavar="FILE")] = None,
 ) -> None:
     """Score meshes by hand: quality, alignment, and of several their diversity."""
     by_hand = importlib.import_module("jsdpipe.by_hand.score")
     if out is not None:
         by_hand.check_writable(out)
-    found = by_hand.score(meshes, prompt, config, up, front)
+    found = by_hand.score(meshes, prompt, config, up, front, vertex_colors)
     if config is None:
         typer.echo(f"with the views and models of {found['config']}; --config FILE takes those of another", err=True)
     typer.echo(by_hand.table(found))

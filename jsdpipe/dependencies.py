@@ -22,7 +22,7 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
     taken: dict[str, Any] = {
         "generate": [_making(run, shard), [prompt.text for prompt in shard.prompts], shard.seeds],
         "mesh": (
-            [method.up, method.front, config.mesh.missing_material]
+            [method.up, method.front, method.vertex_colors, config.mesh.missing_material]
             if isinstance(method, External)
             else config.mesh.model_dump(exclude={"missing_material"})
         ),
@@ -42,7 +42,8 @@ def _making(run: Run, shard: Shard) -> list[Any]:
     """What the assets of a shard are made of, but for their prompts and seeds."""
     config, method = run.config, run.config.methods[shard.method]
     if isinstance(method, External):
-        return [method.model_dump(exclude={"label", "up", "front"}), list(map(str, mesh_paths(run, shard)))]
+        taken = method.model_dump(exclude={"label", "up", "front", "vertex_colors"})
+        return [taken, list(map(str, mesh_paths(run, shard)))]
     assert config.prior is not None
     generation = config.generation.model_dump(exclude={"shard_assets"})
     return [config.seed, config.prior.model_dump(), generation, run.recipes[shard.method].model_dump()]

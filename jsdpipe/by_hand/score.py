@@ -15,7 +15,7 @@ from jsdpipe.files import read_json, sha256, write_json
 from jsdpipe.layout import Shard
 from jsdpipe.machine.columns import columns
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
-from jsdpipe.mesh.axes import Front, Up, to_world, up_of
+from jsdpipe.mesh.axes import Front, Up, VertexColors, to_world, up_of
 from jsdpipe.mesh.render_stage import render
 from jsdpipe.mesh.stage import take_one
 from jsdpipe.prompts import Prompt, to_prompt
@@ -30,7 +30,12 @@ SCORES = {"quality": quality.score, "alignment": alignment.score, "diversity": d
 
 
 def score(
-    meshes: Sequence[Path], prompt: str, config: Path | None = None, up: Up | None = None, front: Front | None = None
+    meshes: Sequence[Path],
+    prompt: str,
+    config: Path | None = None,
+    up: Up | None = None,
+    front: Front | None = None,
+    vertex_colors: VertexColors = "auto",
 ) -> dict[str, Any]:
     """Score meshes as seeds of one prompt, with the views and models of a configuration.
 
@@ -59,7 +64,7 @@ def score(
     with tempfile.TemporaryDirectory(prefix="jsdpipe-") as folder:
         run = _run(of, Path(folder), subject, len(meshes))
         (shard,) = run.shards()
-        _take(run, shard, meshes, up, front)
+        _take(run, shard, meshes, up, front, run.config.mesh.missing_material == "fail", vertex_colors)
         render(run, shard)
         for stage in SCORES.values():
             stage(run, shard)
@@ -93,12 +98,12 @@ def _run(config: RunConfig, folder: Path, prompt: Prompt, seeds: int) -> Run:
     return Run(folder, config.model_copy(update=changes), {}, {SET: (prompt,)})
 
 
-def _take(run: Run, shard: Shard, meshes: Sequence[Path], up: Up | None, front: Front | None) -> None:
-    """The stage `mesh`, of these files in place of a method's."""
+def _take(run: Run, shard: Shard, meshes: Sequence[Path], *taken: Any) -> None:
+    """The stage `mesh`, of these files in place of a method's, `taken` as `take_one` does."""
     records = []
     for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
         folder = run.layout.asset(METHOD, SET, prompt.id, seed)
-        reason, numbers = take_one(folder, None, mesh, up, front, run.config.mesh.missing_material == "fail")
+        reason, numbers = take_one(folder, None, mesh, *taken)
         records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from jsdpipe.external.patterns import OUT, check_pattern
-from jsdpipe.mesh.axes import SUFFIXES, Front, Up, to_world, up_of
+from jsdpipe.mesh.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
 from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
 
 
@@ -46,6 +46,9 @@ class External(Strict):
     timeout_s: Positive = Field(default=3600.0, description="after which a command is stopped")
     up: Up | None = Field(default=None, description="the files' upward axis; without: y of glTF, z of others")
     front: Front | None = Field(default=None, description="their front; without: z where y is up, x where z is")
+    vertex_colors: VertexColors = Field(
+        default="auto", description="what glTF's COLOR_0 is; auto = sRGB of programs that store that, else linear"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

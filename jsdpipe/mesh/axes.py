@@ -1,4 +1,4 @@
-"""The kinds of meshes' files; which way up one is, and which side of it is the front. Torch-free."""
+"""The kinds of meshes' files, and what a file may not tell: its axes, what its colours are. Torch-free."""
 
 from typing import Literal
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 Up = Literal["y", "z"]
 Front = Literal["x", "-x", "y", "-y", "z", "-z"]
+VertexColors = Literal["auto", "linear", "srgb"]  # what glTF's COLOR_0 is taken for
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 FRONTS: dict[Up, Front] = {"y": "z", "z": "x"}  # of files that don't tell: glTF's, and our world's

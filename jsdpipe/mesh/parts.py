@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsdpipe.mesh.readers.files import BadMesh
+from jsdpipe.mesh.srgb import times
 from jsdpipe.mesh.surface import Surface
 
 GREY = np.array([102, 102, 102], np.uint8)  # trimesh's, of what has no colour
@@ -38,17 +39,17 @@ def fans(corners: NDArray[np.int64]) -> NDArray[np.int64]:
 def shades(own: NDArray[Any] | None, factor: NDArray[Any] | None) -> NDArray[np.uint8]:
     """Vertices' own colours (N, 3 or 4) times a material's (3 or 4): uint8 (N or 1, 3); where there is none, white.
 
-    Both are floats in [0, 1] or unsigned integers.
+    Both are sRGB, floats in [0, 1] or unsigned integers.
     """
-    white = np.full((1, 3), 255, np.uint8)
-    colours, of_material = (white if of is None else _bytes(np.atleast_2d(of)) for of in (own, factor))
-    return (colours / 255 * of_material).round().astype(np.uint8)
+    given = [_shares(np.atleast_2d(of)) for of in (own, factor) if of is not None]
+    stored = times(*given) if len(given) == 2 else given[0] if given else np.ones((1, 3))
+    return (stored * 255).round().astype(np.uint8)
 
 
-def _bytes(colours: NDArray[Any]) -> NDArray[np.uint8]:
+def _shares(colours: NDArray[Any]) -> NDArray[np.float64]:
     of = colours[:, :3]
     shares = np.nan_to_num(of) if of.dtype.kind == "f" else of / np.iinfo(of.dtype).max
-    return (shares.clip(0, 1) * 255).round().astype(np.uint8)
+    return np.asarray(shares, np.float64).clip(0, 1)
 
 
 def joined(parts: Sequence[Part]) -> Surface:

@@ -1,9 +1,9 @@
 """Any mesh's file as a `Surface`: glTF, OBJ, PLY and STL, in parts, with their materials.
 
 A point's colour is the product of what its file has of these: the material's colour (`baseColorFactor`, `Kd` without a
-`map_Kd`), the vertices' or faces' own, and the material's texture (`baseColorTexture`, `map_Kd`), each as stored;
-without any it is trimesh's grey. Left out are alpha, lights, everything else of a material, and wrapping other than
-repeating.
+`map_Kd`), the vertices' or faces' own, and the material's texture (`baseColorTexture`, `map_Kd`), multiplied as light.
+Numbers of glTF are light, others' and all pictures sRGB; without any colour it is trimesh's grey. Left out are alpha,
+lights, everything else of a material, and wrapping other than repeating.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from jsdpipe.errors import printable
-from jsdpipe.mesh.axes import SUFFIXES, Front, Up, to_world, up_of
+from jsdpipe.mesh.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
 from jsdpipe.mesh.parts import Part, joined
 from jsdpipe.mesh.readers import gltf, obj, ply, stl
 from jsdpipe.mesh.readers.files import BadMesh, Notes
@@ -24,7 +24,7 @@ __all__ = ["BadMesh", "read"]
 MOST_FACES = 20_000_000  # some 3 GB to render
 LARGEST = 1e15  # of a coordinate: its square is far from single precision's end
 FLAT = 1e-6  # of a mesh's extent: what is thinner is nothing in single precision
-READERS: dict[str, tuple[str, Callable[[Path, Notes], Iterator[Part]]]] = {  # and what errors call their files
+READERS: dict[str, tuple[str, Callable[..., Iterator[Part]]]] = {  # and what errors call their files
     ".glb": ("a GLB file", gltf.parts),
     ".gltf": ("a glTF file", gltf.parts),
     ".obj": ("an OBJ file", obj.parts),
@@ -33,8 +33,17 @@ READERS: dict[str, tuple[str, Callable[[Path, Notes], Iterator[Part]]]] = {  # a
 }
 
 
-def read(path: Path, up: Up | None = None, front: Front | None = None, whole: bool = False) -> Surface:
+def read(
+    path: Path,
+    up: Up | None = None,
+    front: Front | None = None,
+    whole: bool = False,
+    vertex_colors: VertexColors = "auto",
+) -> Surface:
     """Read a mesh's file into world axes; `up` and `front` are those of the file, `None` those of its kind.
+
+    `vertex_colors` says what glTF's are: linear light, as glTF has them, or sRGB, as some programs store them. "auto"
+    tells by the program's name; a note of the surface says which was taken.
 
     A material or picture that the file names and that is missing is a note of the surface, or, if the mesh must be
     `whole`, a `BadMesh`; what it would have coloured has what other colours the file gives it, or else the grey.
@@ -47,7 +56,7 @@ def read(path: Path, up: Up | None = None, front: Front | None = None, whole: bo
     """
     suffix, notes = path.suffix.lower(), Notes(whole)
     try:
-        parts = _parts(path, suffix, notes)
+        parts = _parts(path, suffix, notes, vertex_colors)
         if sum(len(part.faces) for part in parts) > MOST_FACES:
             raise BadMesh(f"more than {MOST_FACES:,} faces")
         surface = joined([part for part in parts if len(part.faces)])
@@ -57,14 +66,14 @@ def read(path: Path, up: Up | None = None, front: Front | None = None, whole: bo
     return replace(surface, vertices=surface.vertices @ to_world(up or up_of(suffix), front).T, notes=tuple(notes))
 
 
-def _parts(path: Path, suffix: str, notes: Notes) -> list[Part]:
+def _parts(path: Path, suffix: str, notes: Notes, vertex_colors: VertexColors) -> list[Part]:
     if suffix not in READERS:
         raise BadMesh(f"no kind of mesh that is known; there are {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise BadMesh("no such file")
     kind, parts = READERS[suffix]
     try:
-        return list(parts(path, notes))
+        return list(parts(path, notes, vertex_colors) if parts is gltf.parts else parts(path, notes))
     except BadMesh:
         raise
     except OSError as error:

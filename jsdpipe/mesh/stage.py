@@ -13,7 +13,7 @@ from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh import glb, obj
-from jsdpipe.mesh.axes import Front, Up
+from jsdpipe.mesh.axes import Front, Up, VertexColors
 from jsdpipe.mesh.isosurface import EmptyField, colours
 from jsdpipe.mesh.isosurface import extract as extract_surface
 from jsdpipe.mesh.reading import BadMesh, read
@@ -42,7 +42,8 @@ def extract(run: Run, shard: Shard) -> None:
                 if isinstance(method, External):
                     mesh = mesh_path(run, shard, prompt, seed)
                     whole = config.missing_material == "fail"
-                    reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front, whole)
+                    taken = method.up, method.front, whole, method.vertex_colors
+                    reason, numbers = take_one(folder, before["reason"], mesh, *taken)
                 else:
                     reason, numbers = extract_one(folder, before["reason"], config, of_asset)
             records.append(asset_record(prompt, seed, reason, **numbers))
@@ -71,14 +72,21 @@ def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance
 
 
 def take_one(
-    folder: Path, failed: str | None, mesh: Path, up: Up | None, front: Front | None, whole: bool
+    folder: Path,
+    failed: str | None,
+    mesh: Path,
+    up: Up | None,
+    front: Front | None,
+    whole: bool,
+    vertex_colors: VertexColors = "auto",
 ) -> tuple[str | None, Details]:
-    """As `extract_one`, of a mesh from elsewhere, in axes and as `whole` as `read` takes it."""
+    """As `extract_one`, of a mesh from elsewhere, as `read` takes it."""
+    taken = up, front, whole, vertex_colors
 
     def hashes() -> list[Any]:
-        return [[[str(path), sha256(path)] for path in files_of(mesh)], up, front, whole]
+        return [[[str(path), sha256(path)] for path in files_of(mesh)], *taken]
 
-    return _kept(folder, failed, hashes, lambda: (_at_the_origin(read(mesh, up, front, whole)), {}))
+    return _kept(folder, failed, hashes, lambda: (_at_the_origin(read(mesh, *taken)), {}))
 
 
 def _kept(

@@ -13,8 +13,9 @@ class Surface:
 
     A point's colour is `colours` (V, 3) uint8, interpolated over the triangle, times the texture of its face at its
     interpolated `uv` (V, 2): bilinear, repeated beyond [0, 1], v upwards. `texture` (F,) is the index among `textures`
-    (H, W, 3) uint8 of each face, -1 for none. Colours are as stored (sRGB), and seen from both sides. `notes` are plain
-    sentences on what the surface lacks of the file that it was read from.
+    (H, W, 3) uint8 of each face, -1 for none. Colours are sRGB, interpolated as stored, multiplied as light, and seen
+    from both sides. `notes` are plain sentences on how the file that the surface was read from was taken, and what the
+    surface lacks of it.
     """
 
     vertices: NDArray[np.float64]

@@ -37,7 +37,8 @@ def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
     assert lines[0].split() == ["mesh", "quality", "↑", "alignment", "↑", "average", "↑", "caption"]
     assert [line.split()[0] for line in lines[1:5]] == list(meshes)
     assert "failed: broken.glb: not a GLB file" in lines[3]
-    assert lines[5].startswith("diversity of 3: iq ")
+    assert lines[5].startswith("note on ball.glb: ") and "sRGB" in lines[5]  # of its vertex colours
+    assert lines[6].startswith("diversity of 3: iq ")
     assert {path.name for path in files.iterdir()} == before | {"scores.json"}
 
     found = json.loads((files / "scores.json").read_text())
@@ -65,6 +66,8 @@ def test_notes_are_told_and_what_is_missing_may_fail(jsdpipe, files):
     assert [line for line in out.splitlines() if line.startswith("note on ")] == [
         f"note on {asset['mesh']}: {asset['notes'][0]}" for asset in (ball, other)
     ]
+    status, out, _ = jsdpipe("score", "ball.glb", "--prompt", PROMPT, "--vertex-colors", "linear")
+    assert status == 0 and "linear light" in out
     config = read_yaml(Path("config.yaml"))
     config["mesh"]["missing_material"] = "fail"
     tiny.write(Path("strict.yaml"), config)
@@ -73,7 +76,7 @@ def test_notes_are_told_and_what_is_missing_may_fail(jsdpipe, files):
 
 
 def test_one_mesh_has_no_diversity_and_a_broken_one_is_status_1(jsdpipe, files):
-    status, out, _ = jsdpipe("score", "ball.glb", "--prompt", PROMPT, "--config", "config.yaml")
+    status, out, _ = jsdpipe("score", "box.ply", "--prompt", PROMPT, "--config", "config.yaml")
     assert (status, len(out.splitlines())) == (0, 2)
     status, out, _ = jsdpipe("score", "broken.glb", "--prompt", PROMPT, "--config", "config.yaml")
     assert (status, len(out.splitlines())) == (1, 2)

@@ -5,11 +5,12 @@ import json
 
 import numpy as np
 import pytest
+import trimesh
 from mesh_files import CORNERS, PIXELS, TWO, UV, gltf, png
 
 from jsdpipe.mesh.reading import BadMesh, read
 
-FACTOR = [0.2, 0.4, 1.0, 0.5]  # 51, 102, 255; the alpha is ignored
+FACTOR = [0.2, 0.4, 1.0, 0.5]  # by IEC 61966-2-1 stored as 124, 170, 255; the alpha is ignored
 BYTES = np.array([[255, 0, 0, 9], [0, 255, 0, 9], [0, 0, 255, 9], [255, 255, 255, 9]], np.uint8)
 
 
@@ -18,12 +19,12 @@ BYTES = np.array([[255, 0, 0, 9], [0, 255, 0, 9], [0, 0, 255, 9], [255, 255, 255
     [
         (None, None, [[102, 102, 102]] * 4),
         ({}, None, [[255, 255, 255]] * 4),  # glTF's default
-        ({"baseColorFactor": FACTOR}, None, [[51, 102, 255]] * 4),
+        ({"baseColorFactor": FACTOR}, None, [[124, 170, 255]] * 4),
         (None, BYTES, BYTES[:, :3]),
         (None, BYTES[:, :3].copy(), BYTES[:, :3]),
         (None, (BYTES / 255).astype(np.float32), BYTES[:, :3]),
         ({}, (BYTES.astype(np.uint16) * 257), BYTES[:, :3]),
-        ({"baseColorFactor": FACTOR}, BYTES, [[51, 0, 0], [0, 102, 0], [0, 0, 255], [51, 102, 255]]),
+        ({"baseColorFactor": FACTOR}, BYTES, [[124, 0, 0], [0, 170, 0], [0, 0, 255], [124, 170, 255]]),
     ],
 )
 def test_colours_of_a_gltf(tmp_path, material, colours, expected):
@@ -36,7 +37,7 @@ def test_a_texture_stays_as_it_is_beside_the_colours_that_it_is_multiplied_by(tm
     (tmp_path / "skin.png").write_bytes(png())
     material = {"baseColorFactor": FACTOR, "baseColorTexture": {"index": 0}}
     surface = read(gltf(tmp_path / "a.gltf", material, BYTES, UV, "skin.png"))
-    assert np.array_equal(surface.colours, [[51, 0, 0], [0, 102, 0], [0, 0, 255], [51, 102, 255]])
+    assert np.array_equal(surface.colours, [[124, 0, 0], [0, 170, 0], [0, 0, 255], [124, 170, 255]])
     assert np.array_equal(surface.uv, np.stack([UV[:, 0], 1 - UV[:, 1]], axis=1))  # v upwards
     (texture,) = surface.textures
     assert np.array_equal(texture, PIXELS)
@@ -151,8 +152,8 @@ def test_names_may_be_percent_encoded(tmp_path):
 def test_older_materials_become_base_colours(tmp_path):
     """`KHR_materials_pbrSpecularGlossiness`: a dielectric has its diffuse colour, a metal its specular one."""
     for of, expected in (
-        ({"diffuseFactor": [0.2, 0.4, 1, 1], "specularFactor": [0.04, 0.04, 0.04]}, (51, 102, 255)),
-        ({"diffuseFactor": [0, 0, 0, 1], "specularFactor": [1, 0.6, 0.2]}, (255, 153, 51)),
+        ({"diffuseFactor": [0.2, 0.4, 1, 1], "specularFactor": [0.04, 0.04, 0.04]}, (124, 170, 255)),
+        ({"diffuseFactor": [0, 0, 0, 1], "specularFactor": [1, 0.6, 0.2]}, (255, 203, 124)),
     ):
         glossy = {"extensions": {"KHR_materials_pbrSpecularGlossiness": of}}
         surface = read(gltf(tmp_path / "a.gltf", {}, materials=[glossy]))
@@ -198,15 +199,15 @@ def test_extensions_and_images_that_do_not_matter_do_not_hinder(tmp_path):
     needed = ["KHR_materials_unlit", "KHR_mesh_quantization", "KHR_texture_transform"]
     tree = {"textures": [{"source": 0}], "images": [IMAGE], "extensionsRequired": needed}
     path = edited(gltf(tmp_path / "a.gltf", {"baseColorFactor": FACTOR}, uv=UV, **tree), change)
-    assert (read(path).colours == (51, 102, 255)).all()
+    assert (read(path).colours == (124, 170, 255)).all()
 
 
 @pytest.mark.parametrize(
     ("material", "colours", "expected"),
     [
         ({}, None, (102, 102, 102)),
-        ({"baseColorFactor": FACTOR}, None, (51, 102, 255)),
-        ({}, np.full((4, 3), (1, 2, 3), np.uint8), (1, 2, 3)),
+        ({"baseColorFactor": FACTOR}, None, (124, 170, 255)),
+        ({}, np.full((4, 3), (0, 255, 0), np.uint8), (0, 255, 0)),
     ],
 )
 def test_a_picture_that_is_not_there_is_noted_and_other_colours_stay(tmp_path, material, colours, expected):
@@ -214,7 +215,7 @@ def test_a_picture_that_is_not_there_is_noted_and_other_colours_stay(tmp_path, m
     path = gltf(tmp_path / "a.gltf", textured, colours=colours, uv=UV, image="none.png")
     surface = read(path)
     assert (surface.colours == expected).all() and surface.textures == ()
-    assert ["none.png" in note for note in surface.notes] == [True]
+    assert sum("none.png" in note for note in surface.notes) == 1
     with pytest.raises(BadMesh, match=r"none\.png"):
         read(path, whole=True)
 
@@ -235,10 +236,39 @@ def test_a_far_place_of_a_node_keeps_the_shape(tmp_path):
     assert np.array_equal(read(path, up="z", front="x").vertices, CORNERS + np.array([2.0**22, 0, 0]))
 
 
-def test_vertex_colours_are_linear_in_our_own_files_alone(tmp_path):
+@pytest.mark.parametrize(
+    ("generator", "setting", "kind"),
+    [
+        ("jsdpipe", "auto", "linear"),
+        ("another", "auto", "linear"),
+        (None, "auto", "linear"),
+        ("https://github.com/mikedh/trimesh", "auto", "srgb"),
+        ("https://github.com/mikedh/trimesh", "linear", "linear"),
+        ("another", "srgb", "srgb"),
+    ],
+)
+@pytest.mark.parametrize("stored", [np.float32(0.5), np.uint16(32768)])
+def test_vertex_colours_are_linear_unless_their_maker_or_the_user_says_otherwise(
+    tmp_path, generator, setting, kind, stored
+):
     """By IEC 61966-2-1, linear 0.5 is stored as 0.735357."""
-    colours = np.full((4, 3), 0.5, np.float32)
-    for generator, expected in (("jsdpipe", 188), ("another", 128), (None, 128)):
-        asset = {"version": "2.0"} | ({"generator": generator} if generator else {})
-        surface = read(gltf(tmp_path / "a.gltf", colours=colours, asset=asset))
-        assert (surface.colours == expected).all(), generator
+    asset = {"version": "2.0"} | ({"generator": generator} if generator else {})
+    path = gltf(tmp_path / "a.gltf", colours=np.full((4, 3), stored), asset=asset)
+    surface = read(path, vertex_colors=setting)
+    assert (surface.colours == {"linear": 188, "srgb": 128}[kind]).all()
+    (note,) = surface.notes
+    assert {"linear": "linear light", "srgb": "sRGB"}[kind] in note
+
+
+def test_the_files_of_trimesh_have_the_colours_that_trimesh_was_given(tmp_path):
+    box = trimesh.creation.box()
+    box.visual.vertex_colors = (200, 100, 50, 255)
+    box.export(tmp_path / "a.glb")
+    assert (read(tmp_path / "a.glb").colours == (200, 100, 50)).all()
+
+
+def test_factors_and_vertex_colours_are_multiplied_as_light(tmp_path):
+    """0.5 x 0.4 = 0.2, which is stored as 124; as stored values 188 x 170 / 255 would be 125, 89 x 124 / 255 43."""
+    colours = np.full((4, 3), (0.5, 0.1, 1.0), np.float32)
+    surface = read(gltf(tmp_path / "a.gltf", {"baseColorFactor": [0.4, 0.2, 0.05, 1]}, colours))
+    assert (surface.colours == (124, 39, 63)).all()  # of 0.2, 0.02, 0.05

@@ -12,6 +12,7 @@ import torch
 import trimesh
 from pictures import need, painted, views
 from scipy.ndimage import map_coordinates
+from trimesh.visual.color import linear_to_srgb, srgb_to_linear
 
 from jsdpipe.cameras import look_at_origin
 from jsdpipe.config import QualityRig
@@ -150,7 +151,8 @@ def test_textures_are_bilinear_repeated_upright_and_times_the_colour(kind):
     sampled = [
         map_coordinates(texture[..., c].astype(float), (rows, columns), order=1, mode="grid-wrap") for c in range(3)
     ]
-    expected = np.stack(sampled, axis=-1) * np.array((255, 128, 51)) / 255
+    texels = np.stack(sampled, axis=-1)
+    expected = 255 * linear_to_srgb(srgb_to_linear(texels / 255) * srgb_to_linear(np.array((255, 128, 51)) / 255))
     assert (view.coverage == 1).all()
     # OpenGL weighs texels by 1/256 at best
     assert np.abs(view.rgb - expected).max() < 2

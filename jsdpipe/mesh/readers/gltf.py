@@ -18,12 +18,14 @@ from PIL import Image
 from trimesh.transformations import quaternion_matrix
 from trimesh.visual.gloss import specular_to_pbr
 
+from jsdpipe.mesh.axes import VertexColors
 from jsdpipe.mesh.parts import GREY, Part, fans, shades
 from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_picture, picture
 from jsdpipe.mesh.readers.names import gltf_tree
 from jsdpipe.mesh.srgb import from_linear
 
 GENERATOR = "jsdpipe"  # as our own files call their maker
+STORE_SRGB = ("trimesh",)  # in the names of makers whose COLOR_0 is sRGB
 UNLIT = "KHR_materials_unlit"
 
 # what a file may require: quantisation, and what does not change shapes (an image that is needed must be one)
@@ -34,9 +36,9 @@ TRIANGLES, STRIP, FAN = 4, 5, 6
 Tree = dict[str, Any]
 
 
-def parts(path: Path, notes: Notes) -> Iterator[Part]:
-    """A part a primitive of each node with a mesh."""
-    file = _File(path, notes)
+def parts(path: Path, notes: Notes, vertex_colors: VertexColors = "auto") -> Iterator[Part]:
+    """A part a primitive of each node with a mesh; COLOR_0 is linear light, or sRGB, if its maker is known for that."""
+    file = _File(path, notes, vertex_colors)
     scene = file.tree.get("scenes", [{}])[file.tree.get("scene", 0)]
     for mesh, place in _meshes(file.tree, scene.get("nodes", []), np.eye(4)):
         for primitive in file.tree["meshes"][mesh]["primitives"]:
@@ -47,7 +49,7 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
 class _File:
     """A file's JSON, `tree`, and what it refers to."""
 
-    def __init__(self, path: Path, notes: Notes) -> None:
+    def __init__(self, path: Path, notes: Notes, vertex_colors: VertexColors) -> None:
         with path.open("rb") as stream:
             self.tree: Tree = gltf_tree(stream)
             chunk = stream.read()
@@ -57,7 +59,7 @@ class _File:
         needed = [name for name in self.tree.get("extensionsRequired", []) if not name.startswith(READ)]
         if needed:
             raise BadMesh(f"requires {', '.join(needed)}, which is not read; export it without")
-        self._folder, self._notes = path.parent, notes
+        self._folder, self._notes, self._vertex_colors = path.parent, notes, vertex_colors
         self._binary = b""
         if chunk:
             length, _ = struct.unpack("<I4s", chunk[:8])
@@ -83,21 +85,25 @@ class _File:
             values[indices] = self._rows(sparse["values"], sparse["count"], width, of["componentType"])
         return values
 
-    def floats(self, accessor: int) -> NDArray[np.float64]:
-        """As `array`, whole numbers that stand for [0, 1] or [-1, 1] as those."""
+    def floats(self, accessor: int, shares: bool = False) -> NDArray[np.float64]:
+        """As `array`, whole numbers that stand for [0, 1] or [-1, 1] as those; all do if they must be `shares`."""
         values = self.array(accessor)
-        if self.tree["accessors"][accessor].get("normalized") and values.dtype.kind in "iu":
+        if (shares or self.tree["accessors"][accessor].get("normalized")) and values.dtype.kind in "iu":
             return np.maximum(values / np.iinfo(values.dtype).max, -1)
         return values.astype(np.float64)
 
     def vertex_colours(self, accessor: int) -> NDArray[Any]:
-        """The values of a COLOR_0 (N, 3 or 4) as sRGB, floats in [0, 1] or unsigned integers.
-
-        glTF means linear light, but many programs store sRGB; so only our own files are taken at glTF's word.
-        """
-        if self.tree["asset"].get("generator") != GENERATOR:
+        """The values of a COLOR_0 (N, 3 or 4) as sRGB, floats in [0, 1] or unsigned integers."""
+        maker, meant = str(self.tree["asset"].get("generator", "")), self._vertex_colors
+        why = "as the setting vertex_colors says"
+        if meant == "auto":
+            known = any(name in maker for name in STORE_SRGB)
+            meant, why = ("srgb", f"as {maker} stores them") if known else ("linear", "as glTF means them")
+        if meant == "srgb":
+            self._notes.say(f"has vertex colours, which are taken as sRGB, {why}")
             return self.array(accessor)
-        return from_linear(self.floats(accessor))
+        self._notes.say(f"has vertex colours, which are taken as linear light, {why}")
+        return _from_light(self.floats(accessor, shares=True))
 
     def colours(self, material: int) -> tuple[Any, NDArray[np.uint8] | None, Tree]:
         """A material's base colour (3 or 4), or None, its texture (H, W, 3), or None, and what is said of that."""
@@ -193,12 +199,17 @@ def _part(file: _File, primitive: Tree, place: NDArray[np.float64]) -> Part:
     factor, texture, said = file.colours(primitive["material"])
     if said and texture is None and factor is None and own is None:
         own = GREY  # all that was said of its colour is missing
-    colours = shades(own, None if factor is None else np.array(factor, np.float64))
+    colours = shades(own, None if factor is None else _from_light(np.array(factor, np.float64)))
     moved = said.get("extensions", {}).get("KHR_texture_transform", {})
     coordinates = f"TEXCOORD_{moved.get('texCoord', said.get('texCoord', 0))}"
     if texture is None or coordinates not in attributes:
         return Part(vertices, faces, colours)
     return Part(vertices, faces, colours, _uv(file.floats(attributes[coordinates]), moved), texture)
+
+
+def _from_light(colours: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear light of any values (..., 3 or 4) as sRGB, without alpha."""
+    return from_linear(np.nan_to_num(colours[..., :3]).clip(0, 1))
 
 
 def _uv(stored: NDArray[np.float64], moved: Tree) -> NDArray[np.float64]:

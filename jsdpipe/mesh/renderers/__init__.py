@@ -39,6 +39,11 @@ class Renderer(Protocol):
         """What a camera sees, of size x size pixels; `fovy` is vertical and in radians."""
 
 
+def tinted(surface: Surface) -> bool:
+    """Whether the colours of textured faces are other than white, so that they have to be multiplied."""
+    return bool((surface.colours[surface.faces[surface.texture >= 0]] != 255).any())
+
+
 @contextmanager
 def opened(surface: Surface, kind: Kind, solid: bool = False) -> Iterator[Renderer]:
     """A surface made ready by one of the libraries, until the end of the context.

@@ -7,7 +7,8 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
-from jsdpipe.mesh.renderers import Samples
+from jsdpipe.mesh.renderers import Samples, tinted
+from jsdpipe.mesh.srgb import times
 from jsdpipe.mesh.surface import Surface
 
 
@@ -21,6 +22,7 @@ class EmbreeRenderer:
         TriangleMesh(scene=self._scene, vertices=vertices, indices=faces)
         self._colours = _planes(surface.colours, faces)
         self._uv = _planes(surface.uv, faces)
+        self._tinted = tinted(surface)
 
     def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
         pose = camera_to_world.astype(np.float32)
@@ -42,7 +44,8 @@ class EmbreeRenderer:
         for index, image in enumerate(self.surface.textures):
             here = np.flatnonzero(texture == index)
             u, v = _blend(self._uv, face[here], weights[:, here])
-            colours[:, here] *= bilinear(image, u, v).T / 255
+            texels = bilinear(image, u, v).T
+            colours[:, here] = 255 * times(colours[:, here] / 255, texels / 255) if self._tinted else texels
         return colours
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from jsdpipe.errors import UserError, first_line
-from jsdpipe.mesh.renderers import Samples
+from jsdpipe.mesh.renderers import Samples, tinted
 from jsdpipe.mesh.surface import Surface
 
 VERTEX = """
@@ -39,10 +39,23 @@ in vec2 vertex_uv;
 #endif
 layout(location = 0) out vec4 rgba;
 layout(location = 1) out ivec2 geometry;
+#ifdef TINTED
+vec3 to_linear(vec3 stored) {
+    return mix(stored / 12.92, pow((stored + 0.055) / 1.055, vec3(2.4)), greaterThan(stored, vec3(0.04045)));
+}
+vec3 from_linear(vec3 light) {
+    return mix(light * 12.92, 1.055 * pow(light, vec3(1.0 / 2.4)) - 0.055, greaterThan(light, vec3(0.0031308)));
+}
+#endif
 void main() {
     rgba = vec4(vertex_colour, 1.0);
 #ifdef TEXTURED
-    rgba *= texture(image, vertex_uv);
+    vec4 texel = texture(image, vertex_uv);
+#ifdef TINTED
+    rgba.rgb = from_linear(to_linear(vertex_colour) * to_linear(texel.rgb));
+#else
+    rgba.rgb = texel.rgb;
+#endif
 #endif
     geometry = ivec2(first + gl_PrimitiveID, floatBitsToInt(1.0 / gl_FragCoord.w));
 }
@@ -98,7 +111,8 @@ class GLRenderer:
             faces = gl.buffer(surface.faces[self._order].astype(np.uint32, order="C"))
             self._meshes = {}  # by whether they have a texture: without, software draws a third faster
             for textured in {texture >= 0 for texture, _, _ in self._parts}:
-                start = "#version 330\n" + "#define TEXTURED\n" * textured
+                defined = ["TEXTURED"] * textured + ["TINTED"] * tinted(surface)
+                start = "#version 330\n" + "".join(f"#define {name}\n" for name in defined)
                 program = gl.program(start + VERTEX, start + FRAGMENT)
                 self._meshes[textured] = gl.vertex_array(program, attributes[: 2 + textured], index_buffer=faces)
             self._images = [self._image(pixels) for pixels in surface.textures]
