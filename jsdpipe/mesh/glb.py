@@ -21,11 +21,13 @@ from PIL import Image
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic
-from jsdpipe.mesh.readers.gltf import GENERATOR, UNLIT
+from jsdpipe.mesh.readers.gltf_materials import WRAPS
 from jsdpipe.mesh.reading import BadMesh, read
 from jsdpipe.mesh.srgb import to_linear
-from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.surface import Surface, Texture, Wrap
 
+UNLIT = "KHR_materials_unlit"
+NUMBERS = {wrap: number for number, wrap in WRAPS.items()}
 VERTICES, INDICES = 34962, 34963  # what a buffer view is for
 FLOAT, SHORT, INT = 5126, 5123, 5125  # types of components
 LIGHT = (65535 * to_linear(np.arange(256) / 255)).round().astype("<u2")  # of each stored value
@@ -70,6 +72,8 @@ class _File:
         self._primitives: list[dict[str, Any]] = []
         self._materials: list[dict[str, Any]] = []
         self._images: list[dict[str, Any]] = []
+        self._textures: list[dict[str, Any]] = []
+        self._samplers: list[tuple[Wrap, Wrap]] = []
 
     def accessor(self, values: NDArray[Any], target: int, component: int, **more: Any) -> int:
         """Store values (N,) or (N, width); returns their accessor."""
@@ -80,21 +84,24 @@ class _File:
         )
         return len(self._accessors) - 1
 
-    def primitive(self, attributes: dict[str, int], indices: int, texture: NDArray[np.uint8] | None) -> None:
-        """Add triangles and their material, with a texture (H, W, 3) or without."""
+    def primitive(self, attributes: dict[str, int], indices: int, texture: Texture | None) -> None:
+        """Add triangles and their material, with a texture or without."""
         of: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.9}  # for viewers that cannot do without light
+        mask: dict[str, Any] = {}
         if texture is not None:
             png = io.BytesIO()
-            Image.fromarray(texture).save(png, "PNG")
-            of["baseColorTexture"] = {"index": len(self._images)}
+            Image.fromarray(texture.pixels).save(png, "PNG")
+            of["baseColorTexture"] = {"index": len(self._textures)}
+            self._textures.append({"source": len(self._images)} | self._sampler(texture.wrap))
             self._images.append({"bufferView": self._view(png.getvalue()), "mimeType": "image/png"})
+            mask = {"alphaMode": "MASK", "alphaCutoff": texture.cutoff} if texture.cutoff > 0 else {}
         self._primitives.append({"attributes": attributes, "indices": indices, "material": len(self._materials)})
-        self._materials.append({"pbrMetallicRoughness": of, "doubleSided": True, "extensions": {UNLIT: {}}})
+        self._materials.append({"pbrMetallicRoughness": of, "doubleSided": True, "extensions": {UNLIT: {}}} | mask)
 
     def content(self) -> bytes:
         """The whole file."""
         tree = {
-            "asset": {"version": "2.0", "generator": GENERATOR},
+            "asset": {"version": "2.0", "generator": "jsdpipe"},
             "extensionsUsed": [UNLIT],
             "scene": 0,
             "scenes": [{"nodes": [0]}],
@@ -106,12 +113,22 @@ class _File:
             "buffers": [{"byteLength": len(self._binary)}],
         }
         if self._images:
-            tree |= {"textures": [{"source": index} for index in range(len(self._images))], "images": self._images}
+            tree |= {"textures": self._textures, "images": self._images}
+        if self._samplers:
+            tree["samplers"] = [{"wrapS": NUMBERS[u], "wrapT": NUMBERS[v]} for u, v in self._samplers]
         text = json.dumps(tree, separators=(",", ":")).encode()
         text += b" " * (-len(text) % 4)
         chunks = struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(self._binary), b"BIN\0")
         size = 12 + sum(map(len, chunks)) + len(self._binary)
         return b"".join((struct.pack("<4sII", b"glTF", 2, size), *chunks, self._binary))
+
+    def _sampler(self, wrap: tuple[Wrap, Wrap]) -> dict[str, int]:
+        """What a texture says of its wrapping: nothing if it repeats, which is glTF's default."""
+        if wrap == ("repeat", "repeat"):
+            return {}
+        if wrap not in self._samplers:
+            self._samplers.append(wrap)
+        return {"sampler": self._samplers.index(wrap)}
 
     def _view(self, content: bytes, **more: Any) -> int:
         self._views.append({"buffer": 0, "byteOffset": len(self._binary), "byteLength": len(content), **more})

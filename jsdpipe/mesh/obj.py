@@ -34,7 +34,7 @@ def save(surface: Surface, path: Path) -> None:
             image = path.with_name(f"{path.stem}-{index + 1}.png")
             materials.append(f"map_Kd {image.name}")
             with atomic(image) as temporary:
-                Image.fromarray(surface.textures[index]).save(temporary)
+                Image.fromarray(surface.textures[index].pixels).save(temporary)
         corner = "{0}" if index < 0 else "{0}/{0}"
         faces = surface.faces[surface.texture == index] + 1
         lines += ["f " + " ".join(corner.format(at) for at in face) for face in faces.tolist()]

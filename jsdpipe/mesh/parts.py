@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 
 from jsdpipe.mesh.readers.files import BadMesh
 from jsdpipe.mesh.srgb import times
-from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.surface import Surface, Texture
 
 GREY = np.array([102, 102, 102], np.uint8)  # trimesh's, of what has no colour
 
 
 @dataclass(frozen=True)
 class Part:
-    """Vertices (V, 3), faces (F, 3), uint8 colours (V or 1, 3), and perhaps a texture (H, W, 3) and its uv (V, 2)."""
+    """Vertices (V, 3), faces (F, 3), uint8 colours (V or 1, 3), and perhaps a texture and its uv (V, 2)."""
 
     vertices: NDArray[np.float64]
     faces: NDArray[np.int64]
     colours: NDArray[np.uint8]
     uv: NDArray[np.floating] | None = None
-    texture: NDArray[np.uint8] | None = None
+    texture: Texture | None = None
 
     def __post_init__(self) -> None:
         """`BadMesh` if a face names a vertex that is not there."""
@@ -55,12 +55,13 @@ def _shares(colours: NDArray[Any]) -> NDArray[np.float64]:
 def joined(parts: Sequence[Part]) -> Surface:
     """All parts as one surface, equal textures once, its vertices those that faces use, each once."""
     textures: dict[tuple[Any, ...], int] = {}
-    of_face, images = [np.empty(0, np.int32)], list[NDArray[np.uint8]]()
+    of_face, images = [np.empty(0, np.int32)], list[Texture]()
     for part in parts:
         index = -1
-        if part.texture is not None:
-            index = textures.setdefault((part.texture.shape, part.texture.tobytes()), len(textures))
-            images += [part.texture] if index == len(images) else []
+        if (of := part.texture) is not None:
+            key = of.pixels.shape, of.pixels.tobytes(), of.wrap, of.cutoff
+            index = textures.setdefault(key, len(textures))
+            images += [of] if index == len(images) else []
         of_face.append(np.full(len(part.faces), index, np.int32))
     starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
     faces = [part.faces + start for part, start in zip(parts, starts, strict=False)]

@@ -2,8 +2,8 @@
 
 A point's colour is the product of what its file has of these: the material's colour (`baseColorFactor`, `Kd` without a
 `map_Kd`), the vertices' or faces' own, and the material's texture (`baseColorTexture`, `map_Kd`), multiplied as light.
-Numbers of glTF are light, others' and all pictures sRGB; without any colour it is trimesh's grey. Left out are alpha,
-lights, everything else of a material, and wrapping other than repeating.
+Numbers of glTF are light, others' and all pictures sRGB; without any colour it is trimesh's grey. Alpha counts where a
+glTF's mask cuts by it. Left out are lights and everything else of a material; docs/meshes.md has it all.
 """
 
 from collections.abc import Callable, Iterator
@@ -56,10 +56,7 @@ def read(
     """
     suffix, notes = path.suffix.lower(), Notes(whole)
     try:
-        parts = _parts(path, suffix, notes, vertex_colors)
-        if sum(len(part.faces) for part in parts) > MOST_FACES:
-            raise BadMesh(f"more than {MOST_FACES:,} faces")
-        surface = joined([part for part in parts if len(part.faces)])
+        surface = joined(_parts(path, suffix, notes, vertex_colors))
         _check(surface)
     except BadMesh as error:
         raise BadMesh(printable(f"{path}: {error}")) from None
@@ -73,7 +70,14 @@ def _parts(path: Path, suffix: str, notes: Notes, vertex_colors: VertexColors) -
         raise BadMesh("no such file")
     kind, parts = READERS[suffix]
     try:
-        return list(parts(path, notes, vertex_colors) if parts is gltf.parts else parts(path, notes))
+        found = parts(path, notes, vertex_colors) if parts is gltf.parts else parts(path, notes)
+        kept, faces = [], 0
+        for part in found:
+            kept += [part] if len(part.faces) else []
+            faces += len(part.faces)
+            if faces > MOST_FACES:
+                raise BadMesh(f"more than {MOST_FACES:,} faces")
+        return kept
     except BadMesh:
         raise
     except OSError as error:

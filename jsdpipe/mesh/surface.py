@@ -1,10 +1,25 @@
 """Triangles with colours: what every mesh is once it has been read, whatever its file was like."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+Wrap = Literal["repeat", "clamp", "mirror"]
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """A picture on a surface: `pixels` (H, W, 3) uint8 sRGB, or (H, W, 4), row 0 the top; bilinear.
+
+    `wrap` says, along u and v, what is beyond [0, 1]. Where the alpha is below a `cutoff`, the surface is not there;
+    without a cutoff there is no alpha.
+    """
+
+    pixels: NDArray[np.uint8]
+    wrap: tuple[Wrap, Wrap] = ("repeat", "repeat")
+    cutoff: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -12,10 +27,9 @@ class Surface:
     """Vertices (V, 3) in world axes, faces (F, 3), and the colour of every point of them.
 
     A point's colour is `colours` (V, 3) uint8, interpolated over the triangle, times the texture of its face at its
-    interpolated `uv` (V, 2): bilinear, repeated beyond [0, 1], v upwards. `texture` (F,) is the index among `textures`
-    (H, W, 3) uint8 of each face, -1 for none. Colours are sRGB, interpolated as stored, multiplied as light, and seen
-    from both sides. `notes` are plain sentences on how the file that the surface was read from was taken, and what the
-    surface lacks of it.
+    interpolated `uv` (V, 2), v upwards. `texture` (F,) is the index among `textures` of each face, -1 for none. Colours
+    are sRGB, interpolated as stored, multiplied as light, and seen from both sides. `notes` are plain sentences on how
+    the file that the surface was read from was taken, and on what the surface lacks of it.
     """
 
     vertices: NDArray[np.float64]
@@ -23,7 +37,7 @@ class Surface:
     colours: NDArray[np.uint8]
     uv: NDArray[np.float32]
     texture: NDArray[np.int32]
-    textures: tuple[NDArray[np.uint8], ...] = ()
+    textures: tuple[Texture, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod

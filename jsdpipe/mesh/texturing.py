@@ -9,7 +9,7 @@ from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.surface import Surface, Texture
 
 PADDING = 4  # texels between charts
 
@@ -37,7 +37,7 @@ def textured(surface: Surface, colours: Colours, size: int) -> Surface:
     image[seen] = colours(points)
     image = image[tuple(distance_transform_edt(~seen, return_distances=False, return_indices=True))]
     white = np.full((len(vertices), 3), 255, np.uint8)
-    return Surface(vertices, faces, white, uv.astype(np.float32), np.zeros(len(faces), np.int32), (image,))
+    return Surface(vertices, faces, white, uv.astype(np.float32), np.zeros(len(faces), np.int32), (Texture(image),))
 
 
 def _at_texels(

@@ -11,7 +11,7 @@ from pictures import painted, solid
 
 from jsdpipe.errors import UserError
 from jsdpipe.mesh import glb
-from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.surface import Surface, Texture
 
 
 def _mesh() -> Surface:
@@ -35,18 +35,18 @@ def test_round_trip_keeps_textures(tmp_path):
     mesh = _mesh()
     draw = np.random.default_rng(1)
     uv = draw.random((len(mesh.vertices), 2), np.float32)
-    textures = tuple(draw.integers(0, 256, (size, 4, 3), np.uint8) for size in (4, 8))
+    textures = tuple(Texture(draw.integers(0, 256, (size, 4, 3), np.uint8)) for size in (4, 8))
     texture = np.arange(len(mesh.faces), dtype=np.int32) % 3 - 1
     mesh = replace(mesh, uv=uv, texture=texture, textures=textures)
     glb.save(mesh, tmp_path / "mesh.glb")
     back = glb.load(tmp_path / "mesh.glb")
-    place = {len(found): index for index, found in enumerate(back.textures)} | {0: -1}  # by their heights
+    place = {len(found.pixels): index for index, found in enumerate(back.textures)} | {0: -1}  # by their heights
     for index, height in ((-1, 0), (0, 4), (1, 8)):
         one, other = mesh.faces[mesh.texture == index], back.faces[back.texture == place[height]]
         np.testing.assert_allclose(back.vertices[other], mesh.vertices[one], atol=1e-6)
         np.testing.assert_array_equal(back.colours[other], mesh.colours[one])
         if index >= 0:
-            np.testing.assert_array_equal(back.textures[place[height]], textures[index])
+            np.testing.assert_array_equal(back.textures[place[height]].pixels, textures[index].pixels)
             np.testing.assert_allclose(back.uv[other], uv[one], atol=1e-6)
 
 
@@ -98,7 +98,7 @@ def test_colours_are_stored_as_linear_light_of_unlit_materials(tmp_path):
     mesh = painted(trimesh.creation.box(), np.tile((128, 10, 255), (8, 1)))
     texture = np.full((4, 4, 3), 128, np.uint8)
     uv, half = np.zeros((8, 2), np.float32), np.arange(12, dtype=np.int32) % 2 - 1
-    glb.save(replace(mesh, uv=uv, texture=half, textures=(texture,)), tmp_path / "mesh.glb")
+    glb.save(replace(mesh, uv=uv, texture=half, textures=(Texture(texture),)), tmp_path / "mesh.glb")
     tree, binary = _tree(tmp_path / "mesh.glb")
     assert tree["asset"]["generator"] == "jsdpipe" and tree["extensionsUsed"] == ["KHR_materials_unlit"]
     assert all("KHR_materials_unlit" in of["extensions"] and of["doubleSided"] for of in tree["materials"])

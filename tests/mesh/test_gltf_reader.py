@@ -40,7 +40,7 @@ def test_a_texture_stays_as_it_is_beside_the_colours_that_it_is_multiplied_by(tm
     assert np.array_equal(surface.colours, [[124, 0, 0], [0, 170, 0], [0, 0, 255], [124, 170, 255]])
     assert np.array_equal(surface.uv, np.stack([UV[:, 0], 1 - UV[:, 1]], axis=1))  # v upwards
     (texture,) = surface.textures
-    assert np.array_equal(texture, PIXELS)
+    assert np.array_equal(texture.pixels, PIXELS)
     assert list(surface.texture) == [0, 0]
 
 
@@ -146,7 +146,7 @@ def test_names_may_be_percent_encoded(tmp_path):
     path = gltf(tmp_path / "a.gltf", {"baseColorTexture": {"index": 0}}, uv=UV, image="ein%20B%C3%A4r.png")
     surface = read(edited(path, change), up="z")
     assert np.array_equal(surface.vertices, CORNERS)
-    assert np.array_equal(surface.textures[0], PIXELS)
+    assert np.array_equal(surface.textures[0].pixels, PIXELS)
 
 
 def test_older_materials_become_base_colours(tmp_path):
@@ -162,7 +162,7 @@ def test_older_materials_become_base_colours(tmp_path):
     of = {"diffuseTexture": {"index": 0, "texCoord": 1}, "specularFactor": [0.04, 0.04, 0.04]}
     glossy = {"extensions": {"KHR_materials_pbrSpecularGlossiness": of}}
     surface = read(gltf(tmp_path / "a.gltf", {}, uv_1=UV, image="skin.png", materials=[glossy]))
-    assert np.abs(surface.textures[0].astype(int) - PIXELS).max() <= 1
+    assert np.abs(surface.textures[0].pixels.astype(int) - PIXELS).max() <= 1
     assert np.ptp(surface.uv) == 1
 
 

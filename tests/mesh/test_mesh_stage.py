@@ -210,8 +210,8 @@ def test_textured_meshes_look_like_those_of_vertex_colours(done, tmp_path):
             continue
         assert names == {"mesh.glb", "mesh.obj", "mesh.mtl", "mesh-1.png"}
         one, other = glb.load(folder / "mesh.glb"), read(folder / "mesh.obj")
-        assert one.textures[0].shape == (128, 128, 3)
-        assert np.array_equal(one.textures[0], other.textures[0])
+        assert one.textures[0].pixels.shape == (128, 128, 3)
+        assert np.array_equal(one.textures[0].pixels, other.textures[0].pixels)
         np.testing.assert_allclose(one.vertices[one.faces], other.vertices[other.faces], atol=1e-6)
         np.testing.assert_allclose(one.uv[one.faces], other.uv[other.faces], atol=1e-6)
         zips = [of.layout.views(shard, record["prompt_id"], record["seed"]) for of in (plain, run)]

@@ -19,7 +19,7 @@ def test_an_obj_with_materials_and_a_texture(tmp_path, image):
     surface = read(obj(tmp_path, body, MTL.format(image), image=image))
     of_face = {int(index): face for index, face in zip(surface.texture, surface.faces, strict=True)}
     assert of_face.keys() == {0, -1}
-    assert np.array_equal(surface.textures[0], PIXELS)
+    assert np.array_equal(surface.textures[0].pixels, PIXELS)
     assert np.array_equal(surface.vertices[of_face[0]], CORNERS[[0, 1, 2]])
     assert np.array_equal(surface.uv[of_face[0]], UV[[0, 1, 2]])
     assert (surface.colours[of_face[0]] == 255).all()  # a texture stands in the place of Kd
@@ -126,7 +126,7 @@ def test_texture_coordinates_are_scaled_and_shifted_as_the_material_says(tmp_pat
     surface = read(obj(tmp_path, body, options.format("skin.png")))
     assert np.array_equal(surface.uv, UV * (2, 3) + (0.5, 0.25))
     surface = read(obj(tmp_path, body, options.format(".\\t\\skin.png"), image="t/skin.png"))
-    assert np.array_equal(surface.textures[0], PIXELS)
+    assert np.array_equal(surface.textures[0].pixels, PIXELS)
 
 
 def test_materials_of_several_files_have_names_with_spaces_and_textures_of_their_own(tmp_path):
@@ -136,7 +136,7 @@ def test_materials_of_several_files_have_names_with_spaces_and_textures_of_their
     (tmp_path / "other.png").write_bytes(png(PIXELS[::-1]))
     surface = read(path)
     of_face = {
-        tuple(surface.vertices[face].sum(axis=0)): surface.textures[at]
+        tuple(surface.vertices[face].sum(axis=0)): surface.textures[at].pixels
         for face, at in zip(surface.faces, surface.texture, strict=True)
     }
     assert np.array_equal(of_face[tuple(CORNERS[[0, 1, 2]].sum(axis=0))], PIXELS)
@@ -156,7 +156,7 @@ def test_several_materials_files_quoted_names_and_remarks(tmp_path, libraries, i
     (tmp_path / "a.mtl").write_text("newmtl paint\nKd 0 0 1\n")
     (tmp_path / "b.mtl").write_text(f"newmtl skin\nmap_Kd {image}\n")
     surface = read(path)
-    assert len(surface.faces) == 2 and np.array_equal(surface.textures[0], PIXELS)
+    assert len(surface.faces) == 2 and np.array_equal(surface.textures[0].pixels, PIXELS)
     assert {tmp_path / "b.mtl", tmp_path / "skin.png"} < set(files_of(path))
 
 

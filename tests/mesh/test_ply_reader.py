@@ -117,7 +117,9 @@ def test_corners_of_faces_have_coordinates_of_several_textures(tmp_path, form):
         tmp_path / "a.ply", TWO.tolist(), of_faces=[number], lists=[("texcoord", uv)], form=form, comment=comment
     )
     surface = read(path)
-    of_texture = {surface.textures[at].tobytes(): face for at, face in zip(surface.texture, surface.faces, strict=True)}
+    of_texture = {
+        surface.textures[at].pixels.tobytes(): face for at, face in zip(surface.texture, surface.faces, strict=True)
+    }
     for pixels, at in ((PIXELS[::-1], 0), (PIXELS, 1)):
         face = of_texture[pixels.tobytes()]
         assert np.array_equal(surface.vertices[face], CORNERS[TWO[at]])

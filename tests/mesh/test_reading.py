@@ -59,7 +59,7 @@ def test_the_parts_of_a_scene_keep_their_places_and_textures(tmp_path):
     surface = read(tmp_path / "scene.glb", up="z")
     faces = {index: surface.vertices[surface.faces[surface.texture == index]] for index in (-1, 0, 1)}
     assert [len(surface.textures), len(faces[-1]), len(faces[0]), len(faces[1])] == [2, 20, 24, 12]
-    by_image = {surface.textures[i][0, 0].tobytes(): faces[i].reshape(-1, 3) for i in (0, 1)}
+    by_image = {surface.textures[i].pixels[0, 0].tobytes(): faces[i].reshape(-1, 3) for i in (0, 1)}
     once, twice = by_image[PIXELS[1, 0].tobytes()], by_image[PIXELS[0, 0].tobytes()]
     np.testing.assert_allclose([once.min(axis=0), once.max(axis=0)], [[4, -1, -1], [6, 1, 1]], atol=1e-6)
     np.testing.assert_allclose([twice.min(axis=0), twice.max(axis=0)], [[-1, -1, -1], [10, 1, 1]], atol=1e-6)

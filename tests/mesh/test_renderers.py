@@ -21,7 +21,7 @@ from jsdpipe.mesh import rigs
 from jsdpipe.mesh.isosurface import extract
 from jsdpipe.mesh.renderers import opened
 from jsdpipe.mesh.rendering import render_each
-from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.surface import Surface, Texture
 
 DRAW = np.random.default_rng(0)
 CAMERAS = rigs.quality_cameras(QualityRig(subdivision=2, radius=2.2, fovy_deg=[60.0, 45.0, 36.0, 30.0, 24.0]))
@@ -43,9 +43,20 @@ def _coloured_blob() -> Surface:
 def _textured_blob() -> Surface:
     """Two textures of odd sizes and no texture, a third of the faces each, mixed; uv from -2 to 3."""
     blob = _coloured_blob()
-    textures = tuple(DRAW.integers(0, 256, shape).astype(np.uint8) for shape in ((37, 53, 3), (64, 9, 3)))
+    textures = tuple(Texture(DRAW.integers(0, 256, shape).astype(np.uint8)) for shape in ((37, 53, 3), (64, 9, 3)))
     uv = (blob.vertices[:, :2] * 2.3 + 0.4).astype(np.float32)
     return replace(blob, uv=uv, texture=(np.arange(len(blob.faces)) % 3 - 1).astype(np.int32), textures=textures)
+
+
+def _masked_blob() -> Surface:
+    """A textured blob whose textures cut it away where they have low alphas; its backs are seen through the holes."""
+    blob = _textured_blob()
+    alphas = [DRAW.integers(0, 256, (*texture.pixels.shape[:2], 1)).astype(np.uint8) for texture in blob.textures]
+    textures = (
+        Texture(np.concatenate([texture.pixels, alpha], axis=2), ("mirror", "clamp"), 0.4)
+        for texture, alpha in zip(blob.textures, alphas, strict=True)
+    )
+    return replace(blob, uv=blob.uv / 5, textures=tuple(textures))
 
 
 def _thin_parts() -> Surface:
@@ -59,7 +70,7 @@ def _thin_parts() -> Surface:
     return painted(mesh, DRAW.integers(0, 256, mesh.vertices.shape))
 
 
-@pytest.mark.parametrize("make", [_coloured_blob, _textured_blob, _thin_parts])
+@pytest.mark.parametrize("make", [_coloured_blob, _textured_blob, _masked_blob, _thin_parts])
 @pytest.mark.parametrize(("size", "supersample"), [(512, 1), (128, 2)])
 def test_both_give_the_same_picture(make, size, supersample):
     need("moderngl")
@@ -135,28 +146,72 @@ def test_depth_and_normals_of_half_covered_pixels_are_of_what_is_there(kind):
     np.testing.assert_allclose(view.normals[2], [[0, 0, 0]] * 2 + [[1, 0, 0]] * 3, atol=1e-6)
 
 
-def test_textures_are_bilinear_repeated_upright_and_times_the_colour(kind):
+WRAPS = {"repeat": "grid-wrap", "clamp": "nearest", "mirror": "reflect"}  # as SciPy calls them
+
+
+@pytest.mark.parametrize("colour", [(255, 128, 51), (255, 255, 255)])
+@pytest.mark.parametrize("wrap", [("repeat", "repeat"), ("clamp", "mirror"), ("mirror", "repeat")])
+def test_textures_are_bilinear_wrapped_upright_and_times_the_colour(kind, wrap, colour):
     texture = DRAW.integers(0, 256, (5, 7, 3)).astype(np.uint8)
     corners = np.array([[0, -1, -1], [0, 1, -1], [0, 1, 1], [0, -1, 1]], float)  # from +x: y to the right, z up
     low, high = np.array((-0.8, -1.3)), np.array((1.6, 1.9))
     uv = low + (high - low) * (corners[:, 1:] + 1) / 2
     surface = Surface(
-        corners, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), (255, 128, 51), np.uint8), uv.astype(np.float32),
-        np.zeros(2, np.int32), (texture,),
+        corners, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), colour, np.uint8), uv.astype(np.float32),
+        np.zeros(2, np.int32), (Texture(texture, wrap),),
     )  # fmt: skip
     (view,) = views(surface, _cameras((2.0, 0, 0), fovy=2 * np.arctan(0.5)), 64, 1, True, kind)  # the square fills it
     along = (np.arange(64) + 0.5) / 64
     u, v = np.meshgrid(low[0] + (high - low)[0] * along, low[1] + (high - low)[1] * along[::-1])
-    rows, columns = (1 - v) * 5 - 0.5, u * 7 - 0.5  # texels' centres; v upwards, rows downwards
-    sampled = [
-        map_coordinates(texture[..., c].astype(float), (rows, columns), order=1, mode="grid-wrap") for c in range(3)
-    ]
-    texels = np.stack(sampled, axis=-1)
-    expected = 255 * linear_to_srgb(srgb_to_linear(texels / 255) * srgb_to_linear(np.array((255, 128, 51)) / 255))
+    texels = _sampled(texture, wrap, (1 - v) * 5 - 0.5, u * 7 - 0.5)  # texels' centres; v upwards, rows downwards
+    expected = 255 * linear_to_srgb(srgb_to_linear(texels / 255) * srgb_to_linear(np.array(colour) / 255))
     assert (view.coverage == 1).all()
     # OpenGL weighs texels by 1/256 at best
     assert np.abs(view.rgb - expected).max() < 2
     assert np.abs(view.rgb - expected).mean() < 0.5
+
+
+def _sampled(texture, wrap, rows, columns):
+    """A texture's bilinear values at rows and columns of texels' centres."""
+    (height, width), margin = texture.shape[:2], 20  # beyond the farthest coordinate
+    of_rows, of_columns = (np.arange(-margin, size + margin) for size in (height, width))
+    sides = [
+        map_coordinates(np.arange(size), [at], order=0, mode=WRAPS[kind])
+        for size, at, kind in ((height, of_rows, wrap[1]), (width, of_columns, wrap[0]))
+    ]
+    unrolled = texture[np.ix_(*sides)].astype(float)
+    return np.stack(
+        [map_coordinates(unrolled[..., c], (rows + margin, columns + margin), order=1) for c in range(3)], axis=-1
+    )
+
+
+def test_what_an_alpha_mask_cuts_away_is_not_there(kind):
+    """Two sheets of half-cut texture and a wall behind them: what is seen, and how far away, in four quarters."""
+    corners = np.array([[0, -1, -1], [0, 1, -1], [0, 1, 1], [0, -1, 1]], float)
+    near = np.array([[[255, 0, 0, 255], [255, 0, 0, 0]]] * 2, np.uint8)  # its left half
+    middle = np.array([[[0, 255, 0, 128]] * 2, [[0, 255, 0, 127]] * 2], np.uint8)  # its upper half
+    wall = np.array([[[0, 0, 255, 255]]], np.uint8)
+    uv = (corners[:, 1:] + 1) / 2
+    surface = Surface(
+        np.concatenate([corners + np.array([x, 0, 0]) for x in (0.5, 0.499, -0.5)]),
+        np.concatenate([np.array([[0, 1, 2], [0, 2, 3]]) + 4 * at for at in range(3)]),
+        np.full((12, 3), 255, np.uint8), np.tile(uv, (3, 1)).astype(np.float32),
+        np.repeat([0, 1, 2], 2).astype(np.int32),
+        (Texture(near, cutoff=0.5), Texture(middle, cutoff=127.5 / 255), Texture(wall[..., :3])),
+    )  # fmt: skip
+    (view,) = views(surface, _cameras((2.0, 0, 0), fovy=0.5), 64, 1, True, kind)
+    for (row, column), colour, depth in (
+        ((8, 8), (255, 0, 0), 1.5),
+        ((60, 8), (255, 0, 0), 1.5),
+        ((8, 55), (0, 255, 0), 1.501),
+        ((55, 55), (0, 0, 255), 2.5),
+    ):
+        assert tuple(view.rgb[row, column]) == colour
+        assert view.depth[row, column] == pytest.approx(depth, abs=1e-4)
+    assert (view.coverage == 1).all()
+    (alone,) = views(replace(surface, faces=surface.faces[:4], texture=surface.texture[:4]),
+                     _cameras((2.0, 0, 0), fovy=0.5), 64, 1, True, kind)  # fmt: skip
+    assert alone.coverage[55, 55] == 0 and not alone.rgb[55, 55].any() and np.isinf(alone.depth[55, 55])
 
 
 class Shells:
@@ -283,6 +338,6 @@ def test_missing_opengl_is_one_line_that_names_the_packages(monkeypatch):
 
 def test_a_texture_too_large_for_opengl_is_one_line():
     need("moderngl")
-    blob = replace(_textured_blob(), textures=(np.zeros((2, 1 << 17, 3), np.uint8),) * 2)
+    blob = replace(_textured_blob(), textures=(Texture(np.zeros((2, 1 << 17, 3), np.uint8)),) * 2)
     with pytest.raises(UserError, match="131072; shrink it"):
         views(blob, _cameras((3.0, 0, 0)), 32, kind="moderngl")

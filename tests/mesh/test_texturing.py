@@ -36,7 +36,7 @@ def sampled(surface, count=5000):
     weights = draw.dirichlet((1, 1, 1), count)[..., None]
     points = (weights * surface.vertices[corners]).sum(axis=1)
     u, v = (weights * surface.uv[corners]).sum(axis=1).T
-    (texture,) = surface.textures
+    texture = surface.textures[0].pixels
     height, width, _ = texture.shape
     at = np.stack([(1 - v) * height - 0.5, u * width - 0.5])
     channels = [map_coordinates(texture[..., c].astype(float), at, order=1, mode="nearest") for c in range(3)]
@@ -62,7 +62,7 @@ def test_a_point_s_colour_is_the_field_s(baked, tmp_path, name):
     assert np.abs(found - expected).max() < 12  # a texel's width of the steepest wave
     assert np.abs(found - expected).mean() < 1
     assert len(surface.faces) == len(plain.faces)
-    assert surface.textures[0].shape == (TEXELS, TEXELS, 3)
+    assert surface.textures[0].pixels.shape == (TEXELS, TEXELS, 3)
     assert (surface.colours == 255).all()
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from jsdpipe.errors import printable
 from jsdpipe.mesh.readers.names import found
+from jsdpipe.mesh.surface import Texture
 
 
 class BadMesh(Exception):
@@ -37,7 +38,7 @@ class Notes(list[str]):
         self.say(what)
 
 
-def named_bytes(folder: Path, name: str) -> bytes:
+def named_bytes(folder: Path, name: str, notes: Notes) -> bytes:
     """The bytes of a file that a mesh's file of this folder names; `BadMesh` if it cannot be read."""
     path = found(folder, name)
     try:
@@ -53,12 +54,19 @@ def named_picture(folder: Path, name: str, notes: Notes) -> NDArray[np.uint8] | 
     if found(folder, name) is None:
         notes.lose(f"names {name}, which is not there")
         return None
-    return picture(named_bytes(folder, name), f"names {name}")
+    return picture(named_bytes(folder, name, notes), f"names {name}")
+
+
+def named_texture(folder: Path, name: str, notes: Notes) -> Texture | None:
+    """As `named_picture`, as a texture that repeats, without its alpha."""
+    pixels = named_picture(folder, name, notes)
+    return None if pixels is None else Texture(np.ascontiguousarray(pixels[..., :3]))
 
 
 def picture(content: bytes, source: str) -> NDArray[np.uint8]:
-    """An image (H, W, 3), without its alpha; `BadMesh` says of the source that it cannot be read."""
+    """An image (H, W, 3), or (H, W, 4) if it has an alpha; `BadMesh` says of the source that it cannot be read."""
     try:
-        return np.asarray(Image.open(BytesIO(content)).convert("RGB"))
+        image = Image.open(BytesIO(content))
+        return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
     except Exception:  # a broken image makes PIL raise errors of any kind
         raise BadMesh(f"{source}, which is no picture that can be read") from None

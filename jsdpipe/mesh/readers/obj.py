@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from jsdpipe.errors import shown
 from jsdpipe.mesh.parts import GREY, Part, shades
-from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_picture
+from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_texture
 from jsdpipe.mesh.readers.names import found, libraries, plain, texture_line
+from jsdpipe.mesh.surface import Texture
 
 NAMED = 3  # missing materials that a note names
 
@@ -57,7 +58,7 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
             elif key == "mtllib" and words:
                 for library in libraries(path.parent, line.split(maxsplit=1)[1]):
                     missing += [library] if found(path.parent, library) is None else []
-                    materials |= _materials(path.parent, library) if library not in missing else {}
+                    materials |= _materials(path.parent, library, notes) if library not in missing else {}
     except (ValueError, OverflowError):
         raise BadMesh(f"its line {shown(line)} is not as OBJ has it") from None
     xyz, uvs = np.array(places).reshape(-1, 3), np.array(coordinates).reshape(-1, 2)
@@ -66,7 +67,7 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
     _say_what_is_missing(missing, list(undefined), notes)
     for (name, _), (vertices, uv) in corners.items():
         material, of_corners, of_uv = materials.get(name, _Material()), np.array(vertices), np.array(uv)
-        texture = named_picture(path.parent, material.image, notes) if material.image and len(of_uv) else None
+        texture = named_texture(path.parent, material.image, notes) if material.image and len(of_uv) else None
         if of_corners.max(initial=-1) >= len(xyz) or (texture is not None and of_uv.max() >= len(uvs)):
             raise BadMesh("a face names a vertex that is not there")
         yield _part(material, texture, xyz, own, uvs, of_corners, of_uv)
@@ -85,7 +86,7 @@ def _say_what_is_missing(files: list[str], materials: list[str], notes: Notes) -
 
 def _part(
     material: _Material,
-    texture: NDArray[np.uint8] | None,
+    texture: Texture | None,
     places: NDArray[np.float64],
     own: NDArray[np.float64] | None,
     coordinates: NDArray[np.float64],
@@ -117,11 +118,11 @@ def _number(text: str, count: int) -> int:
     return index
 
 
-def _materials(folder: Path, name: str) -> dict[str, _Material]:
+def _materials(folder: Path, name: str, notes: Notes) -> dict[str, _Material]:
     """The materials of an MTL file by name."""
     materials: dict[str, _Material] = {}
     material = _Material()
-    for line in plain(named_bytes(folder, name)).split("\n"):
+    for line in plain(named_bytes(folder, name, notes)).split("\n"):
         key, *words = line.split(maxsplit=1) or [""]
         key = key.lower()
         if key == "newmtl":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plyfile import PlyData, PlyElementParseError, PlyHeaderParseError
 
 from jsdpipe.mesh.parts import GREY, Part, fans, shades
-from jsdpipe.mesh.readers.files import BadMesh, Notes, named_picture
+from jsdpipe.mesh.readers.files import BadMesh, Notes, named_texture
 from jsdpipe.mesh.readers.names import named_by
 
 COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))  # as exporters name them
@@ -36,7 +36,7 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
         own = own[corners] if own is not None else of_faces[of] if of_faces is not None else None
         uv = uv_of_corners if uv_of_corners is not None else uv[corners] if uv is not None else None
         places, faces = places[corners], np.arange(len(corners)).reshape(-1, 3)
-    textures = [named_picture(path.parent, name, notes) for name in named_by(path)] if uv is not None else []
+    textures = [named_texture(path.parent, name, notes) for name in named_by(path)] if uv is not None else []
     which = face["texnumber"][of[::3]] if len(textures) > 1 else np.zeros(len(faces))
     for index, texture in enumerate(textures or [None]):
         if texture is None:

@@ -1,5 +1,6 @@
 """Surfaces by ray casting on the CPU (embreex): needs nothing but pip."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 
 from jsdpipe.mesh.renderers import Samples, tinted
 from jsdpipe.mesh.srgb import times
-from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.surface import Surface, Texture, Wrap
+
+BEHIND = 2e-5  # of a length of 1: how far behind what is cut away a ray goes on, a hundred times its rounding
 
 
 class EmbreeRenderer:
@@ -23,6 +26,8 @@ class EmbreeRenderer:
         self._colours = _planes(surface.colours, faces)
         self._uv = _planes(surface.uv, faces)
         self._tinted = tinted(surface)
+        cutoffs = np.array([*(texture.cutoff for texture in surface.textures), 0.0])  # and of no texture, -1
+        self._masked = (cutoffs > 0)[surface.texture] if cutoffs.any() else None
 
     def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
         pose = camera_to_world.astype(np.float32)
@@ -30,12 +35,36 @@ class EmbreeRenderer:
         right, up, back = pose[:3, :3].T
         directions = (steps[:, None] * right - steps[:, None, None] * up - back).reshape(-1, 3)
         hit = self._scene.run(np.broadcast_to(pose[:3, 3], directions.shape), directions, output=True)
+        if self._masked is not None:
+            self._go_on(hit, pose[:3, 3], directions)
         seen = np.flatnonzero(hit["primID"] >= 0)
         face, u, v = (hit[key][seen] for key in ("primID", "u", "v"))
         rgb = np.zeros((size * size, 3), np.uint8)
         rgb[seen] = self._shade(face, np.stack((1 - u - v, u, v))).round().clip(0, 255).T
         picture, face = rgb.reshape(size, size, 3), hit["primID"].reshape(size, size)
         return Samples(picture, face >= 0, face, hit["tfar"].reshape(size, size)) if geometry else Samples(picture)
+
+    def _go_on(self, hit: dict[str, Any], origin: NDArray[np.float32], directions: NDArray[np.float32]) -> None:
+        """Put in the place of hits (N,) of what is cut away those of what is behind it."""
+        rays = np.arange(len(directions))
+        while len(rays := rays[self._is_cut(hit["primID"][rays], hit["u"][rays], hit["v"][rays])]):
+            reached = hit["tfar"][rays] + np.float32(BEHIND)
+            behind = self._scene.run(origin + reached[:, None] * directions[rays], directions[rays], output=True)
+            behind["tfar"] = behind["tfar"] + reached
+            for key in ("primID", "u", "v", "tfar"):
+                hit[key][rays] = behind[key]
+
+    def _is_cut(self, face: NDArray[np.int32], u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether the surface is not there (N,) at hits of faces (N,), -1 for none."""
+        assert self._masked is not None
+        cut = np.zeros(len(face), bool)
+        masked = np.flatnonzero((face >= 0) & self._masked[face])
+        texture, weights = self.surface.texture[face[masked]], np.stack((1 - u - v, u, v))
+        for index in np.unique(texture):
+            here, of = masked[texture == index], self.surface.textures[index]
+            alpha = bilinear(replace(of, pixels=of.pixels[..., 3:]), *_blend(self._uv, face[here], weights[:, here]))
+            cut[here] = alpha[:, 0] < 255 * of.cutoff
+        return cut
 
     def _shade(self, face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Colours (3, N), 0 to 255, at barycentric weights (3, N) of faces (N,)."""
@@ -44,7 +73,7 @@ class EmbreeRenderer:
         for index, image in enumerate(self.surface.textures):
             here = np.flatnonzero(texture == index)
             u, v = _blend(self._uv, face[here], weights[:, here])
-            texels = bilinear(image, u, v).T
+            texels = bilinear(image, u, v)[:, :3].T
             colours[:, here] = 255 * times(colours[:, here] / 255, texels / 255) if self._tinted else texels
         return colours
 
@@ -60,13 +89,24 @@ def _blend(corners: NDArray[np.float32], face: NDArray[np.int32], weights: NDArr
     return np.stack(blended)
 
 
-def bilinear(image: NDArray[np.uint8], u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Colours (N, 3) of a texture (H, W, 3) at u and v (N,), as OpenGL's linear filter: repeated, v upwards."""
+def bilinear(texture: Texture, u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Colours (N, C) of a texture at u and v (N,), as OpenGL's linear filter; v upwards."""
+    image = texture.pixels
     height, width = image.shape[:2]
     x, y = u * width - 0.5, (1 - v) * height - 0.5
     left, top = np.floor(x), np.floor(y)
-    columns = [left.astype(np.int64) % width, (left.astype(np.int64) + 1) % width]
-    rows = [top.astype(np.int64) % height, (top.astype(np.int64) + 1) % height]
+    columns = [_within(left.astype(np.int64) + step, width, texture.wrap[0]) for step in (0, 1)]
+    rows = [_within(top.astype(np.int64) + step, height, texture.wrap[1]) for step in (0, 1)]
     x, y = (x - left)[:, None], (y - top)[:, None]
     upper, lower = ((1 - x) * image[row, columns[0]] + x * image[row, columns[1]] for row in rows)
     return (1 - y) * upper + y * lower
+
+
+def _within(index: NDArray[np.int64], size: int, wrap: Wrap) -> NDArray[np.int64]:
+    """The texels that stand for any index along a side."""
+    if wrap == "clamp":
+        return index.clip(0, size - 1)
+    if wrap == "mirror":
+        index = index % (2 * size)
+        return np.minimum(index, 2 * size - 1 - index)
+    return index % size

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jsdpipe.errors import UserError, first_line
 from jsdpipe.mesh.renderers import Samples, tinted
-from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.surface import Surface, Texture
 
 VERTEX = """
 uniform mat4 camera;
@@ -35,6 +35,8 @@ uniform int first;
 in vec3 vertex_colour;
 #ifdef TEXTURED
 uniform sampler2D image;
+uniform bvec2 mirrored;
+uniform float cutoff;
 in vec2 vertex_uv;
 #endif
 layout(location = 0) out vec4 rgba;
@@ -50,7 +52,14 @@ vec3 from_linear(vec3 light) {
 void main() {
     rgba = vec4(vertex_colour, 1.0);
 #ifdef TEXTURED
+#ifdef MIRRORED
+    vec4 texel = texture(image, mix(vertex_uv, 1.0 - abs(mod(vertex_uv, 2.0) - 1.0), mirrored));
+#else
     vec4 texel = texture(image, vertex_uv);
+#endif
+#ifdef MASKED
+    if (texel.a < cutoff) discard;
+#endif
 #ifdef TINTED
     rgba.rgb = from_linear(to_linear(vertex_colour) * to_linear(texel.rgb));
 #else
@@ -111,11 +120,18 @@ class GLRenderer:
             faces = gl.buffer(surface.faces[self._order].astype(np.uint32, order="C"))
             self._meshes = {}  # by whether they have a texture: without, software draws a third faster
             for textured in {texture >= 0 for texture, _, _ in self._parts}:
-                defined = ["TEXTURED"] * textured + ["TINTED"] * tinted(surface)
+                needed = {
+                    "TEXTURED": textured,
+                    "TINTED": tinted(surface),
+                    "MIRRORED": any("mirror" in of.wrap for of in surface.textures),
+                    "MASKED": any(of.cutoff > 0 for of in surface.textures),
+                }
+                defined = [name for name, is_needed in needed.items() if is_needed]
                 start = "#version 330\n" + "".join(f"#define {name}\n" for name in defined)
                 program = gl.program(start + VERTEX, start + FRAGMENT)
-                self._meshes[textured] = gl.vertex_array(program, attributes[: 2 + textured], index_buffer=faces)
-            self._images = [self._image(pixels) for pixels in surface.textures]
+                taken = [of for of in attributes if of[2] in program]  # white is not
+                self._meshes[textured] = gl.vertex_array(program, taken, index_buffer=faces)
+            self._images = [self._image(of) for of in surface.textures]
 
     def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
         with self._gl:
@@ -129,6 +145,7 @@ class GLRenderer:
                 mesh = self._meshes[texture >= 0]
                 if texture >= 0:
                     self._images[texture].use()
+                    self._set(mesh.program, self.surface.textures[texture])
                 mesh.program["camera"].write(projection)
                 mesh.program["first"] = first
                 mesh.render(first=3 * first, vertices=3 * count)
@@ -141,15 +158,23 @@ class GLRenderer:
         face = self._order[np.where(hit, pairs[..., 0], 0)].astype(np.int32)
         return Samples(rgba[..., :3], hit, face, pairs[..., 1].copy().view(np.float32))
 
-    def _image(self, pixels: NDArray[np.uint8]) -> Any:
-        """A texture (H, W, 3)."""
+    def _set(self, program: Any, of: Texture) -> None:
+        """What a program is to know of a texture, as far as it asks."""
+        if "mirrored" in program:
+            program["mirrored"] = tuple(wrap == "mirror" for wrap in of.wrap)
+        if "cutoff" in program:
+            program["cutoff"] = of.cutoff
+
+    def _image(self, of: Texture) -> Any:
+        pixels = of.pixels
         if max(pixels.shape) > (limit := self._gl.info["GL_MAX_TEXTURE_SIZE"]):
             raise UserError(
                 f"render.renderer: moderngl takes textures of at most {limit} pixels a side here, one has "
                 f"{max(pixels.shape)}; shrink it, or set embree"
             )
-        image = self._gl.texture(pixels.shape[1::-1], 3, np.ascontiguousarray(pixels), alignment=1)
+        image = self._gl.texture(pixels.shape[1::-1], pixels.shape[2], np.ascontiguousarray(pixels), alignment=1)
         image.filter = (self._gl.LINEAR, self._gl.LINEAR)
+        image.repeat_x, image.repeat_y = (wrap == "repeat" for wrap in of.wrap)
         return image
 
     def _target(self, size: int, geometry: bool) -> Any:
