@@ -42,6 +42,11 @@ def test_a_mask_leaves_what_is_green():
     assert 0.2 < (texture.pixels[..., 3] >= 128).mean() < 0.8
 
 
+def test_a_picture_of_16_bits_is_grey():
+    (texture,) = read(CASES / "tex_16bit_grey.glb").textures
+    assert (texture.pixels == 128).all()
+
+
 def test_a_mirrored_texture_is_red_blue_blue_red():
     """Along u, from 0 to 2, in the middles of its halves' halves."""
     surface = read(CASES / "sampler_mirror.glb", up="z", front="x")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from jsdpipe.errors import printable
 from jsdpipe.mesh.readers.names import found
@@ -66,7 +66,21 @@ def named_texture(folder: Path, name: str, notes: Notes) -> Texture | None:
 def picture(content: bytes, source: str) -> NDArray[np.uint8]:
     """An image (H, W, 3), or (H, W, 4) if it has an alpha; `BadMesh` says of the source that it cannot be read."""
     try:
-        image = Image.open(BytesIO(content))
-        return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+        return _decoded(Image.open(BytesIO(content)))
     except Exception:  # a broken image makes PIL raise errors of any kind
         raise BadMesh(f"{source}, which is no picture that can be read") from None
+
+
+def _decoded(image: ImageFile.ImageFile) -> NDArray[np.uint8]:
+    """As `picture`; Pillow clips 16-bit greys, and takes a PNG's clear colour of other depths than 8 for one of 8."""
+    clear = image.info.get("transparency")
+    if image.mode.startswith("I;16"):
+        samples = np.asarray(image).astype(np.int64)
+        channels = [(samples + 128) // 257] * 3 + ([] if clear is None else [255 * (samples != clear)])
+        return np.stack(channels, axis=-1).astype(np.uint8)
+    match image.tile[0].args if image.tile else None:
+        case "L;2" | "L;4" as kind if clear is not None:
+            image.info["transparency"] = clear * {"L;2": 85, "L;4": 17}[kind]
+        case "RGB;16B" if clear is not None:
+            image.info["transparency"] = tuple(sample >> 8 for sample in clear)  # of what Pillow keeps
+    return np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
