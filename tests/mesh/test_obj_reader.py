@@ -239,3 +239,33 @@ def test_a_grey_of_one_number(tmp_path):
     """MTL allows it: green and blue are then as red."""
     surface = read(obj(tmp_path, "mtllib mesh.mtl\nusemtl a\nf 1 2 3\n", "newmtl a\nKd 0.2\n"))
     assert (surface.colours == 51).all()
+
+
+@pytest.mark.parametrize(
+    ("colour", "expected", "noted"),
+    [
+        ("200 100 50", (200, 100, 50), True),
+        ("1 0.4 0", (255, 102, 0), False),
+        ("1 0 1", (255, 0, 255), False),
+        ("1.25 0.4 0", (255, 102, 0), True),
+    ],
+)
+def test_vertex_colours_above_1_are_noted(tmp_path, colour, expected, noted):
+    rows = "".join(f"v {place} {colour}\n" for place in ("0 0 0", "1 0 0", "0 1 0"))
+    (tmp_path / "a.obj").write_text(rows + "f 1 2 3\n")
+    surface = read(tmp_path / "a.obj")
+    assert (surface.colours == expected).all()
+    assert ["above 1" in note for note in surface.notes] == [True] * noted
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("Ke 0 0 0", None), ("Ke 0 0.5 0", "light"), ("map_Ke skin.png", "light"), ("d 1", None), ("d 0.4", "through"),
+        ("d -halo 0.4", "through"), ("Tr 1", None), ("Tr 0.3", "through"), ("map_d skin.png", "through"), ("d x", None),
+        ("Kd 2 1 1", "above 1"),
+    ],
+)  # fmt: skip
+def test_what_of_a_material_is_left_out_is_noted(tmp_path, line, word):
+    path = obj(tmp_path, "mtllib mesh.mtl\nusemtl a\nf 1 2 3\n", f"newmtl a\n{line}\nnewmtl b\nKe 1 1 1\nd 0\n")
+    assert [word in note for note in read(path).notes] == [True] * (word is not None)

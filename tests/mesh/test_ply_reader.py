@@ -177,3 +177,43 @@ def test_coordinates_in_double_precision_are_kept(tmp_path):
     header += "element face 2\nproperty list uchar int vertex_indices\nend_header\n"
     (tmp_path / "a.ply").write_text(header + rows)
     assert np.array_equal(read(tmp_path / "a.ply").vertices, far)
+
+
+def of_type(kind, colour):
+    """An ASCII PLY file of a triangle in a colour, with or without an alpha."""
+    rows = "".join(f"{place} {' '.join(map(str, colour))}\n" for place in ("0 0 0", "1 0 0", "0 1 0"))
+    header = "".join(f"property float {axis}\n" for axis in "xyz")
+    header += "".join(f"property {kind} {of}\n" for of in ("red", "green", "blue", "alpha")[: len(colour)])
+    return (
+        f"ply\nformat ascii 1.0\nelement vertex 3\n{header}element face 1\nproperty list uchar int vertex_indices\n"
+        f"end_header\n{rows}3 0 1 2\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "expected", "noted"),
+    [
+        *((kind, (200, 100, 50), [200, 100, 50], False) for kind in ("uchar", "short", "ushort", "int", "uint")),
+        ("char", (100, 50, 0), [100, 50, 0], False),
+        ("ushort", (65535, 32768, 0), [255, 128, 0], False),
+        ("ushort", (257, 32768, 0), [1, 128, 0], False),
+        ("int", (2147483647, 0, 1073741824), [255, 0, 128], False),
+        ("float", (1, 0.5, 0), [255, 128, 0], False),
+        ("float", (200, 100, 50), [200, 100, 50], True),
+        ("double", (255, 1, 0), [255, 1, 0], True),
+        ("float", (1.5, 0.5, 0), [255, 128, 0], True),
+    ],
+)
+def test_colours_are_of_0_to_255_unless_they_cannot_be(tmp_path, kind, stored, expected, noted):
+    (tmp_path / "a.ply").write_text(of_type(kind, stored))
+    surface = read(tmp_path / "a.ply")
+    assert surface.colours.tolist() == [expected] * 3
+    assert ["above 1" in note for note in surface.notes] == [True] * noted
+
+
+@pytest.mark.parametrize(
+    ("kind", "alpha", "noted"), [("uchar", 254, True), ("uchar", 255, False), ("float", 0.5, True)]
+)
+def test_alphas_are_noted_and_left_out(tmp_path, kind, alpha, noted):
+    (tmp_path / "a.ply").write_text(of_type(kind, (1, 1, 1, alpha)))
+    assert ["through" in note for note in read(tmp_path / "a.ply").notes] == [True] * noted

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from jsdpipe.errors import printable
-from jsdpipe.mesh.readers.names import found
+from jsdpipe.mesh.readers.names import as_named, found
 from jsdpipe.mesh.surface import Texture
 
 
@@ -43,6 +43,8 @@ def named_bytes(folder: Path, name: str, notes: Notes) -> bytes:
     path = found(folder, name)
     try:
         if path is not None:
+            if as_named(folder, name) is None:
+                notes.say(f"names {name}, for which {path.name} is taken, which lies beside it")
             return path.read_bytes()
     except OSError:
         pass

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from jsdpipe.mesh.axes import VertexColors
 from jsdpipe.mesh.parts import GREY, Part, fans, shades
+from jsdpipe.mesh.readers.colours import SEE_THROUGH, TAKEN_AS_1
 from jsdpipe.mesh.readers.files import Notes
 from jsdpipe.mesh.readers.gltf_file import File, Tree
 from jsdpipe.mesh.readers.gltf_materials import Material, material
@@ -80,6 +81,8 @@ def _as_srgb(file: File, own: NDArray[np.float64], meant: VertexColors) -> NDArr
         known = any(name in maker for name in STORE_SRGB)
         meant, why = ("srgb", f"as {maker} stores them") if known else ("linear", "as glTF means them")
     file.notes.say(f"has vertex colours, which are taken as {'sRGB' if meant == 'srgb' else 'linear light'}, {why}")
+    if np.nan_to_num(own).max(initial=0) > 1:
+        file.notes.say(TAKEN_AS_1)
     return own if meant == "srgb" else _stored(own)
 
 
@@ -94,7 +97,7 @@ def _alphas(notes: Notes, material: Material, own: NDArray[np.float64] | None) -
     if material.factor is not None:
         alphas = alphas * material.factor[3:].prod()
     if material.blended and (alphas.min(initial=1) < 1 or material.is_see_through):
-        notes.say("has materials that let things behind them through, which is left out")
+        notes.say(SEE_THROUGH)
     if material.cutoff > 0 and np.ptp(alphas) > 0:
         notes.say("has vertices of unlike alpha, by which something is cut away; this is left out")
     return alphas

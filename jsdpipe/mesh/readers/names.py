@@ -5,10 +5,12 @@ import os
 import re
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
+BOM = b"\xef\xbb\xbf"  # of UTF-8, which some editors put before a text
 HEAD = 1 << 20  # bytes in which a PLY file names other files
 LINES = {".obj": r"^\s*mtllib\s+(.+)", ".mtl": r"^\s*map_Kd\s+(.+)", ".ply": r"^comment\s+TextureFile\s+(.+)"}
 REMARK = re.compile(rb"^([ \t]*(?:v|vt|f)[ \t][^#\n]*)#.*", re.MULTILINE)  # behind numbers; names may have a #
@@ -28,7 +30,7 @@ def named_by(file: Path) -> Iterator[str]:
             except (ValueError, AttributeError, TypeError, RecursionError, struct.error):
                 return  # the mesh stage says that it is no glTF
         elif suffix in LINES:
-            text = os.fsdecode(stream.read(HEAD)) if suffix == ".ply" else plain(stream.read())
+            text = plain(stream.read(HEAD if suffix == ".ply" else -1))
             for line in re.findall(LINES[suffix], text, re.MULTILINE | re.IGNORECASE):
                 if suffix == ".obj":
                     yield from libraries(file.parent, line)
@@ -37,8 +39,13 @@ def named_by(file: Path) -> Iterator[str]:
 
 
 def plain(content: bytes) -> str:
-    """The text of an OBJ or MTL file, without remarks behind numbers, continued lines as one."""
-    return os.fsdecode(REMARK.sub(rb"\1", content.replace(b"\r\n", b"\n").replace(b"\\\n", b" ")))
+    """The text of an OBJ or MTL file, lines ended by \\n, without remarks behind numbers, continued lines as one."""
+    return os.fsdecode(REMARK.sub(rb"\1", unix(content).replace(b"\\\n", b" ")))
+
+
+def unix(content: bytes) -> bytes:
+    """A text without a byte order mark, its lines ended by \\n."""
+    return content.removeprefix(BOM).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def libraries(folder: Path, line: str) -> list[str]:
@@ -48,14 +55,41 @@ def libraries(folder: Path, line: str) -> list[str]:
 
 
 def found(folder: Path, name: str) -> Path | None:
-    """The file of that name, as it stands in a mesh's file of this folder.
+    """The file of that name, as it stands in a mesh's file of this folder, or the one beside that is meant by it."""
+    return as_named(folder, name) or _beside(folder, name)
 
-    It may be percent-encoded, quoted, before a remark, or have `\\` for `/`.
-    """
-    for spelling in (name, unquote(name), name.strip('"'), re.split(r"\s+#", name)[0], name.replace("\\", "/")):
+
+def as_named(folder: Path, name: str) -> Path | None:
+    """The file of just that name, which may be percent-encoded, quoted, before a remark, or have `\\` for `/`."""
+    for spelling in _spellings(name):
         if os.path.isfile(folder / spelling):  # noqa: PTH113, which takes any name
             return folder / spelling
     return None
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    return name, unquote(name), name.strip('"'), re.split(r"\s+#", name)[0], name.replace("\\", "/")
+
+
+def _beside(folder: Path, name: str) -> Path | None:
+    """A file that a name means on another machine: of the same name in any case, whatever the folders before it."""
+    try:
+        names = _names(folder, folder.stat().st_mtime_ns)
+    except OSError:
+        return None
+    for spelling in _spellings(name):
+        if (known := names.get(re.split(r"[\\/]", spelling)[-1].casefold())) is not None:
+            return folder / known
+    return None
+
+
+@lru_cache(maxsize=64)
+def _names(folder: Path, changed: int) -> dict[str, str]:
+    """The files in a folder, as it was when it changed last, by their names in one case."""
+    with os.scandir(folder) as entries:
+        return {
+            entry.name.casefold(): entry.name for entry in sorted(entries, key=lambda of: of.name) if entry.is_file()
+        }
 
 
 def texture_line(line: str) -> tuple[str, dict[str, list[float]]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from jsdpipe.errors import shown
 from jsdpipe.mesh.parts import GREY, Part, shades
+from jsdpipe.mesh.readers.colours import SEE_THROUGH, TAKEN_AS_1, shares
 from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_texture
 from jsdpipe.mesh.readers.names import found, libraries, plain, texture_line
 from jsdpipe.mesh.surface import Texture
@@ -20,11 +21,13 @@ NAMED = 3  # missing materials that a note names
 
 @dataclass
 class _Material:
-    """`Kd`, and `map_Kd` with the scale and offset of its texture coordinates."""
+    """`Kd`, and `map_Kd` with the scale and offset of its texture coordinates; and what of it is left out."""
 
     colour: NDArray[np.float64] | None = None
     image: str | None = None
     options: dict[str, list[float]] = field(default_factory=dict)
+    emits: bool = False
+    see_through: bool = False
 
 
 def parts(path: Path, notes: Notes) -> Iterator[Part]:
@@ -62,12 +65,20 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
     except (ValueError, OverflowError):
         raise BadMesh(f"its line {shown(line)} is not as OBJ has it") from None
     xyz, uvs = np.array(places).reshape(-1, 3), np.array(coordinates).reshape(-1, 2)
-    own = np.array(colours).reshape(-1, 3) if len(colours) == len(places) else None  # some vertices' would be none's
+    own = None
+    if len(colours) == len(places):  # or some would be other vertices'
+        own = shares(np.array(colours).reshape(-1, 3), notes)
     undefined = {name: None for name, _ in corners if name not in {"", *materials}}
     _say_what_is_missing(missing, list(undefined), notes)
     for (name, _), (vertices, uv) in corners.items():
         material, of_corners, of_uv = materials.get(name, _Material()), np.array(vertices), np.array(uv)
         texture = named_texture(path.parent, material.image, notes) if material.image and len(of_uv) else None
+        if material.see_through:
+            notes.say(SEE_THROUGH)
+        if material.colour is not None and texture is None and material.colour.max() > 1:
+            notes.say(TAKEN_AS_1)
+        if material.emits:
+            notes.say("has materials that emit light, which is left out")
         if of_corners.max(initial=-1) >= len(xyz) or (texture is not None and of_uv.max() >= len(uvs)):
             raise BadMesh("a face names a vertex that is not there")
         yield _part(material, texture, xyz, own, uvs, of_corners, of_uv)
@@ -127,11 +138,29 @@ def _materials(folder: Path, name: str, notes: Notes) -> dict[str, _Material]:
         key = key.lower()
         if key == "newmtl":
             material = materials[" ".join(line.split()[1:])] = _Material()
-        elif key == "kd" and words:
-            try:
-                material.colour = np.broadcast_to([float(number) for number in words[0].split()[:3]], 3)
-            except ValueError:
-                raise BadMesh(f"names {name}, whose line {shown(line)} is not as MTL has it") from None
         elif key == "map_kd" and words:
             material.image, material.options = texture_line(words[0])
+        elif words:
+            try:
+                _take(material, key, words[0].split())
+            except ValueError:
+                if key == "kd":
+                    raise BadMesh(f"names {name}, whose line {shown(line)} is not as MTL has it") from None
     return materials
+
+
+def _take(material: _Material, key: str, words: list[str]) -> None:
+    """What an MTL's line of numbers says of a material; ValueError if it has none."""
+    match key:
+        case "kd":
+            material.colour = np.broadcast_to([float(word) for word in words[:3]], 3)
+        case "ke":
+            material.emits |= any(float(word) > 0 for word in words[:3])
+        case "map_ke":
+            material.emits = True
+        case "d":
+            material.see_through |= float(words[-1]) < 1  # behind -halo, perhaps
+        case "tr":
+            material.see_through |= 0 < float(words[-1]) < 1  # 1 is opaque in old files
+        case "map_d":
+            material.see_through = True

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from plyfile import PlyData, PlyElementParseError, PlyHeaderParseError
 
 from jsdpipe.mesh.parts import GREY, Part, fans, shades
+from jsdpipe.mesh.readers.colours import SEE_THROUGH, shares
 from jsdpipe.mesh.readers.files import BadMesh, Notes, named_texture
-from jsdpipe.mesh.readers.names import named_by
+from jsdpipe.mesh.readers.names import BOM, named_by, unix
 
 COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))  # as exporters name them
 COLOURS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+ALPHAS = (("alpha",), ("diffuse_alpha",), ("a",))
 INDICES = ("vertex_indices", "vertex_index")
 
 
@@ -31,7 +33,7 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
     if len(corners) and not 0 <= corners.min() <= corners.max() < len(places):
         raise BadMesh("a face names a vertex that is not there")
     faces = corners.reshape(-1, 3)
-    own, uv, of_faces = _columns(vertex, COLOURS), _columns(vertex, COORDINATES), _columns(face, COLOURS)
+    own, uv, of_faces = _colours(vertex, notes), _columns(vertex, COORDINATES), _colours(face, notes)
     if uv_of_corners is not None or (own is None and of_faces is not None):  # corners of their own
         own = own[corners] if own is not None else of_faces[of] if of_faces is not None else None
         uv = uv_of_corners if uv_of_corners is not None else uv[corners] if uv is not None else None
@@ -52,11 +54,13 @@ def _read(path: Path) -> PlyData:
     """
     try:
         try:
-            return PlyData.read(path)
+            with path.open("rb") as stream:
+                marked = stream.read(len(BOM)) == BOM
+            return PlyData.read(BytesIO(path.read_bytes()[len(BOM) :]) if marked else path)
         except PlyElementParseError as error:
             if error.message != "expected end-of-line":
                 raise
-        return PlyData.read(BytesIO(_as_declared(path.read_bytes())))
+        return PlyData.read(BytesIO(_as_declared(unix(path.read_bytes()))))
     except PlyElementParseError as error:
         where = f"row {error.row + 1} of its element {error.element.name}"
         raise BadMesh(f"{where} is cut short, or not as the header declares") from None
@@ -66,7 +70,7 @@ def _read(path: Path) -> PlyData:
 
 def _as_declared(content: bytes) -> bytes:
     """An ASCII file whose rows have no more values than its header declares."""
-    lines = content.splitlines()
+    lines = content.split(b"\n")
     body = next(at for at, line in enumerate(lines) if line.strip() == b"end_header") + 1
     elements: list[tuple[int, list[bool]]] = []  # of each, its rows, and which of its properties are lists
     for line in lines[:body]:
@@ -94,6 +98,14 @@ def _columns(element: NDArray[Any], names: tuple[tuple[str, ...], ...]) -> NDArr
     """The columns of the first names that are all there, side by side (N, C)."""
     known = next((of for of in names if set(of) <= set(element.dtype.names or ())), None)
     return None if known is None else np.stack([element[name] for name in known], axis=1)
+
+
+def _colours(element: NDArray[Any], notes: Notes) -> NDArray[np.float64] | None:
+    """The colours (N, 3) of an element's rows, as shares of 1."""
+    found, alpha = _columns(element, COLOURS), _columns(element, ALPHAS)
+    if alpha is not None and (shares(alpha, notes) < 1).any():
+        notes.say(SEE_THROUGH)
+    return None if found is None else shares(found, notes)
 
 
 def _triangles(
