@@ -7,6 +7,7 @@ finer means: what is stated here may be too much, never too little.
 from pathlib import Path
 from typing import Any
 
+from jsdpipe.contents import contents
 from jsdpipe.external.assets import files_of, mesh_paths
 from jsdpipe.external.settings import External
 from jsdpipe.fingerprints import fingerprint
@@ -17,7 +18,11 @@ from jsdpipe.scoring import models
 
 
 def digest(run: Run, stage: str, shard: Shard) -> str:
-    """Hash of what a stage's job of a shard takes from the configuration, of its code, and of the libraries."""
+    """Hash of what a stage's job of a shard takes from the configuration, of its code, of the libraries and of files.
+
+    The files are those that a user brings: the workflow looks at their time stamps too, but what replaces one may well
+    be older than it.
+    """
     config, method = run.config, run.config.methods[shard.method]
     taken: dict[str, Any] = {
         "generate": [_making(run, shard), [prompt.text for prompt in shard.prompts], shard.seeds],
@@ -35,7 +40,8 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
         ],
         "diversity": [config.seed, config.diversity.model_dump()],
     }
-    return fingerprint(stage, taken[stage])
+    brought = source_files(run, shard) if stage == "generate" else model_files(run, stage)
+    return fingerprint(stage, taken[stage], contents(brought))
 
 
 def _making(run: Run, shard: Shard) -> list[Any]:

@@ -83,6 +83,17 @@ def test_the_same_ball_of_both_kinds_of_file_scores_the_same(finished):
     assert all("red" in caption for caption in captions), captions
 
 
+def test_an_older_file_in_the_place_of_a_mesh_is_scored(finished):
+    """As `cp -p`, rsync and unzip bring it."""
+    mesh = finished / "glb/1-0.glb"
+    ball(PBRMaterial(baseColorTexture=Image.fromarray(SKIN[..., ::-1]))).export(mesh)
+    os.utime(mesh, (10**9, 10**9))
+    before = records(finished, "quality", "theirs")[0]["quality"]
+    done = snakemake(finished, "--cores", "2", "--configfile", "tiny.yaml")
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
+    assert records(finished, "quality", "theirs")[0]["quality"] < before  # the ball is blue now
+
+
 def test_a_changed_file_reruns_its_shard_alone(finished):
     plan = ("-n", "--quiet", "rules", "--configfile", "tiny.yaml")
     done = snakemake(finished, *plan)
