@@ -1,6 +1,7 @@
 """Methods whose meshes come from elsewhere: patterns, commands, what is kept, and every mistake in one line."""
 
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -218,9 +219,14 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
     run, shard = run_of(tmp_path, method)
     names = [path.name for path in source_files(run, shard) if path.suffix == ".obj"]
     assert names == ["1-0.obj", "1-1.obj", "2-0.obj", "2-1.obj"]
-    other, _ = run_of(tmp_path, method | {"up": "y"})
     stages = ("generate", "mesh", "render")
-    assert [s for s in stages if digest(run, s, shard) != digest(other, s, shard)] == ["mesh"]
+    for change in ({"up": "y"}, {"vertex_colors": "srgb"}):
+        other, _ = run_of(tmp_path, method | change)
+        assert [s for s in stages if digest(run, s, shard) != digest(other, s, shard)] == ["mesh"]
+    before, old = digest(run, "generate", shard), tmp_path / "m/1-0.obj"
+    trimesh.creation.box((4, 1, 1)).export(old)
+    os.utime(old, (10**9, 10**9))  # as `cp -p` brings it
+    assert digest(run, "generate", shard) != before
     generate(run, shard)
     extract(run, shard)
     target = run.layout.asset("theirs", "single", shard.prompts[0].id, 0) / "mesh.glb"

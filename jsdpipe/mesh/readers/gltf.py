@@ -96,7 +96,7 @@ def _alphas(notes: Notes, material: Material, own: NDArray[np.float64] | None) -
     alphas = np.ones(1) if own is None or own.shape[1] < 4 else own[:, 3]
     if material.factor is not None:
         alphas = alphas * material.factor[3:].prod()
-    if material.blended and (alphas.min(initial=1) < 1 or material.is_see_through):
+    if material.blended and (alphas.min(initial=1) < 1 or material.clear):
         notes.say(SEE_THROUGH)
     if material.cutoff > 0 and np.ptp(alphas) > 0:
         notes.say("has vertices of unlike alpha, by which something is cut away; this is left out")

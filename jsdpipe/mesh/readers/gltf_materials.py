@@ -19,7 +19,9 @@ WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 class Material:
     """A base colour, `factor` (4,) in linear light, times a texture's `pixels` (H, W, 3 or 4), if they are given.
 
-    `said` is what the material says of its texture, if it names one. What has an alpha below `cutoff` is not there.
+    `said` is what the material says of its texture, if it names one. What has an alpha below `cutoff` is not there;
+    without one, the pixels have no alpha. `blended`: alphas are to let through what is behind, as the texture's
+    `clear` would somewhere.
     """
 
     factor: NDArray[np.float64] | None = None
@@ -28,6 +30,7 @@ class Material:
     wrap: tuple[Wrap, Wrap] = ("repeat", "repeat")
     cutoff: float = 0.0
     blended: bool = False
+    clear: bool = False
 
     @property
     def moved(self) -> Tree:
@@ -40,23 +43,17 @@ class Material:
         """The attribute that has the texture's coordinates."""
         return f"TEXCOORD_{self.moved.get('texCoord', self.said.get('texCoord', 0))}"
 
-    @property
-    def is_see_through(self) -> bool:
-        """Whether the texture is, somewhere."""
-        return self.pixels is not None and bool((self.pixels[..., 3:] < 255).any())
-
     def texture(self, alpha: float) -> Texture | None:
         """The texture, on what has an alpha of its own; None if nothing of it is there."""
         assert self.pixels is not None
-        cutoff, alphas = 0.0, self.pixels[..., 3:]
-        if self.cutoff > 0:
-            cutoff = self.cutoff / alpha if alpha > 0 else np.inf
-            lowest, highest = (alphas.min() / 255, alphas.max() / 255) if alphas.size else (1.0, 1.0)
-            if highest < cutoff:
-                return None
-            cutoff = 0.0 if lowest >= cutoff else cutoff
-        pixels = self.pixels if cutoff > 0 else np.ascontiguousarray(self.pixels[..., :3])
-        return Texture(pixels, self.wrap, cutoff)
+        if self.cutoff <= 0:
+            return Texture(np.ascontiguousarray(self.pixels[..., :3]), self.wrap)
+        cutoff, alphas = self.cutoff / alpha if alpha > 0 else np.inf, self.pixels[..., 3:] / 255
+        if alphas.max(initial=0 if alphas.size else 1) < cutoff:
+            return None
+        if alphas.min(initial=1) >= cutoff:
+            return Texture(np.ascontiguousarray(self.pixels[..., :3]), self.wrap)
+        return Texture(self.pixels, self.wrap, cutoff)
 
 
 def material(file: File, index: int) -> Material:
@@ -66,8 +63,12 @@ def material(file: File, index: int) -> Material:
         file.notes.say("has materials that emit light, which is left out")
     glossy = of.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness")
     found = _metallic(file, of.get("pbrMetallicRoughness", {})) if glossy is None else _glossy(file, glossy)
-    mode = of.get("alphaMode", "OPAQUE")
-    return replace(found, cutoff=of.get("alphaCutoff", 0.5) if mode == "MASK" else 0.0, blended=mode == "BLEND")
+    mode, pixels = of.get("alphaMode", "OPAQUE"), found.pixels
+    if mode == "MASK":
+        return replace(found, cutoff=of.get("alphaCutoff", 0.5))
+    if pixels is not None:  # without alpha, and once for all that have the material
+        found = replace(found, pixels=np.ascontiguousarray(pixels[..., :3]), clear=bool((pixels[..., 3:] < 255).any()))
+    return replace(found, blended=mode == "BLEND")
 
 
 def _metallic(file: File, of: Tree) -> Material:

@@ -30,7 +30,7 @@ def named_by(file: Path) -> Iterator[str]:
             except (ValueError, AttributeError, TypeError, RecursionError, struct.error):
                 return  # the mesh stage says that it is no glTF
         elif suffix in LINES:
-            text = plain(stream.read(HEAD if suffix == ".ply" else -1))
+            text = plain(stream.read(HEAD).split(b"end_header")[0] if suffix == ".ply" else stream.read())
             for line in re.findall(LINES[suffix], text, re.MULTILINE | re.IGNORECASE):
                 if suffix == ".obj":
                     yield from libraries(file.parent, line)
