@@ -295,6 +295,13 @@ def test_processes_beside_each_other_give_the_same_bytes():
     assert len(digests[0]) == 64 and len(set(digests)) == 1
 
 
+def test_pytorch_s_compiler_can_be_loaded_beside_opengl():
+    """As the scores do in the process that has rendered, by hand."""
+    need("moderngl")
+    code = "from jsdpipe.mesh.renderers.gl import context\nwith context():\n    pass\nimport torch._dynamo"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_memory_files_and_threads_stay_flat_over_meshes_and_views(kind):
     surface, cameras = _textured_blob(), _cameras((2.2, 0, 0))
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,9 @@ def context() -> Iterator[Any]:
     """
     # Mesa would take all cores; a job has the threads that it was given.
     os.environ.setdefault("LP_NUM_THREADS", str(torch.get_num_threads()))
+    with suppress(ImportError):
+        import triton  # noqa: F401  # its LLVM crashes if it is loaded after Mesa's, as PyTorch does later
+
     try:
         import moderngl
 
