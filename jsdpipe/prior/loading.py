@@ -57,6 +57,7 @@ def load_prior(
         text_encoder=text_encoder.to(device),
         tokenizer=tokenizer,
         alphas_cumprod=alphas,
+        final_alpha_cumprod=float(schedule.final_alpha_cumprod),
         prediction_type=prediction_type,
         name=model,
         digest=PRIOR.digest(folder),

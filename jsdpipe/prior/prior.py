@@ -22,6 +22,7 @@ class Prior:
         text_encoder: Any,
         tokenizer: Any,
         alphas_cumprod: Tensor,
+        final_alpha_cumprod: float,
         prediction_type: str,
         name: str,
         digest: str,
@@ -30,6 +31,7 @@ class Prior:
             frozen.requires_grad_(False)
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.alphas_cumprod = alphas_cumprod.to(unet.device)
+        self.final_alpha_cumprod = final_alpha_cumprod
         self.prediction_type = prediction_type
         self.name, self.digest = name, digest
         self.device: torch.device = unet.device
@@ -45,21 +47,30 @@ class Prior:
         return len(self.alphas_cumprod)
 
     def alpha(self, t: Tensor) -> Tensor:
-        """Cumulative alpha (B,) at timesteps t (B,); 1, the clean latent, at negative ones."""
-        return torch.where(t < 0, 1.0, self.alphas_cumprod[t.clamp(min=0)])
+        """Cumulative alpha (B,) at timesteps t (B,); at negative ones the scheduler's `final_alpha_cumprod`.
 
-    def encode(self, images: Tensor) -> Tensor:
+        That is alphas_cumprod[0] where its configuration has `set_alpha_to_one: false`, as Stable Diffusion's, else 1.
+        """
+        return torch.where(t < 0, self.final_alpha_cumprod, self.alphas_cumprod[t.clamp(min=0)])
+
+    def encode(self, images: Tensor, generators: Sequence[torch.Generator] | None = None) -> Tensor:
         """Scaled latents (B, C, h, w) of images (B, 3, H, W) in [0, 1]; differentiable.
 
-        Images of another size than the model's are resized (bilinear, antialiased). Of a KL autoencoder's posterior
-        it takes the mean, so that no noise is drawn (the public codes sample; the deviation is far below the signal).
+        Images of another size than the model's are resized (bilinear, antialiased). Of a KL autoencoder's posterior it
+        takes the mean or, with (CPU) generators, a sample: item i's from generator i. An AutoencoderTiny has none.
         """
         if images.shape[-2:] != (self.image_size, self.image_size):
             size = (self.image_size, self.image_size)
             images = interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
         encoded = self.vae.encode((images * 2 - 1).to(self.vae.dtype))
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-        return latents.float() * self.vae.config.scaling_factor
+        if hasattr(encoded, "latents"):
+            latents = encoded.latents.float()
+        else:
+            latents = encoded.latent_dist.mean.float()
+            if generators is not None:
+                noise = torch.stack([torch.randn(latents.shape[1:], generator=g) for g in generators])
+                latents = latents + encoded.latent_dist.std.float() * noise.to(latents.device)
+        return latents * self.vae.config.scaling_factor
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Tensor:

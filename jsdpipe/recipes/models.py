@@ -3,7 +3,7 @@
 Torch-free, because the workflow reads recipes while it plans.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,9 @@ class Recipe(Strict):
     field: SceneField
     cameras: Cameras
     views: Views
+    posterior: Literal["mean", "sample"] = Field(
+        description="what is taken of the posterior that a KL autoencoder encodes a render to; others have none"
+    )
     regularisers: Regularisers = Regularisers()
     steps: Annotated[int, Field(ge=1)]
     views_per_step: Annotated[int, Field(ge=1)] = 1

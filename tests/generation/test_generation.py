@@ -106,6 +106,18 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior, name):
     assert not torch.equal(together[0].asset.albedo, together[1].asset.albedo)
 
 
+def test_a_sampled_posterior_has_draws_of_its_own(tmp_path):
+    prior = load_prior(str(dolls.diffusion(tmp_path)))  # with a KL autoencoder, whose posterior is wide
+    losses = {}
+    for posterior in ("mean", "sample", "sample"):
+        recipe = load_recipe("sds-miniature", SMALL | {"posterior": posterior})
+        (outcome,) = optimise([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
+        losses.setdefault(posterior, []).append([row["loss"] for row in outcome.history])
+    (mean,), (sample, again) = losses["mean"], losses["sample"]
+    assert sample == again
+    assert all(one != other for one, other in zip(mean, sample, strict=True))
+
+
 def test_several_views_a_step(prior):
     recipe = load_recipe("sds-miniature", SMALL | {"views_per_step": 2})
     (outcome,) = optimise([Subject("a ball", ("ball", 0))], recipe, prior, nothing)

@@ -37,6 +37,7 @@ def towards(mean, prior):
     """A prior of latents (mean + 1) / 2 in colours, with the text encoder and schedule of another."""
     return Prior(
         unet=Towards(mean, prior.alphas_cumprod), vae=Shrinking(), text_encoder=prior.text_encoder,
-        tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas_cumprod, prediction_type="epsilon", name="toy",
+        tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas_cumprod,
+        final_alpha_cumprod=prior.final_alpha_cumprod, prediction_type="epsilon", name="toy",
         digest="",
     )  # fmt: skip

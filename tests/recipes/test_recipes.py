@@ -40,6 +40,7 @@ def test_the_facts_of_the_public_jsd_code():
     assert recipe.cameras.size == ((0, 256), (2000, 512))
     assert recipe.cameras.samples_per_ray == 512
     assert recipe.views.perp_neg
+    assert recipe.posterior == "sample"
     assert recipe.steps == 10_000
 
 
