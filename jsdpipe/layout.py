@@ -6,7 +6,16 @@ from pathlib import Path
 
 from jsdpipe.prompts import Prompt
 
-STAGES = ("generate", "mesh", "render", "quality", "alignment", "diversity")
+# the stages of shards, each after those whose manifests it reads
+BEFORE = {
+    "generate": (),
+    "mesh": ("generate",),
+    "render": ("mesh",),
+    "quality": ("render",),
+    "alignment": ("render",),
+    "diversity": ("render",),
+}
+STAGES = tuple(BEFORE)
 
 
 @dataclass(frozen=True)

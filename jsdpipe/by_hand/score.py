@@ -1,4 +1,7 @@
-"""The scores of meshes that are there: the stages themselves, on a run of one prompt in a temporary folder."""
+"""The scores of meshes that are there: the stages themselves, on a run of one prompt in a temporary folder.
+
+Torch-free until the work begins, so that a mistake is told at once.
+"""
 
 import os
 import tempfile
@@ -9,30 +12,29 @@ from pathlib import Path
 from typing import Any
 
 from jsdpipe.config import PromptSet, RunConfig, read_config
+from jsdpipe.config_argument import source
 from jsdpipe.errors import UserError
 from jsdpipe.external.settings import External
-from jsdpipe.files import read_json, sha256, write_json
+from jsdpipe.files import read_json, sha256, try_writing, write_json
 from jsdpipe.layout import Shard
 from jsdpipe.machine.columns import columns
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh.axes import Front, Up, to_world, up_of
-from jsdpipe.mesh.render_stage import render
-from jsdpipe.mesh.stage import take_one
+from jsdpipe.miniature.strangers import scored_by_the_miniature, warn_of_strangers
 from jsdpipe.prompts import Prompt, to_prompt
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
-from jsdpipe.scoring import alignment, diversity, models, quality
+from jsdpipe.scoring import models
 from jsdpipe.validation import at
 
-CONFIG = Path("config.yaml")  # the miniature's, in the working directory
 METHOD, SET = "given", "by-hand"
-SCORES = {"quality": quality.score, "alignment": alignment.score, "diversity": diversity.score}
+SCORES = ("quality", "alignment", "diversity")
 
 
 def score(
-    meshes: Sequence[Path], prompt: str, config: Path | None = None, up: Up | None = None, front: Front | None = None
+    meshes: Sequence[Path], prompt: str, config: str | None = None, up: Up | None = None, front: Front | None = None
 ) -> dict[str, Any]:
-    """Score meshes as seeds of one prompt, with the views and models of a configuration.
+    """Score meshes as seeds of one prompt, with the views and models of a configuration, without one the miniature's.
 
     Returns the `prompt`, the `config`, of each of the `assets` its records of quality and alignment, of two or more
     their `diversity`, and the `provenance` of the scores. An asset that cannot be scored has its reason and the floors.
@@ -40,9 +42,6 @@ def score(
     """
     with at("--prompt"):
         subject = to_prompt(prompt)
-    source = CONFIG if config is None else config
-    if config is None and not source.is_file():
-        raise UserError(f"--config: missing, and there is no {CONFIG} here to stand for it; give a configuration")
     for mesh in meshes:
         try:
             to_world(up or up_of(mesh.suffix.lower()), front)
@@ -51,19 +50,25 @@ def score(
     if missing := [mesh for mesh in meshes if not mesh.is_file()]:
         what = "is a folder; name the files in it" if missing[0].is_dir() else "no such file; correct the path"
         raise UserError(f"MESH: {missing[0]}: {what}")
-    of = read_config(source, str(source))
+    content, name = source(config)
+    of = read_config(content, name)
     with at("--prompt"):
         models.check_prompt(of, subject.text)
-    with at(str(source)):
+    with at(name):
         models.fetch_models(of)  # now, and not after minutes of rendering
+    if scored_by_the_miniature(of):
+        warn_of_strangers([("--prompt", subject.text)])
+    from jsdpipe.mesh.render_stage import render
+    from jsdpipe.scoring import alignment, diversity, quality
+
     with tempfile.TemporaryDirectory(prefix="jsdpipe-") as folder:
         run = _run(of, Path(folder), subject, len(meshes))
         (shard,) = run.shards()
         _take(run, shard, meshes, up, front)
         render(run, shard)
-        for stage in SCORES.values():
-            stage(run, shard)
-        return {"prompt": subject.text, "config": str(source), **_found(run, shard, meshes)}
+        for stage in (quality, alignment, diversity):
+            stage.score(run, shard)
+        return {"prompt": subject.text, "config": name, **_found(run, shard, meshes)}
 
 
 def table(found: dict[str, Any]) -> str:
@@ -94,6 +99,8 @@ def _run(config: RunConfig, folder: Path, prompt: Prompt, seeds: int) -> Run:
 
 def _take(run: Run, shard: Shard, meshes: Sequence[Path], up: Up | None, front: Front | None) -> None:
     """The stage `mesh`, of these files in place of a method's."""
+    from jsdpipe.mesh.stage import take_one
+
     records = []
     for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
         folder = run.layout.asset(METHOD, SET, prompt.id, seed)
@@ -124,8 +131,7 @@ def check_writable(out: Path) -> None:
     with _writing(out):
         if out.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out.parent).close()
+        try_writing(out.parent)
 
 
 def write(found: dict[str, Any], out: Path) -> None:

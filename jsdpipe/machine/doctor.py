@@ -27,7 +27,7 @@ def report() -> str:
     parts = [
         columns(_machine()),
         f"make demo: {_demo()}",
-        "The recipes, each with the prior whose images are as large as its own:",
+        "The recipes, each with the prior that it is made for:",
         columns(_recipes(priors)),
         *(_about(found) for found in priors.values() if PRIORS[found.name].download),
     ]
@@ -80,9 +80,8 @@ def _recipes(priors: dict[str, Needed]) -> list[tuple[str, ...]]:
     for name in names():
         recipe = load_recipe(name)
         pixels = size_at(recipe.cameras.size, recipe.steps - 1)
-        # of the priors, in the order of their images' sizes, the first that sees every pixel, else the last
-        model = next((model for model, facts in PRIORS.items() if facts.pixels >= pixels), list(PRIORS)[-1])
-        rows.append((name, recipe.field.kind, str(pixels), str(recipe.steps), model, _runs(priors[model])))
+        row = (name, recipe.field.kind, str(pixels), str(recipe.steps), recipe.prior, _runs(priors[recipe.prior]))
+        rows.append(row)
     return rows
 
 

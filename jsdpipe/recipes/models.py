@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from jsdpipe.recipes.objectives import Objective
 from jsdpipe.recipes.scene import Cameras, Regularisers, SceneField
-from jsdpipe.recipes.strict import Strict
+from jsdpipe.recipes.strict import NonEmpty, Strict
 from jsdpipe.recipes.views import Views
 
 
@@ -17,6 +17,7 @@ class Recipe(Strict):
     """One method: its objective, scene, cameras, loss weights and length."""
 
     source: str = Field(description="the paper or public code that the settings come from")
+    prior: NonEmpty = Field(description="what the settings are made for, taken by hand; a run states its own")
     objective: Objective
     field: SceneField
     cameras: Cameras

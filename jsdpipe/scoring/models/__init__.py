@@ -98,11 +98,9 @@ def check_prompt(config: "RunConfig", prompt: str) -> None:
 
 def check_prompts(run: "Run") -> None:
     """As `check_prompt`, of all of a run's prompts, with set, file and line."""
-    for name, of_set in run.prompts.items():
-        # Prompt files have no empty line, so that a prompt's number is its line.
-        for line, prompt in enumerate(of_set, start=1):
-            with at(f"sets.{name}.file: {run.config.sets[name].file}: line {line}"):
-                check_prompt(run.config, prompt.text)
+    for place, prompt in run.placed_prompts():
+        with at(place):
+            check_prompt(run.config, prompt.text)
 
 
 def weight_files(config: "RunConfig", section: str) -> list[Path]:
