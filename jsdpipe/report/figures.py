@@ -44,7 +44,7 @@ def write(run: Run) -> None:
 
 
 def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric]) -> Figure:
-    """A panel a metric: groups of sets, a bar or mark a method with its interval, a dot a prompt."""
+    """A panel a metric: groups of sets, a bar or mark a method, a line its interval if there is one, a dot a prompt."""
     methods = list(run.config.methods)
     groups = max(summary["set"].nunique(), 1)
     panel = max(2.6, 0.6 + groups * (0.35 + 0.22 * len(methods)))

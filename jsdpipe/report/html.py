@@ -23,6 +23,7 @@ from jsdpipe.report.alike import Scale
 from jsdpipe.report.contact import sheet_names
 from jsdpipe.report.images import front
 from jsdpipe.report.presentation import asset_link, label, paired
+from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
 from jsdpipe.report.timing import duration, timings
@@ -88,6 +89,7 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         methods={name: (label(run, name), style.colour(run, name)) for name in run.config.methods},
         tables=tables.laid_out,
         metrics=metrics,
+        fewest=FEWEST,
         values=_values(tables),
         similarities=tables.results.similarities,
         scale=Scale.of(tables.results.similarities.values()),

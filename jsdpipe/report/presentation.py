@@ -8,10 +8,12 @@ import pandas as pd
 from jsdpipe.report import metrics, style
 from jsdpipe.report.markup import Cell, Table
 from jsdpipe.report.metrics import Metric
+from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.summary import ALL_SETS
 from jsdpipe.run import Run
 
 NOTHING = "\N{EN DASH}"
+TOO_FEW = "too few"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -120,7 +122,7 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
         f"Paired comparison: mean of {label(run, reference)} minus the method over the same prompts (seeds averaged "
         f"within a prompt first), with its {run.config.report.confidence:.0%} bootstrap interval over prompts and the "
         "p-value of a two-sided sign-flip test, not corrected for the number of comparisons; bold where p ≤ "
-        f"{level:.2g}. With n prompts p cannot fall below 2/2ⁿ; one prompt allows neither interval nor p."
+        f"{level:.2g}. With n prompts p cannot fall below 2/2ⁿ." + _too_few(row["low"] for row in found.values())
     )
     empty = "There is nothing to compare: one method, or no prompt that two have numbers of."
     return Table(name, caption, _header(shown, "Prompts"), 2, tuple(rows), empty)
@@ -165,12 +167,17 @@ def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:
 
 
 def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
-    alone = ((summary["prompts"] == 1) & summary["metric"].isin([metric.name for metric in shown])).any()
     return (
         "mean over prompts (seeds averaged within a prompt first) with its "
         f"{run.config.report.confidence:.0%} bootstrap interval over prompts, best of each set in bold."
-        + (" One prompt allows no interval." if alone else "")
+        + _too_few(summary.loc[summary["metric"].isin([metric.name for metric in shown]), "low"])
     )
+
+
+def _too_few(lows: Iterable[float]) -> str:
+    """What a caption says where any of its intervals, of these low ends, is missing."""
+    said = f" Fewer than {FEWEST} prompts are {TOO_FEW} for an interval or a test."
+    return said if any(map(pd.isna, lows)) else ""
 
 
 def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, str], tuple[Cell, ...]]:
@@ -219,4 +226,4 @@ def _best(metric: Metric, means: Sequence[float]) -> str | None:
 
 
 def _interval(text: Callable[[float], str], low: float, high: float) -> str:
-    return "" if pd.isna(low) else f"[{text(low)}, {text(high)}]"
+    return TOO_FEW if pd.isna(low) else f"[{text(low)}, {text(high)}]"
