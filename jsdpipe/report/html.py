@@ -17,7 +17,7 @@ import pandas as pd
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic_folder, read_json
 from jsdpipe.layout import STAGES
-from jsdpipe.progress import progress
+from jsdpipe.progress import duration, progress
 from jsdpipe.report import metrics, style
 from jsdpipe.report.alike import Scale
 from jsdpipe.report.contact import sheet_names
@@ -26,7 +26,7 @@ from jsdpipe.report.presentation import asset_link, label, paired
 from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
-from jsdpipe.report.timing import duration, timings
+from jsdpipe.report.timing import timings
 from jsdpipe.run import Run
 
 FILES = ("mesh.glb", "turntable.webp")

@@ -2,8 +2,8 @@
 
 Values that enter here are one a prompt (the mean over its seeds), so that more seeds never feign more prompts. Of fewer
 than `FEWEST` prompts there is neither interval nor p-value: of normal values, the percentile bootstrap's 95 % interval
-covers the mean 51 % of the time with 2, 75 % with 3 and 83 % with 5 (87 % with 6, 93 % with 20), and the sign-flip test's
-least p-value is above 0.05.
+covers the mean 51 % of the time with 2, 75 % with 3 and 83 % with 5 (87 % with 6, 93 % with 20), and the sign-flip
+test's least p-value is above 0.05.
 """
 
 from dataclasses import dataclass

@@ -40,11 +40,3 @@ def timings(run: Run) -> list[Timing]:
         if assets:
             found.append(Timing(stage, seconds, assets, max(peaks, default=None)))
     return found
-
-
-def duration(seconds: float) -> str:
-    """E.g. "8.1 s", "12 min 5 s", "3 h 20 min"."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -174,8 +174,8 @@ def test_where_the_time_goes(copy):
     html.write(copy)
     text = Page(copy.layout.report / "timing.html").text
     # Two shards a method (two prompts of two seeds; one), 30 s each, twelve assets in all.
-    assert "generate 1 min 0 s 1 min 0 s 2 min 0 s 10.0 s 0.5 GB 50%" in text
-    assert "mesh 1 min 0 s 1 min 0 s 2 min 0 s 10.0 s \N{EN DASH} 50%" in text
+    assert "generate 1 min 0 s 1 min 0 s 2 min 0 s 10 s 0.5 GB 50%" in text
+    assert "mesh 1 min 0 s 1 min 0 s 2 min 0 s 10 s \N{EN DASH} 50%" in text
     assert "all 2 min 0 s 2 min 0 s 4 min 0 s" in text
 
 
