@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from jsdpipe.recipes.objectives import Objective
 from jsdpipe.recipes.scene import Cameras, Regularisers, SceneField
-from jsdpipe.recipes.strict import Strict
+from jsdpipe.recipes.strict import Steps, Strict
 from jsdpipe.recipes.views import Views
 
 
@@ -22,8 +22,8 @@ class Recipe(Strict):
     cameras: Cameras
     views: Views
     regularisers: Regularisers = Regularisers()
-    steps: Annotated[int, Field(ge=1)]
-    views_per_step: Annotated[int, Field(ge=1)] = 1
+    steps: Steps
+    views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
 
     @model_validator(mode="after")
     def _ordered(self) -> "Recipe":
