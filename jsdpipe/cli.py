@@ -12,12 +12,13 @@ import typer
 from jsdpipe.bench.commands import app as bench
 from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
-from jsdpipe.errors import UserError
+from jsdpipe.errors import UserError, warn
 from jsdpipe.external.assets import mesh_paths
 from jsdpipe.external.settings import External
 from jsdpipe.machine import commands as machine
 from jsdpipe.mesh.axes import Front, Up
 from jsdpipe.miniature.commands import app as miniature
+from jsdpipe.plausibility import warnings
 from jsdpipe.prompt_sources import fetch
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
@@ -97,6 +98,7 @@ def _resolve(config: str, folder: Path) -> Run:
     run = Run.resolve(load_config(content, name), folder)
     with at(name):
         models.check_prompts(run)
+    warn(*warnings(run.config, run.recipes))
     return run
 
 

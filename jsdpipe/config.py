@@ -15,6 +15,7 @@ from jsdpipe.errors import UserError
 from jsdpipe.external.checks import check
 from jsdpipe.external.settings import External
 from jsdpipe.model_files import PRIOR
+from jsdpipe.plausibility import warnings
 from jsdpipe.prompts import read_prompts
 from jsdpipe.recipes import load_recipe
 from jsdpipe.recipes.strict import Elevation, Fovy, Length, NonEmpty, Steps, Strict
@@ -234,7 +235,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
     with at(name):
         _check_case("sets", config.sets)
         _check_case("methods", config.methods)
-    prompts = {}
+    prompts, recipes = {}, {}
     for key, of in config.sets.items():
         with at(f"{name}: sets.{key}.file"):
             prompts[key] = read_prompts(Path(of.file), of.limit)
@@ -243,7 +244,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             if isinstance(method, External):
                 check(method, prompts, config.seeds)
             else:
-                load_recipe(method.recipe, method.override)
+                recipes[key] = load_recipe(method.recipe, method.override)
         for section in ("prior", "mesh") if isinstance(method, OfRecipe) else ():
             if getattr(config, section) is None:
                 raise UserError(f"{name}: {section}: missing, but methods.{key} is a recipe; add it")
@@ -252,6 +253,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
                 PRIOR.files(folder)
     with at(name):
+        warnings(config, recipes)
         models.check_models(config)
     return config
 

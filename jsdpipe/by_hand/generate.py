@@ -9,12 +9,13 @@ import torch
 from jsdpipe.config import Mesh
 from jsdpipe.config import Prior as PriorConfig
 from jsdpipe.device import device
-from jsdpipe.errors import UserError
+from jsdpipe.errors import UserError, warn
 from jsdpipe.files import write_json
 from jsdpipe.generation import generate_one
 from jsdpipe.layout import by_hand
 from jsdpipe.manifests import asset_record
 from jsdpipe.mesh.stage import extract_one
+from jsdpipe.plausibility import misfit, prior_size
 from jsdpipe.prior import Prior, load_prior
 from jsdpipe.progress import progress
 from jsdpipe.prompts import to_prompt
@@ -58,6 +59,8 @@ def make(
     with at("--recipe"):
         settings = load_recipe(recipe)
     folder = by_hand(subject.id, recipe, seed) if out is None else out
+    with at("--prior"):
+        warn(misfit(settings, prior_size("miniature" if prior is None else prior, revision)))
     model = _load(prior, revision, dtype)
     _check_writable(folder)
 

@@ -17,6 +17,7 @@ from jsdpipe.by_hand import generate as by_hand
 from jsdpipe.config import Mesh
 from jsdpipe.mesh import glb
 from jsdpipe.prompts import prompt_id
+from jsdpipe.recipes import load_recipe
 
 FILES = ["asset.json", "mesh.glb", "mesh.json", "preview.png", "record.json", "scene.safetensors"]
 PROMPT = 'A pair of "$(touch x)" polka-dotted ../sneakers \N{SNOWMAN}'
@@ -61,7 +62,7 @@ def test_an_asset_of_a_prompt_that_is_no_path(jsdpipe, prior, tmp_path, monkeypa
     before = contents(folder)
     times = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != "record.json"}
     said = f"{folder}: nothing to be done, it was made from the same inputs\n"
-    assert jsdpipe(*command) == (0, said, "")
+    assert jsdpipe(*command)[:2] == (0, said)
     assert contents(folder) == before
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
 
@@ -85,18 +86,17 @@ def test_another_seed_or_recipe_in_the_same_folder_replaces_what_was_there(jsdpi
 
 
 def test_a_failure_is_said_and_status_1(jsdpipe, prior, tmp_path):
-    recipe = small(tmp_path / "burnt.yaml", objective={"guidance_scale": 10**38})
+    recipe = small(tmp_path / "empty.yaml", field={"resolution": 12, "density_scale": 1e-4})
     command = ("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
     for _ in range(2):
         status, _, err = jsdpipe(*command)
-        assert (status, err.splitlines()[-1]) == (
-            1, f"{tmp_path / 'out'}: failed: the gradient was not finite in 3 steps in a row, until step 2"
-        )  # fmt: skip
+        assert status == 1
+        assert err.splitlines()[-1].startswith(f"{tmp_path / 'out'}: failed: the field is empty")
         assert sorted(contents(tmp_path / "out")) == ["asset.json", "record.json"]
 
 
 def test_a_scene_without_a_surface_is_a_failure(jsdpipe, prior, tmp_path, monkeypatch):
-    monkeypatch.setattr(by_hand, "MESH", Mesh(resolution=24, threshold=1e6))
+    monkeypatch.setattr(by_hand, "MESH", Mesh(resolution=24, threshold=1e4))
     recipe = small(tmp_path / "small.yaml")
     status, _, err = jsdpipe("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
     assert status == 1
@@ -112,7 +112,7 @@ def test_without_recipe_and_prior_it_is_the_miniature(monkeypatch, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(by_hand, "load_prior", loaded)
-    monkeypatch.setattr(by_hand, "load_recipe", lambda name: asked.setdefault("recipe", name))
+    monkeypatch.setattr(by_hand, "load_recipe", lambda name: load_recipe(asked.setdefault("recipe", name)))
     with pytest.raises(KeyboardInterrupt):
         by_hand.make("a red mushroom", out=tmp_path)
     assert asked == {"prior": "miniature", "recipe": "jsd-miniature"}
