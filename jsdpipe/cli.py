@@ -15,6 +15,7 @@ from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError, warn
 from jsdpipe.external.assets import mesh_paths
 from jsdpipe.external.settings import External
+from jsdpipe.layout import SCORES
 from jsdpipe.machine import commands as machine
 from jsdpipe.mesh.axes import Front, Up
 from jsdpipe.miniature.commands import app as miniature
@@ -70,7 +71,8 @@ def check(config: Config) -> None:
     run = _resolve(config, Path())
     shards = run.shards()
     assets = sum(len(list(shard.assets())) for shard in shards)
-    typer.echo(f"{config}: good, {assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}")
+    found = f"{assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}{_left_out(run)}"
+    typer.echo(f"{config}: good, {found}")
 
 
 def _meshes(run: Run) -> str:
@@ -86,11 +88,17 @@ def _meshes(run: Run) -> str:
 
 def _calls(run: Run, assets: int) -> str:
     """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
-    judge = run.config.alignment.judge
+    judge = run.config.alignment and run.config.alignment.judge
     if not isinstance(judge, EndpointJudge):
         return ""
     cap = "no cap" if judge.max_calls is None else f"capped at {judge.max_calls:,} (alignment.judge.max_calls)"
     return f", {2 * assets:,} calls of the judge or more, {cap}"
+
+
+def _left_out(run: Run) -> str:
+    """Which of the sections that a run need not have it has not."""
+    absent = [name for name in (*SCORES, "study") if getattr(run.config, name) is None]
+    return f", without {', '.join(absent)}" if absent else ""
 
 
 def _resolve(config: str, folder: Path) -> Run:
@@ -117,6 +125,8 @@ def _add_stage(name: Stage, about: str) -> None:
 def _run_stage(name: Stage, folder: Path, shard: str) -> None:
     run = Run.load(folder)
     of_run = run.shard(shard)
+    if name not in run.config.stages:
+        raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
     need = run.config.need(name)
     if not need.gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from jsdpipe.errors import UserError
 from jsdpipe.external.checks import check
 from jsdpipe.external.settings import External
+from jsdpipe.layout import SCORES, STAGES
 from jsdpipe.model_files import PRIOR
 from jsdpipe.plausibility import warnings
 from jsdpipe.prompts import read_prompts
@@ -81,7 +82,7 @@ class Prior(Strict):
 class Generation(Strict):
     """How assets are grouped into jobs and batches, and what a job needs."""
 
-    shard_assets: Annotated[int, Field(ge=1, le=100_000)]
+    shard_assets: Annotated[int, Field(ge=1, le=100_000)] = 12
     batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimised side by side")] = 1
     preview_views: Views = 8
 
@@ -136,16 +137,16 @@ class RingRig(Strict):
 
 
 class Render(Strict):
-    """The protocols' cameras, and the size of their images."""
+    """The cameras of the scores, without others those of the protocols, and the size of their images."""
 
     size: Annotated[int, Field(ge=16, le=4096)]
     supersample: Annotated[int, Field(ge=1, le=8)] = 1
     renderer: Literal["embree", "moderngl"] = Field(
         default="embree", description="ray casting on the CPU, or OpenGL by EGL, on a GPU or Mesa"
     )
-    quality: QualityRig
-    alignment: AlignmentRig
-    diversity: RingRig
+    quality: QualityRig = QualityRig(subdivision=2, radius=2.2, fovy_deg=[60.0, 45.0, 36.0, 30.0, 24.0])
+    alignment: AlignmentRig = AlignmentRig(subdivision=0, radius=4.84, fovy_deg=60.0)
+    diversity: RingRig = RingRig(views=120, elevation_deg=15.0, distance=1.5, fovy_deg=70.0)
     keep_views: bool = False
 
 
@@ -174,7 +175,7 @@ class Resources(Strict):
 
 
 class Report(Strict):
-    title: str
+    title: str | None = Field(default=None, description="without: the run's name")
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     turntable_views: Annotated[int, Field(ge=4, le=1000)] = 24
@@ -191,7 +192,7 @@ Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity
 
 
 class RunConfig(Strict):
-    """A complete run."""
+    """A complete run. What is not to be scored or studied is left out, or null."""
 
     run: Annotated[Name, Field(description="results/<run>/")]
     seed: Seed = 0
@@ -199,15 +200,25 @@ class RunConfig(Strict):
     sets: Annotated[dict[Name, PromptSet], Field(min_length=1)]
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
     prior: Prior | None = Field(default=None, description="of the methods that are recipes")
-    generation: Generation
+    generation: Generation = Generation()
     mesh: Mesh | None = Field(default=None, description="of the methods that are recipes")
     render: Render
-    quality: Quality
-    alignment: Alignment
-    diversity: Diversity
+    quality: Quality | None = None
+    alignment: Alignment | None = None
+    diversity: Diversity | None = None
     resources: dict[Stage, Resources] = Field(default_factory=dict)
-    report: Report
-    study: Study = Study()
+    report: Report = Report()
+    study: Study | None = None
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The stages that score, of those that there are."""
+        return tuple(stage for stage in SCORES if getattr(self, stage) is not None)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that a shard goes through, in order."""
+        return (*(stage for stage in STAGES if stage not in SCORES), *self.scores)
 
     def need(self, stage: Stage) -> Resources:
         """What one job of a stage asks of the machine."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from jsdpipe.prompts import Prompt
 
-STAGES = ("generate", "mesh", "render", "quality", "alignment", "diversity")
+SCORES = ("quality", "alignment", "diversity")
+STAGES = ("generate", "mesh", "render", *SCORES)
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,9 @@ def times(elapsed: float, done: int, total: int) -> str:
     Of a first step that takes long, what is left is more than what the others will take of its time so far.
     """
     left = ""
-    if done:
+    if 0 < done < total:
         left = f", {duration(elapsed / done * (total - done))} left"
-    elif elapsed >= FIRST_S and total > 1:
+    elif not done and elapsed >= FIRST_S and total > 1:
         left = f", more than {duration(elapsed * (total - 1))} left"
     return duration(elapsed) + left
 

@@ -41,6 +41,7 @@ def test_duration(seconds, text):
         (5, 0, 10_000, "5.0 s"),
         (60, 0, 1441, "1 min 0 s, more than 1 day 0 h left"),
         (60, 0, 1, "1 min 0 s"),
+        (60, 9, 9, "1 min 0 s"),
     ],
 )
 def test_times(elapsed, done, total, text):
@@ -63,7 +64,7 @@ def test_pieces_of_work_count_the_same_however_many_steps_they_take(capsys, monk
         "work: 3/9, 30 s, 1 min 0 s left",
         "work: 4/9, 40 s, 50 s left",
         "work: 6/9, 50 s, 25 s left",
-        "work: 9/9, 1 min 0 s, 0.0 s left",
+        "work: 9/9, 1 min 0 s",
     ]
 
 

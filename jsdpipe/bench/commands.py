@@ -7,6 +7,7 @@ import typer
 from jsdpipe.config import read_config
 from jsdpipe.config_argument import Config, source
 from jsdpipe.machine.columns import columns
+from jsdpipe.validation import at
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -19,7 +20,8 @@ def evaluate_command(config: Config) -> None:
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
     from jsdpipe.bench.evaluate import evaluate
 
-    typer.echo(columns(evaluate(read).rows()))
+    with at(name):
+        typer.echo(columns(evaluate(read).rows()))
 
 
 @app.callback()

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from jsdpipe.config import Render, RunConfig
+from jsdpipe.errors import UserError
 from jsdpipe.mesh.renderers import opened
 from jsdpipe.mesh.rendering import render_each
 from jsdpipe.mesh.rigs import Cameras, place_for_t3bench, quality_cameras
@@ -73,7 +74,10 @@ def evaluate(config: RunConfig) -> Costs:
     """Time both ways with a configuration's renderer, size, quality cameras and reward.
 
     Times are CPU seconds of all threads, so that they are of one core, whatever else the machine is doing.
+    `UserError` if the configuration scores no quality.
     """
+    if config.quality is None:
+        raise UserError("quality: left out, but it is what is measured; add it")
     torch.set_num_threads(1)
     reward: Reward = load(config.quality.reward)
     surface, cameras = place_for_t3bench(boulder()), quality_cameras(config.render.quality)

@@ -61,8 +61,8 @@ def score(
         (shard,) = run.shards()
         _take(run, shard, meshes, up, front)
         render(run, shard)
-        for stage in SCORES.values():
-            stage(run, shard)
+        for stage in of.scores:
+            SCORES[stage](run, shard)
         return {"prompt": subject.text, "config": str(source), **_found(run, shard, meshes)}
 
 
@@ -70,9 +70,9 @@ def table(found: dict[str, Any]) -> str:
     """What `score` found, for people."""
     rows = [("mesh", "quality ↑", "alignment ↑", "average ↑", "caption")]
     for asset in found["assets"]:
-        both = asset["quality"], asset["alignment"]
+        both = asset.get("quality"), asset.get("alignment")
         average = None if None in both else sum(both) / 2
-        said = asset["caption"] if asset["reason"] is None else f"failed: {asset['reason']}"
+        said = asset.get("caption", "") if asset["reason"] is None else f"failed: {asset['reason']}"
         rows.append((asset["mesh"], *map(_number, (*both, average)), said))
     lines = [columns(rows)]
     if (together := found["diversity"]) is not None:
@@ -103,14 +103,15 @@ def _take(run: Run, shard: Shard, meshes: Sequence[Path], up: Up | None, front: 
 
 
 def _found(run: Run, shard: Shard, meshes: Sequence[Path]) -> dict[str, Any]:
-    stages = [read_manifest(run, stage, shard) for stage in ("mesh", "quality", "alignment")]
+    scores = run.config.scores
+    stages = [read_manifest(run, stage, shard) for stage in ("mesh", *scores) if stage != "diversity"]
     assets = [
         {"mesh": str(mesh), "sha256": sha256(mesh)}
         | {key: value for record in records for key, value in record.items()}
         for mesh, *records in zip(meshes, *stages, strict=True)
     ]
-    (together,) = read_manifest(run, "diversity", shard)
-    making = {stage: read_json(run.layout.manifest(stage, shard))["provenance"] for stage in SCORES}
+    (together,) = read_manifest(run, "diversity", shard) if "diversity" in scores else (None,)
+    making = {stage: read_json(run.layout.manifest(stage, shard))["provenance"] for stage in scores}
     several = sum(asset["reason"] is None for asset in assets) > 1
     return {"assets": assets, "diversity": together if several else None, "provenance": making}
 

@@ -22,12 +22,6 @@ from jsdpipe.run import Run
 
 WIDEST = 13  # inches
 MOST_DOTS = 40
-CHARTS: dict[str, Sequence[Metric]] = {
-    "scores": metrics.SCORES,
-    "similarity": metrics.JUDGE_FREE,
-    "diversity": metrics.DIVERSITY,
-    "recognition": (metrics.RECOGNITION,),
-}
 
 
 def write(run: Run) -> None:
@@ -37,7 +31,7 @@ def write(run: Run) -> None:
     summary = summarise(run, values)
     with atomic_folder(run.layout.figures) as folder, rc_context(style.MATPLOTLIB):
         write_sheets(run, results.assets, folder)
-        for name, shown in CHARTS.items():
+        for name, shown in metrics.scored_of(metrics.SUMMARISED, run.config.scores).items():
             figure = _chart(run, values, summary, shown)
             figure.savefig(folder / f"{name}.png", metadata={"Software": None})
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})

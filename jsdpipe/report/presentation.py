@@ -32,6 +32,15 @@ def asset_link(part: str, prompt_id: str, method: str, seed: int) -> str:
     return f"prompts/{part}/{prompt_id}.html#{method}.{seed}"
 
 
+def summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> list[Table]:
+    """A table for each of `metrics.SUMMARISED` of which the run has a metric."""
+    found = (
+        scores(run, assets, summary), similarity(run, summary), diversity(run, summary), recognition(run, summary),
+    )  # fmt: skip
+    present = metrics.scored_of(metrics.SUMMARISED, run.config.scores)
+    return [table for table in found if table.name in present]
+
+
 def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
     """Quality, alignment and average, with the numbers of prompts, assets and failures behind them."""
 
@@ -41,17 +50,18 @@ def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
         prompts = len(frame[["set", "prompt_id"]].drop_duplicates())
         return Cell(str(prompts)), Cell(str(len(frame))), Cell(str(failed), link="#failures" if failed else "")
 
+    shown = metrics.scored(metrics.SCORES, run.config.scores)
     caption = (
-        f"Scores: {_means(run, summary, metrics.SCORES)} A failed asset counts with the floors: the quality of black "
-        "images, alignment 0."
+        f"Scores: {_means(run, summary, shown)} A failed asset counts with the floors: the quality of black images, "
+        "alignment 0."
     )
     if ungraded := int((assets["status"] == "ungraded").sum()):
         caption += (
             f" {ungraded} of all assets got no grade from the judge: their alignment and average are unknown, and left "
             "out of the means."
         )
-    rows = _rows(run, summary, metrics.SCORES, counts)
-    return Table("scores", caption, _header(metrics.SCORES, "Prompts", "Assets", "Failed"), 2, rows)
+    rows = _rows(run, summary, shown, counts)
+    return Table("scores", caption, _header(shown, "Prompts", "Assets", "Failed"), 2, rows)
 
 
 def similarity(run: Run, summary: pd.DataFrame) -> Table:
@@ -93,10 +103,10 @@ def recognition(run: Run, summary: pd.DataFrame) -> Table:
 def paired(run: Run, comparison: pd.DataFrame, reference: str) -> list[Table]:
     """A method's differences to each other one over the same prompts, a row a set and other method.
 
-    A table for each of `metrics.PAIRED`.
+    A table for each of `metrics.PAIRED` of which the run has a metric.
     """
-    against = _against(comparison, reference)
-    return [_paired(run, against, reference, name, of) for name, of in metrics.PAIRED.items()]
+    against, present = _against(comparison, reference), metrics.scored_of(metrics.PAIRED, run.config.scores)
+    return [_paired(run, against, reference, name, of) for name, of in present.items()]
 
 
 def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: str, columns: Sequence[Metric]) -> Table:

@@ -3,7 +3,6 @@
 import csv
 from dataclasses import dataclass
 
-from jsdpipe.layout import STAGES
 from jsdpipe.run import Run
 
 
@@ -24,7 +23,7 @@ class Timing:
 def timings(run: Run) -> list[Timing]:
     """The stages that have benchmark files; those of a run by hand have none."""
     found = []
-    for stage in STAGES:
+    for stage in run.config.stages:
         seconds, assets, peaks = dict.fromkeys(run.config.methods, 0.0), 0, []
         for shard in run.shards():
             path = run.layout.benchmark(stage, shard)
