@@ -14,16 +14,17 @@ from jsdpipe import __version__
 from jsdpipe.bench.commands import app as bench
 from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
-from jsdpipe.errors import UserError
+from jsdpipe.errors import UserError, warn
 from jsdpipe.external.assets import mesh_paths
 from jsdpipe.external.settings import External
-from jsdpipe.layout import BEFORE
+from jsdpipe.layout import BEFORE, SCORES
 from jsdpipe.machine import commands as machine
 from jsdpipe.manifests import check_there
 from jsdpipe.mesh.axes import Front, Up
 from jsdpipe.miniature.commands import app as miniature
 from jsdpipe.miniature.grammar import explained
 from jsdpipe.miniature.strangers import warn_of_strangers_in
+from jsdpipe.plausibility import warnings
 from jsdpipe.prompt_sources import SOURCES, fetch
 from jsdpipe.recipes.commands import MERGING, recipes
 from jsdpipe.run import Run
@@ -91,7 +92,8 @@ def check(config: Config = None) -> None:
     run, name = _resolve(config, Path())
     shards = run.shards()
     assets = sum(len(list(shard.assets())) for shard in shards)
-    typer.echo(f"{name}: good, {assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}")
+    found = f"{assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}{_left_out(run)}"
+    typer.echo(f"{name}: good, {found}")
 
 
 def _meshes(run: Run) -> str:
@@ -107,11 +109,17 @@ def _meshes(run: Run) -> str:
 
 def _calls(run: Run, assets: int) -> str:
     """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
-    judge = run.config.alignment.judge
+    judge = run.config.alignment and run.config.alignment.judge
     if not isinstance(judge, EndpointJudge):
         return ""
     cap = "no cap" if judge.max_calls is None else f"capped at {judge.max_calls:,} (alignment.judge.max_calls)"
     return f", {2 * assets:,} calls of the judge or more, {cap}"
+
+
+def _left_out(run: Run) -> str:
+    """Which of the sections that a run need not have it has not."""
+    absent = [name for name in (*SCORES, "study") if getattr(run.config, name) is None]
+    return f", without {', '.join(absent)}" if absent else ""
 
 
 def _resolve(config: str | None, folder: Path) -> tuple[Run, str]:
@@ -120,6 +128,7 @@ def _resolve(config: str | None, folder: Path) -> tuple[Run, str]:
     run = Run.resolve(load_config(content, name), folder)
     with at(name):
         models.check_prompts(run)
+    warn(*warnings(run.config, run.recipes))
     warn_of_strangers_in(run)
     return run, name
 
@@ -139,6 +148,8 @@ def _add_stage(name: Stage, about: str) -> None:
 def _run_stage(name: Stage, folder: Path, shard: str) -> None:
     run = Run.load(folder)
     of_run = run.shard(shard)
+    if name not in run.config.stages:
+        raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
     check_there(run, BEFORE[name], of_run)  # now, and not after the imports
     need = run.config.need(name)
     if not need.gpu:

@@ -22,14 +22,15 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
     taken: dict[str, Any] = {
         "generate": [_making(run, shard), [prompt.text for prompt in shard.prompts], shard.seeds],
         "mesh": [method.up, method.front] if isinstance(method, External) else config.mesh and config.mesh.model_dump(),
-        "render": [config.render.model_dump(exclude={"keep_views"}), config.report.turntable_views],
-        "quality": config.quality.model_dump(),
-        "alignment": [
+        "render": [config.render.model_dump(exclude={"keep_views"}), config.scores, config.report.turntable_views],
+        "quality": config.quality and config.quality.model_dump(),
+        "alignment": config.alignment
+        and [
             config.seed,
             config.alignment.model_dump(exclude={"judge": {*config.alignment.judge.unscored}}),
             [prompt.text for prompt in run.prompts[shard.set]] if config.alignment.similarity else [],
         ],
-        "diversity": [config.seed, config.diversity.model_dump()],
+        "diversity": config.diversity and [config.seed, config.diversity.model_dump()],
     }
     return fingerprint(stage, taken[stage])
 

@@ -16,6 +16,7 @@ BEFORE = {
     "diversity": ("render",),
 }
 STAGES = tuple(BEFORE)
+SCORES = ("quality", "alignment", "diversity")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from jsdpipe.errors import UserError, shown
 # what names files: no separator, no space, no leading dot
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
+BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # pydantic's kinds of errors
+RANGE = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -67,8 +70,8 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
         return model.model_validate_json(text)
     except ValidationError as error:
         # A misspelt key is both unknown and missing: the former line says more. Of a value with several forms, the
-        # most is said by a check of our own, which follows the right type.
-        rank = {"extra_forbidden": 0, "value_error": 1}
+        # most is said by a check of our own or of bounds, which follow the right type.
+        rank = {"extra_forbidden": 0, "value_error": 1, **dict.fromkeys(BOUNDS, 1)}
         faults = sorted(error.errors(), key=lambda fault: rank.get(fault["type"], 2))
         raise UserError(f"{name}: {_line(faults[0], model)}") from None
 
@@ -116,6 +119,10 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME:
         return f"{where}: it names files; take at most 64 of letters, digits, '.', '_', '-', a letter or digit first"
     message = fault["msg"].removeprefix("Value error, ")
+    if kind in BOUNDS:
+        (bound,) = fault["ctx"].values()
+        plain = (of for node in nodes for of in _resolved(node, definitions))  # some perhaps of other places or kinds
+        message = f"must be {next(_range(of) for of in plain if bound in map(of.get, RANGE))}"
     found = "" if isinstance(fault["input"], dict) else f", found {shown(fault['input'])}"
     return f"{where}: {message[0].lower()}{message[1:]}{found}"
 
@@ -126,6 +133,13 @@ def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[st
         return _resolved(definitions[node["$ref"].rsplit("/", 1)[1]], definitions)
     options = [option for union in ("anyOf", "oneOf", "allOf") for option in node.get(union, [])]
     return [plain for option in options for plain in _resolved(option, definitions)] if options else [node]
+
+
+def _range(node: dict[str, Any]) -> str:
+    """Between which bounds a schema's numbers are, in words."""
+    if {"minimum", "maximum"} <= node.keys():
+        return f"from {node['minimum']} to {node['maximum']}"
+    return " and ".join(f"{word} {node[key]}" for key, word in RANGE.items() if key in node)
 
 
 def _below(nodes: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]:

@@ -88,6 +88,19 @@ def test_a_stage_without_its_run_or_of_an_unknown_shard(jsdpipe, tmp_path, stage
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
 
 
+@pytest.mark.parametrize("name", ["quality", "alignment", "diversity", "study"])
+def test_what_the_configuration_leaves_out_is_said_and_refused(jsdpipe, tmp_path, name):
+    config = tiny.config(tmp_path) | {name: None}
+    path, run = tiny.write(tmp_path / "c.yaml", config), tmp_path / "run"
+    assert jsdpipe("check", path)[1] == f"{path}: good, 4 assets in 2 shards, without {name}\n"
+    jsdpipe("configure", path, "--run", run)
+    shard = () if name == "study" else ("--shard", "jsd/single/000")
+    status, _, err = jsdpipe(name, "--run", run, *shard)
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"jsdpipe: error: {run / 'run.json'}: {name}: left out")
+    assert [path.name for path in run.iterdir()] == ["run.json"]
+
+
 @pytest.mark.parametrize("summary", [name for name in SUMMARIES if name != "study"])
 def test_a_summary_before_its_stages_is_one_line(jsdpipe, tmp_path, summary):
     path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from jsdpipe.config import Mesh, Prior
-from jsdpipe.errors import UserError, shown
+from jsdpipe.errors import UserError, shown, warn
 from jsdpipe.files import read_json, try_writing, write_json
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import by_hand
 from jsdpipe.manifests import asset_record
 from jsdpipe.miniature.strangers import warn_of_strangers
 from jsdpipe.model_files import PRIOR
+from jsdpipe.plausibility import misfit, prior_size
 from jsdpipe.progress import progress
 from jsdpipe.prompts import Prompt, to_prompt
 from jsdpipe.provenance import provenance
@@ -71,6 +72,7 @@ def make(
     }
     with at("--prior"):
         PRIOR.local_folder(of.model, of.revision)
+        fit = misfit(settings, prior_size(of.model, of.revision))
     record = _record(folder)
     _check_same(folder, record, inputs)
     with at("--prior"):
@@ -79,6 +81,7 @@ def make(
         _check_same(folder, record, {"prior": {"sha256": PRIOR.digest(source)}})
         if record["status"] != UNFINISHED and all((folder / name).is_file() for name in record["files"]):
             return Made(folder, [], record["reason"])
+    warn(fit)
     if of.model in PRIOR.own:
         warn_of_strangers([("PROMPT", subject.text)])
     return _made(folder, subject, seed, settings, of, inputs)

@@ -28,7 +28,6 @@ from jsdpipe.scoring import models
 from jsdpipe.validation import at
 
 METHOD, SET = "given", "by-hand"
-SCORES = ("quality", "alignment", "diversity")
 
 
 def score(
@@ -61,13 +60,14 @@ def score(
     from jsdpipe.mesh.render_stage import render
     from jsdpipe.scoring import alignment, diversity, quality
 
+    stages = {"quality": quality, "alignment": alignment, "diversity": diversity}
     with tempfile.TemporaryDirectory(prefix="jsdpipe-") as folder:
         run = _run(of, Path(folder), subject, len(meshes))
         (shard,) = run.shards()
         _take(run, shard, meshes, up, front)
         render(run, shard)
-        for stage in (quality, alignment, diversity):
-            stage.score(run, shard)
+        for stage in of.scores:
+            stages[stage].score(run, shard)
         return {"prompt": subject.text, "config": name, **_found(run, shard, meshes)}
 
 
@@ -75,9 +75,9 @@ def table(found: dict[str, Any]) -> str:
     """What `score` found, for people."""
     rows = [("mesh", "quality ↑", "alignment ↑", "average ↑", "caption")]
     for asset in found["assets"]:
-        both = asset["quality"], asset["alignment"]
+        both = asset.get("quality"), asset.get("alignment")
         average = None if None in both else sum(both) / 2
-        said = asset["caption"] if asset["reason"] is None else f"failed: {asset['reason']}"
+        said = asset.get("caption", "") if asset["reason"] is None else f"failed: {asset['reason']}"
         rows.append((asset["mesh"], *map(_number, (*both, average)), said))
     lines = [columns(rows)]
     if (together := found["diversity"]) is not None:
@@ -110,14 +110,15 @@ def _take(run: Run, shard: Shard, meshes: Sequence[Path], up: Up | None, front: 
 
 
 def _found(run: Run, shard: Shard, meshes: Sequence[Path]) -> dict[str, Any]:
-    stages = [read_manifest(run, stage, shard) for stage in ("mesh", "quality", "alignment")]
+    scores = run.config.scores
+    stages = [read_manifest(run, stage, shard) for stage in ("mesh", *scores) if stage != "diversity"]
     assets = [
         {"mesh": str(mesh), "sha256": sha256(mesh)}
         | {key: value for record in records for key, value in record.items()}
         for mesh, *records in zip(meshes, *stages, strict=True)
     ]
-    (together,) = read_manifest(run, "diversity", shard)
-    making = {stage: read_json(run.layout.manifest(stage, shard))["provenance"] for stage in SCORES}
+    (together,) = read_manifest(run, "diversity", shard) if "diversity" in scores else (None,)
+    making = {stage: read_json(run.layout.manifest(stage, shard))["provenance"] for stage in scores}
     several = sum(asset["reason"] is None for asset in assets) > 1
     return {"assets": assets, "diversity": together if several else None, "provenance": making}
 

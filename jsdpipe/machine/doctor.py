@@ -9,7 +9,8 @@ import torch
 from rich.filesize import decimal
 
 from jsdpipe.config import read_config
-from jsdpipe.device import CUDA_PACKAGES, UNUSABLE, device, has_bfloat16
+from jsdpipe.cpu import INSTRUCTIONS, calculates_in
+from jsdpipe.device import CUDA_PACKAGES, UNUSABLE, device
 from jsdpipe.errors import UserError
 from jsdpipe.machine.columns import columns
 from jsdpipe.machine.inventory import Needed, needed, prior
@@ -44,9 +45,15 @@ def _machine() -> list[tuple[str, str]]:
         ("CPU", f"{cores} cores, {decimal(memory)} of memory"),
         ("PyTorch", f"{torch.__version__}, {cuda}"),
         *(("GPU", gpu) for gpu in _gpus()),
-        ("bfloat16", "yes" if has_bfloat16() else "no: only imitated, slowly"),
+        *((format, _format(format)) for format in INSTRUCTIONS),
         *((name, _cuda_package(name)) for name in CUDA_PACKAGES),
     ]
+
+
+def _format(name: str) -> str:
+    if device() == "cuda":
+        return "yes"
+    return {True: "yes", False: "no: only imitated, many times slower", None: "unknown"}[calculates_in(name)]
 
 
 def _gpus() -> list[str]:

@@ -1,6 +1,6 @@
 """The stage `render`: an asset's views by the protocols' cameras, and its turntable."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +29,13 @@ TURNTABLE_S = 3.0
 def render(run: Run, shard: Shard) -> None:
     """Write the views of every asset of a shard that has a mesh, its `turntable.webp`, and the shard's manifest.
 
-    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/` in one zip.
+    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/`, of what is scored, in one
+    zip.
     """
     assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
     frames, solid = run.config.report.turntable_views, not isinstance(method, External)
-    records, count = [], sum(len(cameras.fovy) for cameras in _cameras(config).values())
+    cameras = _cameras(config, run.config.scores)
+    records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())
     run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
     with progress(f"render {shard.name}", len(assets) * count) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
@@ -44,24 +46,32 @@ def render(run: Run, shard: Shard) -> None:
                     views.unlink(missing_ok=True)
                     turntable.unlink(missing_ok=True)
                 else:
-                    _render(folder / "mesh.glb", views, turntable, config, frames, solid, of_asset)
+                    _render(folder / "mesh.glb", views, turntable, config, cameras, frames, solid, of_asset)
             records.append(asset_record(prompt, seed, before["reason"]))
     write_manifest(run, "render", shard, records, provenance())
 
 
-def _cameras(config: Render) -> dict[str, rigs.Cameras]:
-    """The cameras of each rig, in the order of its views."""
-    return {
+def _cameras(config: Render, scores: Sequence[str]) -> dict[str, rigs.Cameras]:
+    """The cameras of each score's rig, in the order of its views."""
+    cameras = {
         "quality": rigs.quality_cameras(config.quality),
         "alignment": rigs.alignment_cameras(config.alignment),
         "diversity": rigs.ring_cameras(config.diversity),
     }
+    return {score: cameras[score] for score in scores}
 
 
 def _render(
-    source: Path, views: Path, turntable: Path, config: Render, frames: int, solid: bool, advance: Advance
+    source: Path,
+    views: Path,
+    turntable: Path,
+    config: Render,
+    cameras: dict[str, rigs.Cameras],
+    frames: int,
+    solid: bool,
+    advance: Advance,
 ) -> None:
-    expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), frames)
+    expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), list(cameras), frames)
     if views_comment(views) == expected and turntable.exists():
         return
     surface, ring = glb.load(source), config.diversity
@@ -77,8 +87,7 @@ def _render(
 
         _write_turntable(around, ring, frames, turntable)
         of_rigs: dict[str, Iterable[NDArray[np.uint8]]] = {
-            rig: pictures(around if rig == "diversity" else t3bench, cameras)
-            for rig, cameras in _cameras(config).items()
+            rig: pictures(around if rig == "diversity" else t3bench, of_rig) for rig, of_rig in cameras.items()
         }
         write_views(views, of_rigs, comment=expected)
 

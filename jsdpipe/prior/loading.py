@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from jsdpipe.errors import UserError, first_line
+from jsdpipe.cpu import half_precision_warning
+from jsdpipe.errors import UserError, first_line, warn
 from jsdpipe.model_files import PRIOR
 from jsdpipe.pretrained import json_object, weights
 from jsdpipe.prior.prior import Prior
@@ -29,6 +30,8 @@ def load_prior(
     transformers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()  # it warns of an AutoencoderTiny's own configuration
     folder = PRIOR.folder(model, revision)
+    if str(device) == "cpu":
+        warn(half_precision_warning(str(dtype).removeprefix("torch.")))
     vae_class = _vae_class(folder)
     unet = weights(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
     if not isinstance(unet.config.sample_size, int):

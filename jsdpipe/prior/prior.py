@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from jsdpipe.image_sizes import image_size
+
 
 class Prior:
     """A frozen latent diffusion model in diffusers' parts; everything it returns is float32.
@@ -36,7 +38,7 @@ class Prior:
         self.name, self.digest = name, digest
         self.device: torch.device = unet.device
         self.dtype: torch.dtype = unet.dtype
-        self.image_size: int = unet.config.sample_size * 2 ** (len(vae.config.block_out_channels) - 1)
+        self.image_size = image_size(unet.config.sample_size, len(vae.config.block_out_channels))
         self.text_length: int = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
         for module in (unet, vae, text_encoder):
             module.requires_grad_(False).eval()

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from jsdpipe.recipes.objectives import Objective
 from jsdpipe.recipes.scene import Cameras, Regularisers, SceneField
-from jsdpipe.recipes.strict import NonEmpty, Strict
+from jsdpipe.recipes.strict import NonEmpty, Steps, Strict
 from jsdpipe.recipes.views import Views
 
 
@@ -26,8 +26,8 @@ class Recipe(Strict):
         description="what is taken of the posterior that a KL autoencoder encodes a render to; others have none"
     )
     regularisers: Regularisers = Regularisers()
-    steps: Annotated[int, Field(ge=1)]
-    views_per_step: Annotated[int, Field(ge=1)] = 1
+    steps: Steps
+    views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
 
     @model_validator(mode="after")
     def _ordered(self) -> "Recipe":

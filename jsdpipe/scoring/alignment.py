@@ -28,6 +28,7 @@ def score(run: Run, shard: Shard) -> None:
     answer in form fails here: it has a reason, and neither alignment nor grade. An asset's file holds the captions of
     its views, the judge's raw answers, and the views' cosines with the prompt and with its nearest rival.
     """
+    assert run.config.alignment is not None
     of_views, captioner = caption_assets(run, shard)
     judge = load_judge(run.config.alignment.judge, run.layout.judge_calls)
     judge_free = JudgeFree.of(run, shard)

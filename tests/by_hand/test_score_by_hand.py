@@ -51,6 +51,19 @@ def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
     assert str(files) not in json.dumps(found["provenance"])
 
 
+def test_what_the_configuration_leaves_out_is_not_scored(jsdpipe, files):
+    config = tiny.config(files)
+    for section in ("alignment", "diversity", "study"):
+        del config[section]
+    tiny.write(files / "config.yaml", config)
+    command = ("score", "ball.glb", "ball.obj", "--prompt", PROMPT, "--config", "config.yaml", "--out", "scores.json")
+    status, out, _ = jsdpipe(*command)
+    assert (status, len(out.splitlines())) == (0, 3)
+    found = json.loads((files / "scores.json").read_text())
+    assert found["provenance"].keys() == {"quality"} and found["diversity"] is None
+    assert all("quality" in asset and "alignment" not in asset for asset in found["assets"])
+
+
 def test_one_mesh_has_no_diversity_and_a_broken_one_is_status_1(jsdpipe, files):
     status, out, _ = jsdpipe("score", "ball.glb", "--prompt", PROMPT, "--config", "mine.yaml")
     assert (status, len(out.splitlines())) == (0, 2)

@@ -1,4 +1,4 @@
-"""A prior that wants all pictures to be of one colour."""
+"""A prior that wants all pictures to be of one colour, and a recipe that has no gradient."""
 
 from types import SimpleNamespace
 
@@ -31,6 +31,11 @@ class Shrinking(torch.nn.Module):
 
     def encode(self, images):
         return SimpleNamespace(latents=torch.nn.functional.avg_pool2d(images, 4))
+
+
+def burning(recipe):
+    """A recipe with a guidance scale beyond any that a file may state, so that its gradient is not finite."""
+    return recipe.model_copy(update={"objective": recipe.objective.model_copy(update={"guidance_scale": 1e38})})
 
 
 def towards(mean, prior):

@@ -9,7 +9,7 @@ from jsdpipe.config import load_config
 from jsdpipe.dependencies import digest, model_files, source_files
 from jsdpipe.errors import UserError
 from jsdpipe.fingerprints import fingerprint
-from jsdpipe.layout import STAGES
+from jsdpipe.report.metrics import PAIRED, SUMMARISED, scored_of
 from jsdpipe.run import Run
 from jsdpipe.validation import read_yaml
 

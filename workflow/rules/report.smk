@@ -1,9 +1,9 @@
 rule report:
     input:
-        manifests=manifests(*STAGES),
+        manifests=manifests(*CONFIG.stages),
         tables=rules.tables.output,
         figures=rules.figures.output,
-        study=rules.study.output,
+        study=LAYOUT.study / "study.json" if CONFIG.study else [],
     output:
         LAYOUT.report / "index.html",
     log:

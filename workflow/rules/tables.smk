@@ -1,9 +1,9 @@
-LAID_OUT = ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity", "failures")
+LAID_OUT = (*scored_of(SUMMARISED, CONFIG.scores), *scored_of(PAIRED, CONFIG.scores), "failures")
 
 
 rule tables:
     input:
-        manifests=manifests(*STAGES),
+        manifests=manifests(*CONFIG.stages),
     output:
         LAYOUT.tables / "assets.csv",
         LAYOUT.tables / "prompts.csv",

@@ -25,7 +25,7 @@ from jsdpipe.model_files import (
     Format,
     torch_hub_file,
 )
-from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
+from jsdpipe.recipes.strict import NonEmpty, Seconds, Strict
 
 Dtype = Literal["float32", "float16", "bfloat16"]
 
@@ -100,8 +100,8 @@ class OpenClipReward(Pretrained):
     """Any CLIP of open_clip: the cosine, less its mean over true pairs, over their deviation."""
 
     kind: Literal["open-clip"]
-    mean: float = Field(description="of the model's cosines of texts and images that belong together")
-    std: Positive = Field(description="their standard deviation")
+    mean: float = Field(ge=-1, le=1, description="of the model's cosines of texts and images that belong together")
+    std: float = Field(gt=0, le=1, description="their standard deviation")
     adapter = "open_clip_models:OpenClipReward"
     format = OPEN_CLIP
 
@@ -159,9 +159,11 @@ class EndpointJudge(Settings):
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#@]+[^\s?#@/]$", description="up to /chat/completions")]
     model: NonEmpty
     key_env: NonEmpty | None = Field(default=None, description="the environment variable that holds the key, if any")
-    timeout_s: Positive = Field(default=60.0, description="seconds for one answer")
-    retries: Annotated[int, Field(ge=0)] = 5
-    max_calls: Annotated[int, Field(ge=0)] | None = Field(default=10_000, description="a run's, cached answers apart")
+    timeout_s: Seconds = Field(default=60.0, description="seconds for one answer")
+    retries: Annotated[int, Field(ge=0, le=100)] = 5
+    max_calls: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = Field(
+        default=10_000, description="a run's, cached answers apart"
+    )
     cache: NonEmpty = Field(default="results/answers", description="the folder of all answers, which runs share")
     adapter = "endpoint:EndpointJudge"
     unscored = frozenset({"key_env", "timeout_s", "retries", "max_calls", "cache"})
