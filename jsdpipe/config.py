@@ -94,11 +94,11 @@ def _with_glb(formats: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Mesh(Strict):
-    """The isosurface, and the files that it is written to."""
+    """The isosurface and the files that it is written to, and how meshes from elsewhere are read."""
 
-    resolution: Annotated[int, Field(ge=8, le=1024)]
-    threshold: Annotated[float, Field(gt=0, le=10_000)] | Literal["auto"] = Field(
-        description="density; auto = mean of the densities above 1e-5"
+    resolution: Annotated[int, Field(ge=8, le=1024)] | None = Field(default=None, description="needed by recipes")
+    threshold: Annotated[float, Field(gt=0, le=10_000)] | Literal["auto"] | None = Field(
+        default=None, description="density; auto = mean of the densities above 1e-5; needed by recipes"
     )
     min_component: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="components with a smaller share of the largest one's area are dropped"
@@ -107,6 +107,9 @@ class Mesh(Strict):
         default=None, description="texels along the edge of a texture; without: vertex colours"
     )
     formats: Annotated[tuple[Literal["glb", "obj"], ...], AfterValidator(_with_glb)] = ("glb",)
+    missing_material: Literal["grey", "fail"] = Field(
+        default="grey", description="of a mesh from elsewhere that names a material or picture which is not there"
+    )
 
 
 class QualityRig(Strict):
@@ -201,7 +204,7 @@ class RunConfig(Strict):
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
     prior: Prior | None = Field(default=None, description="of the methods that are recipes")
     generation: Generation = Generation()
-    mesh: Mesh | None = Field(default=None, description="of the methods that are recipes")
+    mesh: Mesh = Mesh()
     render: Render
     quality: Quality | None = None
     alignment: Alignment | None = None
@@ -256,9 +259,14 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
                 check(method, prompts, config.seeds)
             else:
                 recipes[key] = load_recipe(method.recipe, method.override)
-        for section in ("prior", "mesh") if isinstance(method, OfRecipe) else ():
-            if getattr(config, section) is None:
-                raise UserError(f"{name}: {section}: missing, but methods.{key} is a recipe; add it")
+        if isinstance(method, OfRecipe):
+            needed = {
+                "prior": config.prior,
+                "mesh.resolution": config.mesh.resolution,
+                "mesh.threshold": config.mesh.threshold,
+            }
+            if missing := [at_key for at_key, value in needed.items() if value is None]:
+                raise UserError(f"{name}: {missing[0]}: missing, but methods.{key} is a recipe; add it")
     if config.prior:
         with at(f"{name}: prior.model"):
             if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):

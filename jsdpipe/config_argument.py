@@ -32,5 +32,5 @@ def source(config: str | None) -> tuple[Any, str]:
 def _standard_input() -> Any:
     try:
         return json.load(sys.stdin)
-    except ValueError as error:
-        raise UserError(f"standard input: not JSON ({error}); give one JSON object") from None
+    except (ValueError, RecursionError):
+        raise UserError("standard input: not JSON; give one JSON object") from None

@@ -21,7 +21,11 @@ def digest(run: Run, stage: str, shard: Shard) -> str:
     config, method = run.config, run.config.methods[shard.method]
     taken: dict[str, Any] = {
         "generate": [_making(run, shard), [prompt.text for prompt in shard.prompts], shard.seeds],
-        "mesh": [method.up, method.front] if isinstance(method, External) else config.mesh and config.mesh.model_dump(),
+        "mesh": (
+            [method.up, method.front, config.mesh.missing_material]
+            if isinstance(method, External)
+            else config.mesh.model_dump(exclude={"missing_material"})
+        ),
         "render": [config.render.model_dump(exclude={"keep_views"}), config.scores, config.report.turntable_views],
         "quality": config.quality and config.quality.model_dump(),
         "alignment": config.alignment

@@ -76,8 +76,10 @@ def read_json(path: Path) -> Any:
     """Read JSON; `UserError` names the file if it is missing or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error}); rerun the stage that writes it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); rerun the stage that writes it") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: cannot be read as JSON; rerun the stage that writes it") from None
 
 
 def sha256(path: Path) -> str:

@@ -36,7 +36,8 @@ CODE: dict[str, tuple[str, ...]] = {
     ),
     "mesh": (
         "mesh/axes.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/obj.py", "mesh/parts.py", "mesh/readers",
-        "mesh/reading.py", "mesh/stage.py", "mesh/surface.py", "mesh/texturing.py", "schedules.py", "scene",
+        "mesh/reading.py", "mesh/srgb.py", "mesh/stage.py", "mesh/surface.py", "mesh/texturing.py", "mesh/topology.py",
+        "schedules.py", "scene",
     ),
     "render": ("cameras.py", "mesh"),
     "quality": _SCORES,

@@ -1,6 +1,6 @@
 """Manifests: what a stage says of every asset of a shard, failures included."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jsdpipe.errors import UserError
@@ -12,14 +12,17 @@ from jsdpipe.run import Run
 Record = dict[str, Any]
 
 
-def asset_record(prompt: Prompt, seed: int, reason: str | None = None, **numbers: Any) -> Record:
-    """The record of one asset; a `reason` marks it as failed."""
+def asset_record(
+    prompt: Prompt, seed: int, reason: str | None = None, notes: Sequence[str] = (), **numbers: Any
+) -> Record:
+    """The record of one asset; a `reason` marks it as failed, `notes` are sentences on what a reader should know."""
     return {
         "prompt_id": prompt.id,
         "prompt": prompt.text,
         "seed": seed,
         "status": "ok" if reason is None else "failed",
         "reason": reason,
+        "notes": list(notes),
         **numbers,
     }
 

@@ -31,8 +31,10 @@ def json_object(path: Path) -> dict[str, Any]:
     """The object in a model's JSON file; `UserError` if there is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error}); fetch it again") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); fetch it again") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{path}: cannot be read as JSON; fetch it again") from None
     if not isinstance(value, dict):
         raise UserError(f"{path}: must be a JSON object; fetch it again")
     return value

@@ -59,8 +59,8 @@ def read_prompts(path: Path, limit: int | None = None) -> tuple[Prompt, ...]:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         raise UserError(f"{path}: prompt file cannot be read ({error.strerror}); correct the path") from None
-    except ValueError as error:  # no path at all
-        raise UserError(f"{path}: prompt file cannot be read ({error}); correct the path") from None
+    except ValueError:  # with a null byte
+        raise UserError(f"{path}: prompt file cannot be read (no file can be named so); correct the path") from None
     lines = text.removesuffix("\n").split("\n") if text.strip() else []
     if not lines:
         raise UserError(f"{path}: holds no prompt; write one prompt a line into it")

@@ -44,17 +44,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read ({error.strerror}); correct the path") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except ValueError as error:  # no path at all
-        raise UserError(f"{path}: cannot be read ({error}); correct the path") from None
+    except ValueError:  # with a null byte
+        raise UserError(f"{path}: cannot be read (no file can be named so); correct the path") from None
     try:
         raw = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UserError(f"{path}: {where}not valid YAML ({error.problem}); correct it there") from None
-    except yaml.YAMLError as error:  # of a character that YAML does not allow
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())}); remove the character") from None
-    except (ValueError, RecursionError) as error:  # of a value such as the date 2026-13-01; of a nest too deep
-        raise UserError(f"{path}: not valid YAML ({error}); correct it") from None
+    except yaml.reader.ReaderError as error:
+        raise UserError(
+            f"{path}: not valid YAML (U+{error.character:04X} at position {error.position}); remove it"
+        ) from None
+    except ValueError:  # of a value such as 2026-13-01
+        raise UserError(
+            f"{path}: not valid YAML (what looks like a date or number is none); correct or quote it"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{path}: not valid YAML (nested too deep); correct it") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must be a mapping of keys to values, as in config.yaml")
     return raw
@@ -64,8 +70,9 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
     """`raw` as `model`, by JSON's rules of type; `UserError` names `name`, the first wrong key and the mend."""
     try:
         text = json.dumps(raw)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{name}: {error}; use only text, numbers, true, false, null, lists and mappings") from None
+    except (TypeError, ValueError):
+        what = "holds a date, or a value that holds itself"
+        raise UserError(f"{name}: {what}; use only text, numbers, true, false, null, lists and mappings") from None
     try:
         return model.model_validate_json(text)
     except ValidationError as error:

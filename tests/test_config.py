@@ -87,7 +87,7 @@ def refused(jsdpipe, tmp_path):
         (
             "methods/jsd/recipe",
             "/\0.yaml",
-            r"methods.jsd: /\x00.yaml: cannot be read (embedded null byte); correct the path",
+            r"methods.jsd: /\x00.yaml: cannot be read (no file can be named so); correct the path",
         ),
         ("methods/jsd/recipe", "", "methods.jsd.recipe: string should have at least 1 character"),
         (
@@ -133,7 +133,7 @@ def refused(jsdpipe, tmp_path):
         (
             "sets/single/file",
             "a\0b",
-            r"sets.single.file: a\x00b: prompt file cannot be read (embedded null byte); correct",
+            r"sets.single.file: a\x00b: prompt file cannot be read (no file can be named so); correct",
         ),
         ("sets/single/file", "/", "sets.single.file: /: prompt file cannot be read (Is a directory); correct the path"),
         ("render/quality/fovy_deg", [], "render.quality.fovy_deg: list should have at least 1 item"),
@@ -313,11 +313,11 @@ def test_an_unreadable_file(jsdpipe, tmp_path):
         ("twice.yaml", "line 3: not valid YAML (key 'run' twice); correct it there"),
         ("key.yaml", "line 2: not valid YAML (a list or mapping as a key); correct it there"),
         ("mapping.yaml", "line 2: not valid YAML (a list or mapping as a key); correct it there"),
-        ("month.yaml", "not valid YAML (month must be in 1..12); correct it"),
-        ("deep.yaml", "not valid YAML (maximum recursion depth exceeded"),
-        ("bell.yaml", "position 5); remove the character"),
+        ("month.yaml", "not valid YAML (what looks like a date or number is none); correct or quote it"),
+        ("deep.yaml", "not valid YAML (nested too deep"),
+        ("bell.yaml", "(U+0007 at position 5); remove it"),
         ("latin.yaml", "not UTF-8 (byte 5)"),
-        ("date.yaml", "date is not JSON serializable; use only text, numbers"),
+        ("date.yaml", "holds a date, or a value that holds itself; use only text, numbers"),
     ):
         status, _, err = jsdpipe("check", tmp_path / name)
         assert (status, err.count("\n")) == (2, 1)

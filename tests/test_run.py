@@ -47,7 +47,7 @@ def test_a_missing_or_foreign_run_is_refused(run, tmp_path):
         with pytest.raises(UserError, match="not a run of this version"):
             Run.load(run.folder)
     run.layout.run_json.write_text("{")
-    with pytest.raises(UserError, match="cannot be read as JSON"):
+    with pytest.raises(UserError, match="cannot be read as JSON; rerun"):
         Run.load(run.folder)
 
 

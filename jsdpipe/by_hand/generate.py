@@ -28,7 +28,8 @@ RECIPE = "jsd-miniature"
 RECORD = "record.json"
 UNFINISHED = "unfinished"  # the status of a record whose asset is being made
 # 40 % of the light is lost in a tenth of a world unit: less is haze in all of our scenes
-MESH = Mesh(resolution=256, threshold=5.0, min_component=0.02)
+RESOLUTION = 256
+MESH = Mesh(resolution=RESOLUTION, threshold=5.0, min_component=0.02)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     before = _stamps(folder)
     write_json(folder / RECORD, inputs | {"status": UNFINISHED})
     failed = generate_one(subject.text, recipe, model, seed, folder)
-    with progress(f"mesh {subject.text[:40]}", MESH.resolution) as advance:
+    with progress(f"mesh {subject.text[:40]}", RESOLUTION) as advance:
         reason, numbers = extract_one(folder, failed, MESH, advance)
     record = asset_record(subject, seed, reason, **numbers) | inputs
     record |= {

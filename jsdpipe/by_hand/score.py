@@ -80,6 +80,7 @@ def table(found: dict[str, Any]) -> str:
         said = asset.get("caption", "") if asset["reason"] is None else f"failed: {asset['reason']}"
         rows.append((asset["mesh"], *map(_number, (*both, average)), said))
     lines = [columns(rows)]
+    lines += [f"note on {asset['mesh']}: {note}" for asset in found["assets"] for note in asset["notes"]]
     if (together := found["diversity"]) is not None:
         shown = (f"{name} {_number(together[name], 3)}" for name in ("iq", "iv", "cosine"))
         count = sum(asset["reason"] is None for asset in found["assets"])
@@ -104,17 +105,18 @@ def _take(run: Run, shard: Shard, meshes: Sequence[Path], up: Up | None, front: 
     records = []
     for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
         folder = run.layout.asset(METHOD, SET, prompt.id, seed)
-        reason, numbers = take_one(folder, None, mesh, up, front)
+        reason, numbers = take_one(folder, None, mesh, up, front, run.config.mesh.missing_material == "fail")
         records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())
 
 
 def _found(run: Run, shard: Shard, meshes: Sequence[Path]) -> dict[str, Any]:
     scores = run.config.scores
-    stages = [read_manifest(run, stage, shard) for stage in ("mesh", *scores) if stage != "diversity"]
+    stages = [read_manifest(run, stage, shard) for stage in ("mesh", "render", *scores) if stage != "diversity"]
     assets = [
         {"mesh": str(mesh), "sha256": sha256(mesh)}
         | {key: value for record in records for key, value in record.items()}
+        | {"notes": [note for record in records for note in record["notes"]]}
         for mesh, *records in zip(meshes, *stages, strict=True)
     ]
     (together,) = read_manifest(run, "diversity", shard) if "diversity" in scores else (None,)

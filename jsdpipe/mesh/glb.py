@@ -1,44 +1,55 @@
 """Surfaces as binary glTF, the form in which every mesh of a run is kept.
 
 glTF is y-up with the front of an asset on +z; our world is z-up with the front on +x. So world (x, y, z) is stored as
-glTF (y, z, x), an exact rotation, and viewers show an asset upright and from its front. Colours are stored as they are
-(COLOR_0, 8 bit, and baseColorTexture, PNG), without the conversion of COLOR_0 to linear light that glTF means it to
-have; as all the protocols' tools do.
+glTF (y, z, x), an exact rotation, and viewers show an asset upright and from its front. Colours are stored as glTF
+means them, baseColorTexture as sRGB (PNG) and COLOR_0 as linear light, in 16 bits, which tell all 256 sRGB values
+apart; materials are unlit (KHR_materials_unlit). So a viewer shows the colours of our views; only between vertices of
+unlike colours it blends their light, where our views blend what is stored.
+
+The writer is our own, because trimesh's has 8 bits for COLOR_0, no targets of buffer views, and no unlit materials.
 """
 
+import io
+import json
+import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
 from PIL import Image
-from trimesh.visual.material import PBRMaterial
-from trimesh.visual.texture import TextureVisuals
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic
+from jsdpipe.mesh.readers.gltf import GENERATOR, UNLIT
 from jsdpipe.mesh.reading import BadMesh, read
+from jsdpipe.mesh.srgb import to_linear
 from jsdpipe.mesh.surface import Surface
+
+VERTICES, INDICES = 34962, 34963  # what a buffer view is for
+FLOAT, SHORT, INT = 5126, 5123, 5125  # types of components
+LIGHT = (65535 * to_linear(np.arange(256) / 255)).round().astype("<u2")  # of each stored value
 
 
 def save(surface: Surface, path: Path) -> None:
-    """Write a surface in world axes, a part a texture; the same surface gives the same bytes."""
-    scene = trimesh.Scene()
-    for index in np.unique(surface.texture):
-        used, faces = np.unique(surface.faces[surface.texture == index], return_inverse=True)
-        vertices, faces = surface.vertices[used][:, [1, 2, 0]], faces.reshape(-1, 3)
-        colours = np.pad(surface.colours[used], ((0, 0), (0, 1)), constant_values=255)
-        if index < 0:
-            part = trimesh.Trimesh(vertices, faces, vertex_colors=colours, process=False)
-        else:
-            visual = _textured(surface.uv[used], surface.textures[index])
-            visual.vertex_attributes["color"] = colours
-            part = trimesh.Trimesh(vertices, faces, visual=visual, process=False)
-        scene.add_geometry(part, geom_name=f"part{index + 1}", node_name=f"part{index + 1}")
-    content = scene.export(file_type="glb")
-    assert isinstance(content, bytes)
+    """Write a surface in world axes, a primitive a texture; the same surface gives the same bytes."""
+    file = _File()
+    for index in np.unique(surface.texture).tolist():
+        used, corners = np.unique(surface.faces[surface.texture == index], return_inverse=True)
+        places = surface.vertices[used][:, [1, 2, 0]].astype("<f4")
+        colours = np.pad(LIGHT[surface.colours[used]], ((0, 0), (0, 1)), constant_values=65535)
+        bounds = {"min": places.min(axis=0).tolist(), "max": places.max(axis=0).tolist()}
+        attributes = {
+            "POSITION": file.accessor(places, VERTICES, FLOAT, **bounds),
+            "COLOR_0": file.accessor(colours, VERTICES, SHORT, normalized=True),
+        }
+        if index >= 0:
+            uv = surface.uv[used] * np.array([1, -1], "<f4") + np.array([0, 1], "<f4")  # v downwards
+            attributes["TEXCOORD_0"] = file.accessor(uv, VERTICES, FLOAT)
+        indices = file.accessor(corners.ravel().astype("<u4"), INDICES, INT)
+        file.primitive(attributes, indices, surface.textures[index] if index >= 0 else None)
     with atomic(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(file.content())
 
 
 def load(path: Path) -> Surface:
@@ -49,8 +60,60 @@ def load(path: Path) -> Surface:
         raise UserError(f"{error}; rerun the mesh stage") from None
 
 
-def _textured(uv: NDArray[np.float32], texture: NDArray[np.uint8]) -> TextureVisuals:
-    material = PBRMaterial(
-        baseColorTexture=Image.fromarray(texture), metallicFactor=0.0, roughnessFactor=1.0, doubleSided=True
-    )
-    return TextureVisuals(uv=uv, material=material)
+class _File:
+    """A glTF of one mesh, as it grows: its JSON and its one buffer."""
+
+    def __init__(self) -> None:
+        self._binary = bytearray()
+        self._views: list[dict[str, Any]] = []
+        self._accessors: list[dict[str, Any]] = []
+        self._primitives: list[dict[str, Any]] = []
+        self._materials: list[dict[str, Any]] = []
+        self._images: list[dict[str, Any]] = []
+
+    def accessor(self, values: NDArray[Any], target: int, component: int, **more: Any) -> int:
+        """Store values (N,) or (N, width); returns their accessor."""
+        kind = "SCALAR" if values.ndim == 1 else f"VEC{values.shape[1]}"
+        view = self._view(values.tobytes(), target=target)
+        self._accessors.append(
+            {"bufferView": view, "componentType": component, "count": len(values), "type": kind, **more}
+        )
+        return len(self._accessors) - 1
+
+    def primitive(self, attributes: dict[str, int], indices: int, texture: NDArray[np.uint8] | None) -> None:
+        """Add triangles and their material, with a texture (H, W, 3) or without."""
+        of: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.9}  # for viewers that cannot do without light
+        if texture is not None:
+            png = io.BytesIO()
+            Image.fromarray(texture).save(png, "PNG")
+            of["baseColorTexture"] = {"index": len(self._images)}
+            self._images.append({"bufferView": self._view(png.getvalue()), "mimeType": "image/png"})
+        self._primitives.append({"attributes": attributes, "indices": indices, "material": len(self._materials)})
+        self._materials.append({"pbrMetallicRoughness": of, "doubleSided": True, "extensions": {UNLIT: {}}})
+
+    def content(self) -> bytes:
+        """The whole file."""
+        tree = {
+            "asset": {"version": "2.0", "generator": GENERATOR},
+            "extensionsUsed": [UNLIT],
+            "scene": 0,
+            "scenes": [{"nodes": [0]}],
+            "nodes": [{"mesh": 0}],
+            "meshes": [{"primitives": self._primitives}],
+            "materials": self._materials,
+            "accessors": self._accessors,
+            "bufferViews": self._views,
+            "buffers": [{"byteLength": len(self._binary)}],
+        }
+        if self._images:
+            tree |= {"textures": [{"source": index} for index in range(len(self._images))], "images": self._images}
+        text = json.dumps(tree, separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 4)
+        chunks = struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", len(self._binary), b"BIN\0")
+        size = 12 + sum(map(len, chunks)) + len(self._binary)
+        return b"".join((struct.pack("<4sII", b"glTF", 2, size), *chunks, self._binary))
+
+    def _view(self, content: bytes, **more: Any) -> int:
+        self._views.append({"buffer": 0, "byteOffset": len(self._binary), "byteLength": len(content), **more})
+        self._binary += content + bytes(-len(content) % 4)
+        return len(self._views) - 1

@@ -5,13 +5,12 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 from torch import Tensor
 from trimesh.triangles import area
 
 from jsdpipe.mesh.surface import Surface
+from jsdpipe.mesh.topology import component_labels
 from jsdpipe.progress import Advance, unseen
 
 CHUNK = 1 << 18
@@ -62,16 +61,6 @@ def extract(
     vertices = (vertices - 1) * (2 * field.bound / (resolution - 1)) - field.bound
     vertices, faces = _without_small_components(vertices, faces, min_component)
     return Surface.coloured(vertices, faces, colours(field, vertices)), threshold
-
-
-def component_labels(faces: NDArray[np.integer]) -> NDArray[np.int32]:
-    """The number (F,) of the connected component that each face (F, 3) belongs to, from 0."""
-    n = int(faces.max()) + 1
-    ends = faces[:, [0, 1]].ravel(), faces[:, [1, 2]].ravel()
-    graph = coo_array((np.ones(len(ends[0]), bool), ends), shape=(n, n))
-    labels = connected_components(graph, directed=False)[1][faces[:, 0]]
-    # Numbered anew, because vertices without faces would count.
-    return np.unique(labels, return_inverse=True)[1].astype(np.int32)
 
 
 def _sample(field: Field, resolution: int, advance: Advance) -> NDArray[np.float32]:

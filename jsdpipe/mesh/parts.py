@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jsdpipe.mesh.readers.files import BadMesh
 from jsdpipe.mesh.surface import Surface
 
 GREY = np.array([102, 102, 102], np.uint8)  # trimesh's, of what has no colour
@@ -23,9 +24,9 @@ class Part:
     texture: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
-        """ValueError if a face names a vertex that is not there."""
+        """`BadMesh` if a face names a vertex that is not there."""
         if len(self.faces) and not 0 <= self.faces.min() <= self.faces.max() < len(self.vertices):
-            raise ValueError("a face names a vertex that is not there")
+            raise BadMesh("a face names a vertex that is not there")
 
 
 def fans(corners: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -7,63 +7,70 @@ repeating.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from jsdpipe.errors import first_line, printable
+from jsdpipe.errors import printable
 from jsdpipe.mesh.axes import SUFFIXES, Front, Up, to_world, up_of
 from jsdpipe.mesh.parts import Part, joined
 from jsdpipe.mesh.readers import gltf, obj, ply, stl
-from jsdpipe.mesh.readers.files import BadMesh
+from jsdpipe.mesh.readers.files import BadMesh, Notes
 from jsdpipe.mesh.surface import Surface
 
 __all__ = ["BadMesh", "read"]
 
 MOST_FACES = 20_000_000  # some 3 GB to render
 LARGEST = 1e15  # of a coordinate: its square is far from single precision's end
-FLAT = 1e-6  # of the largest coordinate: a smaller mesh is one point in single precision
-READERS: dict[str, Callable[[Path], Iterator[Part]]] = {
-    ".glb": gltf.parts,
-    ".gltf": gltf.parts,
-    ".obj": obj.parts,
-    ".ply": ply.parts,
-    ".stl": stl.parts,
+FLAT = 1e-6  # of a mesh's extent: what is thinner is nothing in single precision
+READERS: dict[str, tuple[str, Callable[[Path, Notes], Iterator[Part]]]] = {  # and what errors call their files
+    ".glb": ("a GLB file", gltf.parts),
+    ".gltf": ("a glTF file", gltf.parts),
+    ".obj": ("an OBJ file", obj.parts),
+    ".ply": ("a PLY file", ply.parts),
+    ".stl": ("an STL file", stl.parts),
 }
 
 
-def read(path: Path, up: Up | None = None, front: Front | None = None) -> Surface:
+def read(path: Path, up: Up | None = None, front: Front | None = None, whole: bool = False) -> Surface:
     """Read a mesh's file into world axes; `up` and `front` are those of the file, `None` those of its kind.
+
+    A material or picture that the file names and that is missing is a note of the surface, or, if the mesh must be
+    `whole`, a `BadMesh`; what it would have coloured has what other colours the file gives it, or else the grey.
 
     Vertices that no face uses are dropped, those equal in place, colour and texture coordinates become one: T3Bench
     centres a mesh by the mean of its vertices as trimesh reads them, and files of several kinds then mean the same.
-    Raises `BadMesh` for a file that is missing, broken or lacks a file that it names, for one that needs what is not
+    Raises `BadMesh` for a file that is missing, broken or lacks a file of its shape, for one that needs what is not
     read, for one without triangles, with more than `MOST_FACES`, or with coordinates that are not finite or beyond
     `LARGEST`, and for one without area.
     """
-    suffix = path.suffix.lower()
+    suffix, notes = path.suffix.lower(), Notes(whole)
     try:
-        parts = _parts(path, suffix)
+        parts = _parts(path, suffix, notes)
         if sum(len(part.faces) for part in parts) > MOST_FACES:
             raise BadMesh(f"more than {MOST_FACES:,} faces")
         surface = joined([part for part in parts if len(part.faces)])
         _check(surface)
     except BadMesh as error:
         raise BadMesh(printable(f"{path}: {error}")) from None
-    return surface.at(surface.vertices @ to_world(up or up_of(suffix), front).T)
+    return replace(surface, vertices=surface.vertices @ to_world(up or up_of(suffix), front).T, notes=tuple(notes))
 
 
-def _parts(path: Path, suffix: str) -> list[Part]:
+def _parts(path: Path, suffix: str, notes: Notes) -> list[Part]:
     if suffix not in READERS:
         raise BadMesh(f"no kind of mesh that is known; there are {', '.join(SUFFIXES)}")
     if not path.is_file():
         raise BadMesh("no such file")
+    kind, parts = READERS[suffix]
     try:
-        return list(READERS[suffix](path))
+        return list(parts(path, notes))
     except BadMesh:
         raise
-    except Exception as error:  # a broken file makes the readers raise errors of any kind
-        raise BadMesh(f"cannot be read ({first_line(error)})") from None
+    except OSError as error:
+        raise BadMesh(f"cannot be read ({error.strerror})") from None
+    except Exception:  # a broken file makes the readers raise errors of any kind
+        raise BadMesh(f"not {kind}, or a damaged one") from None
 
 
 def _check(surface: Surface) -> None:
@@ -77,8 +84,10 @@ def _check(surface: Surface) -> None:
     if largest > LARGEST:
         raise BadMesh(f"a coordinate of {largest:.3g} is beyond {LARGEST:g}")
     extent = float(np.ptp(vertices, axis=0).max())
-    if extent <= FLAT * largest:
+    step = float(np.spacing(largest))  # between neighbouring coordinates
+    if step >= FLAT * extent:
         raise BadMesh("no extent: all vertices are (nearly) the same")
-    a, b, c = (vertices[surface.faces[:, corner]] / extent for corner in range(3))
-    if np.linalg.norm(np.cross(b - a, c - a), axis=1).max() <= FLAT**2:
+    a, b, c = (vertices[surface.faces[:, corner]] for corner in range(3))
+    areas = np.linalg.norm(np.cross((b - a) / extent, (c - a) / extent), axis=1)
+    if areas.max() <= max(FLAT**2, 4 * step / extent):  # by which rounding may bend a line
         raise BadMesh("no area: every triangle is a line or a point")

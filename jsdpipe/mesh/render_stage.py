@@ -9,7 +9,7 @@ from PIL import Image
 
 from jsdpipe.config import Render, RingRig
 from jsdpipe.external.settings import External
-from jsdpipe.files import atomic, sha256
+from jsdpipe.files import atomic, read_fitting, sha256, write_json
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
@@ -24,10 +24,12 @@ from jsdpipe.run import Run
 TURNTABLE_SIZE = 160
 TURNTABLE_SUPERSAMPLE = 2
 TURNTABLE_S = 3.0
+BLACK = 3  # of 255, the background's colour as good as
+ALL_BLACK = "All its views are black: its colours are, or it is too small to be seen."
 
 
 def render(run: Run, shard: Shard) -> None:
-    """Write the views of every asset of a shard that has a mesh, its `turntable.webp`, and the shard's manifest.
+    """Write the views, `turntable.webp` and `render.json` of every asset of a shard that has a mesh, and the manifest.
 
     Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/`, of what is scored, in one
     zip.
@@ -40,14 +42,14 @@ def render(run: Run, shard: Shard) -> None:
     with progress(f"render {shard.name}", len(assets) * count) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
-            views, turntable = run.layout.views(shard, prompt.id, seed), folder / "turntable.webp"
+            views, notes = run.layout.views(shard, prompt.id, seed), list[str]()
             with share(advance, count) as of_asset:
                 if before["reason"]:
-                    views.unlink(missing_ok=True)
-                    turntable.unlink(missing_ok=True)
+                    for file in (views, folder / "turntable.webp", folder / "render.json"):
+                        file.unlink(missing_ok=True)
                 else:
-                    _render(folder / "mesh.glb", views, turntable, config, cameras, frames, solid, of_asset)
-            records.append(asset_record(prompt, seed, before["reason"]))
+                    notes = _render(folder, views, config, cameras, frames, solid, of_asset)
+            records.append(asset_record(prompt, seed, before["reason"], notes))
     write_manifest(run, "render", shard, records, provenance())
 
 
@@ -62,18 +64,22 @@ def _cameras(config: Render, scores: Sequence[str]) -> dict[str, rigs.Cameras]:
 
 
 def _render(
-    source: Path,
+    folder: Path,
     views: Path,
-    turntable: Path,
     config: Render,
     cameras: dict[str, rigs.Cameras],
     frames: int,
     solid: bool,
     advance: Advance,
-) -> None:
+) -> list[str]:
+    """Write what is rendered of the asset in a folder, unless it is there; returns the notes on it."""
+    source, turntable, report = (folder / name for name in ("mesh.glb", "turntable.webp", "render.json"))
     expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), list(cameras), frames)
-    if views_comment(views) == expected and turntable.exists():
-        return
+    done = read_fitting(report, expected)
+    if done is not None and views_comment(views) == expected and turntable.exists():
+        notes: list[str] = done["notes"]
+        return notes
+    brightest = 0
     surface, ring = glb.load(source), config.diversity
     with (
         opened(rigs.place_for_t3bench(surface), config.renderer, solid) as t3bench,
@@ -81,7 +87,9 @@ def _render(
     ):
 
         def pictures(of: Renderer, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:
+            nonlocal brightest
             for view in render_each(of, cameras, config.size, config.supersample):
+                brightest = max(brightest, int(view.rgb.max()))
                 yield view.rgb
                 advance()
 
@@ -90,6 +98,9 @@ def _render(
             rig: pictures(around if rig == "diversity" else t3bench, of_rig) for rig, of_rig in cameras.items()
         }
         write_views(views, of_rigs, comment=expected)
+    notes = [ALL_BLACK] if cameras and brightest <= BLACK else []
+    write_json(report, {"fingerprint": expected, "notes": notes})
+    return notes
 
 
 def _write_turntable(renderer: Renderer, rig: RingRig, frames: int, path: Path) -> None:

@@ -4,9 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import trimesh
-
 from jsdpipe import scene
 from jsdpipe.config import Mesh
 from jsdpipe.external.assets import files_of, mesh_path
@@ -17,11 +14,12 @@ from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh import glb, obj
 from jsdpipe.mesh.axes import Front, Up
-from jsdpipe.mesh.isosurface import EmptyField, colours, component_labels
+from jsdpipe.mesh.isosurface import EmptyField, colours
 from jsdpipe.mesh.isosurface import extract as extract_surface
 from jsdpipe.mesh.reading import BadMesh, read
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.mesh.texturing import textured
+from jsdpipe.mesh.topology import component_labels, is_watertight, merged
 from jsdpipe.progress import Advance, progress, share
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
@@ -36,16 +34,16 @@ def extract(run: Run, shard: Shard) -> None:
     before keeps its reason.
     """
     assets, method, config = list(shard.assets()), run.config.methods[shard.method], run.config.mesh
-    records, steps = [], 1 if config is None or isinstance(method, External) else config.resolution
+    records, steps = [], 1 if isinstance(method, External) else config.resolution or 1
     with progress(f"mesh {shard.name}", len(assets) * steps) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
             with share(advance, steps) as of_asset:
                 if isinstance(method, External):
                     mesh = mesh_path(run, shard, prompt, seed)
-                    reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front)
+                    whole = config.missing_material == "fail"
+                    reason, numbers = take_one(folder, before["reason"], mesh, method.up, method.front, whole)
                 else:
-                    assert config is not None
                     reason, numbers = extract_one(folder, before["reason"], config, of_asset)
             records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())
@@ -54,30 +52,33 @@ def extract(run: Run, shard: Shard) -> None:
 def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance) -> tuple[str | None, Details]:
     """Write `mesh.glb` and `mesh.json` of the asset in a folder, unless they are there; `failed` says why it has none.
 
-    Returns why there is no mesh, or None, and the mesh's numbers. What has to be sampled advances by up to
-    `config.resolution` steps.
+    Returns why there is no mesh, or None, and what else its record says: the mesh's numbers, and notes. What has to be
+    sampled advances by up to `config.resolution` steps.
     """
+    assert config.resolution is not None and config.threshold is not None
+    resolution, level = config.resolution, config.threshold
     source = folder / "scene.safetensors"
 
     def surface() -> tuple[Surface, Details]:
         field = scene.load(source)
-        found, threshold = extract_surface(field, config.resolution, config.threshold, config.min_component, advance)
+        found, threshold = extract_surface(field, resolution, level, config.min_component, advance)
         if config.texture is not None:
             found = textured(found, lambda points: colours(field, points), config.texture)
         return found, {"threshold": threshold}
 
-    return _kept(folder, failed, lambda: [sha256(source), config.model_dump()], surface, "obj" in config.formats)
+    taken = config.model_dump(exclude={"missing_material"})
+    return _kept(folder, failed, lambda: [sha256(source), taken], surface, "obj" in config.formats)
 
 
 def take_one(
-    folder: Path, failed: str | None, mesh: Path, up: Up | None, front: Front | None
+    folder: Path, failed: str | None, mesh: Path, up: Up | None, front: Front | None, whole: bool
 ) -> tuple[str | None, Details]:
-    """As `extract_one`, of a mesh from elsewhere, in axes as `read` takes them."""
+    """As `extract_one`, of a mesh from elsewhere, in axes and as `whole` as `read` takes it."""
 
     def hashes() -> list[Any]:
-        return [[[str(path), sha256(path)] for path in files_of(mesh)], up, front]
+        return [[[str(path), sha256(path)] for path in files_of(mesh)], up, front, whole]
 
-    return _kept(folder, failed, hashes, lambda: (read(mesh, up, front), {}))
+    return _kept(folder, failed, hashes, lambda: (_at_the_origin(read(mesh, up, front, whole)), {}))
 
 
 def _kept(
@@ -87,7 +88,7 @@ def _kept(
     surface: Callable[[], tuple[Surface, Details]],
     as_obj: bool = False,
 ) -> tuple[str | None, Details]:
-    """Write a mesh's files, unless they were made of the same source, and return its reason and numbers."""
+    """Write a mesh's files, unless they were made of the same source, and return its reason, numbers and notes."""
     target, other, report = folder / "mesh.glb", folder / "mesh.obj", folder / "mesh.json"
     if failed:
         _remove(target, report, *obj.files(other))
@@ -97,7 +98,7 @@ def _kept(
     whole = target.exists() and (other.exists() or not as_obj)
     if done is None or (done["reason"] is None and not whole):
         _remove(report, *obj.files(other))  # or, interrupted, it would vouch for another mesh
-        done = {"fingerprint": expected, "reason": None, "numbers": {}}
+        done = {"fingerprint": expected, "reason": None, "notes": [], "numbers": {}}
         try:
             found, details = surface()
         except (EmptyField, BadMesh) as error:
@@ -107,9 +108,9 @@ def _kept(
             glb.save(found, target)
             if as_obj:
                 obj.save(found, other)
-            done |= details | {"numbers": _numbers(found)}
+            done |= details | {"notes": found.notes, "numbers": _numbers(found)}
         write_json(report, done)
-    return done["reason"], done["numbers"]
+    return done["reason"], {**done["numbers"], "notes": done["notes"]}
 
 
 def _remove(*files: Path) -> None:
@@ -117,12 +118,17 @@ def _remove(*files: Path) -> None:
         file.unlink(missing_ok=True)
 
 
+def _at_the_origin(surface: Surface) -> Surface:
+    """A surface with the middle of its box at the origin: far from it, single precision would lose its shape."""
+    vertices = surface.vertices
+    return surface.at(vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2)
+
+
 def _numbers(surface: Surface) -> dict[str, Any]:
-    places, which = np.unique(surface.vertices, axis=0, return_inverse=True)  # seams of colour are no edges
-    mesh = trimesh.Trimesh(places, which[surface.faces], process=False)
+    faces = merged(surface)
     return {
         "vertices": len(surface.vertices),
         "faces": len(surface.faces),
-        "watertight": bool(mesh.is_watertight),
-        "components": int(component_labels(mesh.faces).max()) + 1,
+        "watertight": is_watertight(faces),
+        "components": int(component_labels(faces).max()) + 1,
     }

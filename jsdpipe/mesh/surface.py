@@ -13,7 +13,8 @@ class Surface:
 
     A point's colour is `colours` (V, 3) uint8, interpolated over the triangle, times the texture of its face at its
     interpolated `uv` (V, 2): bilinear, repeated beyond [0, 1], v upwards. `texture` (F,) is the index among `textures`
-    (H, W, 3) uint8 of each face, -1 for none. Colours are as stored (sRGB), and seen from both sides.
+    (H, W, 3) uint8 of each face, -1 for none. Colours are as stored (sRGB), and seen from both sides. `notes` are plain
+    sentences on what the surface lacks of the file that it was read from.
     """
 
     vertices: NDArray[np.float64]
@@ -22,6 +23,7 @@ class Surface:
     uv: NDArray[np.float32]
     texture: NDArray[np.int32]
     textures: tuple[NDArray[np.uint8], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def coloured(cls, vertices: NDArray[np.floating], faces: NDArray[np.integer], colours: NDArray[np.integer]) -> Self:

@@ -74,8 +74,10 @@ def _reading(path: Path) -> Iterator[ZipFile]:
     try:
         with ZipFile(path) as archive:
             yield archive
-    except (OSError, BadZipFile) as error:
-        raise UserError(f"{path}: cannot be read ({error}); rerun the render stage") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); rerun the render stage") from None
+    except BadZipFile:
+        raise UserError(f"{path}: not a zip file, or a damaged one; rerun the render stage") from None
 
 
 def views_comment(path: Path) -> str | None:

@@ -12,7 +12,7 @@ from jsdpipe.run import Run
 ASSETS = {
     **dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string"),
     "seed": "int64",
-    **dict.fromkeys(("status", "failed_at", "reason"), "string"),
+    **dict.fromkeys(("status", "failed_at", "reason", "notes"), "string"),
     **dict.fromkeys(("quality", "alignment", "average"), "float64"),
     **dict.fromkeys(("similarity", "r_precision", "recognition", "reward_mean"), "float64"),
     **dict.fromkeys(("best_view", "grade"), "Int64"),
@@ -34,7 +34,8 @@ class Results:
     (nothing of it can be recognised); recognition is NaN where the prompt names no one class. An asset that is whole,
     but that the judge gave no grade, has the status "ungraded", and NaN as alignment and average. Similarity and
     R-precision are NaN in a run without a model for them, R-precision also where the prompt is its set's only one. All
-    of what a run does not score is NaN, and without diversity there are no `prompts`.
+    of what a run does not score is NaN, and without diversity there are no `prompts`. The notes of all stages on an
+    asset are one text, missing if there are none.
     `similarities`: by (method, set, prompt_id), that of every two seeds, NaN of a failed one; none of fewer than two.
     """
 
@@ -68,14 +69,17 @@ def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> lis
     rows = []
     for prompt, seed in shard.assets():
         row: dict[str, Any] = {"failed_at": None, "reason": None}
+        notes: list[str] = []
         for stage, records in stages.items():
             record = records[prompt.id, seed]
             row |= {name: value for name, value in record.items() if name not in ("status", "reason")}
+            notes += record["notes"]
             if record["status"] == "failed" and row["failed_at"] is None:
                 row |= {"failed_at": stage, "reason": record["reason"]}
         row |= {
             "method": shard.method,
             "set": shard.set,
+            "notes": " ".join(notes) or None,
             "status": {None: "ok", "alignment": "ungraded"}.get(row["failed_at"], "failed"),
             "average": _average(row.get("quality"), row.get("alignment")),
             "recognition": _recognition(diversity.get(prompt.id), seed),

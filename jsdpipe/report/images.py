@@ -18,8 +18,9 @@ def front(asset: Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error}); rerun the asset's render stage") from None
+    except OSError as error:  # PIL's too, which has no number
+        why = error.strerror or "no picture, or a damaged one"
+        raise UserError(f"{path}: cannot be read ({why}); rerun the asset's render stage") from None
 
 
 def tile(image: Image.Image, size: int) -> Image.Image:

@@ -154,22 +154,33 @@ def _against(comparison: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
 
 def failures(run: Run, assets: pd.DataFrame) -> Table:
     """Every asset that failed or has no grade, with the first stage that failed, and why."""
-    failed = assets[assets["status"] != "ok"]
-    rows = tuple(
+    rows = _asset_rows(run, assets[assets["status"] != "ok"], "failed_at", "reason")
+    header = ("Set", "Method", "Prompt", "Stage", "Reason", "Seed")
+    caption = "Failures: the first stage that failed, and why."
+    return Table("failures", caption, header, 5, rows, "No asset failed.", wrapped=(2, 4))
+
+
+def notes(run: Run, assets: pd.DataFrame) -> Table:
+    """Every asset that a stage has a note on."""
+    rows = _asset_rows(run, assets[assets["notes"].notna()], "notes")
+    header = ("Set", "Method", "Prompt", "Notes", "Seed")
+    caption = "Notes: assets that are scored like any other, and of which something should be known."
+    return Table("notes", caption, header, 4, rows, "There is nothing to note.", wrapped=(2, 3))
+
+
+def _asset_rows(run: Run, assets: pd.DataFrame, *columns: str) -> tuple[tuple[Cell, ...], ...]:
+    """A row an asset, set by set: what it is, the texts of some columns, its seed."""
+    return tuple(
         (
             Cell(row["set"]),
             Cell(label(run, row["method"]), colour=style.colour(run, row["method"])),
             Cell(row["prompt"], link=asset_link(row["set"], row["prompt_id"], row["method"], row["seed"])),
-            Cell(row["failed_at"]),
-            Cell(row["reason"]),
+            *(Cell(row[column]) for column in columns),
             Cell(str(row["seed"])),
         )
         for part in run.config.sets
-        for row in failed[failed["set"] == part].to_dict("records")
+        for row in assets[assets["set"] == part].to_dict("records")
     )
-    header = ("Set", "Method", "Prompt", "Stage", "Reason", "Seed")
-    caption = "Failures: the first stage that failed, and why."
-    return Table("failures", caption, header, 5, rows, "No asset failed.", wrapped=(2, 4))
 
 
 def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:

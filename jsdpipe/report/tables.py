@@ -35,6 +35,7 @@ def build(run: Run) -> Tables:
         *presentation.summarised(run, results.assets, summary),
         *presentation.paired(run, comparison, next(iter(run.config.methods))),
         presentation.failures(run, results.assets),
+        presentation.notes(run, results.assets),
     )
     return Tables(results, values, summary, comparison, {table.name: table for table in laid_out})
 
@@ -43,7 +44,8 @@ def write(run: Run) -> None:
     """Write the tables of a run whose shards are all done, in place of older ones."""
     tables = build(run)
     assets = tables.results.assets
-    failed = assets[assets["status"] != "ok"]
+    failed, noted = assets[assets["status"] != "ok"], assets[assets["notes"].notna()]
+    key = ["method", "set", "prompt_id", "prompt", "seed"]
 
     def of(shown: Sequence[Metric], frame: pd.DataFrame = tables.summary) -> pd.DataFrame:
         return frame[frame["metric"].isin([metric.name for metric in shown])]
@@ -54,7 +56,8 @@ def write(run: Run) -> None:
         "prompts": tables.results.prompts,
         **{name: of(shown) for name, shown in metrics.scored_of(metrics.SUMMARISED, scores).items()},
         **{name: of(shown, tables.comparison) for name, shown in metrics.scored_of(metrics.PAIRED, scores).items()},
-        "failures": failed[["method", "set", "prompt_id", "prompt", "seed", "failed_at", "reason"]],
+        "failures": failed[[*key, "failed_at", "reason"]],
+        "notes": noted[[*key, "notes"]],
     }
     with atomic_folder(run.layout.tables) as folder:
         assets.to_parquet(folder / "assets.parquet", index=False)

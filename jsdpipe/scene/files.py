@@ -58,6 +58,8 @@ def load(path: Path) -> Field:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118, a file is no dict
         if described.get("version") == VERSION:
             return Field(restore(SETTINGS.validate_json(json.dumps(described["field"])), tensors))
-    except (OSError, ValueError, SafetensorError) as error:
-        raise UserError(f"{path}: cannot be read as a scene ({error}); {mend}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or 'no such file'}); {mend}") from None
+    except (ValueError, SafetensorError):
+        raise UserError(f"{path}: cannot be read as a scene; {mend}") from None
     raise UserError(f"{path}: a scene of version {described.get('version')}, not {VERSION}; {mend}")

@@ -37,7 +37,7 @@ def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
     lines = out.splitlines()
     assert lines[0].split() == ["mesh", "quality", "↑", "alignment", "↑", "average", "↑", "caption"]
     assert [line.split()[0] for line in lines[1:5]] == list(meshes)
-    assert "failed: broken.glb: cannot be read (" in lines[3]
+    assert "failed: broken.glb: not a GLB file" in lines[3]
     assert lines[5].startswith("diversity of 3: iq ")
     assert {path.name for path in files.iterdir()} == before | {"scores.json"}
 
@@ -55,13 +55,36 @@ def test_what_the_configuration_leaves_out_is_not_scored(jsdpipe, files):
     config = tiny.config(files)
     for section in ("alignment", "diversity", "study"):
         del config[section]
-    tiny.write(files / "config.yaml", config)
-    command = ("score", "ball.glb", "ball.obj", "--prompt", PROMPT, "--config", "config.yaml", "--out", "scores.json")
+    tiny.write(files / "mine.yaml", config)
+    command = ("score", "ball.glb", "ball.obj", "--prompt", PROMPT, "--config", "mine.yaml", "--out", "scores.json")
     status, out, _ = jsdpipe(*command)
     assert (status, len(out.splitlines())) == (0, 3)
     found = json.loads((files / "scores.json").read_text())
     assert found["provenance"].keys() == {"quality"} and found["diversity"] is None
     assert all("quality" in asset and "alignment" not in asset for asset in found["assets"])
+
+
+def test_notes_are_told_and_what_is_missing_may_fail(jsdpipe, files):
+    """A ball whose material is missing, and one that is black."""
+    body = (files / "ball.obj").read_text()
+    (files / "ball.obj").write_text("mtllib gone.mtl\nusemtl red\n" + body)
+    trimesh.creation.icosphere(subdivisions=1).export("black.ply")
+    black = trimesh.load("black.ply")
+    black.visual.vertex_colors = (0, 0, 0, 255)
+    black.export("black.ply")
+    command = ("score", "ball.obj", "black.ply", "--prompt", PROMPT, "--config", "mine.yaml", "--out", "scores.json")
+    status, out, _ = jsdpipe(*command)
+    assert status == 0
+    ball, other = json.loads((files / "scores.json").read_text())["assets"]
+    assert ["gone.mtl" in note for note in ball["notes"]] == ["black" in note for note in other["notes"]] == [True]
+    assert [line for line in out.splitlines() if line.startswith("note on ")] == [
+        f"note on {asset['mesh']}: {asset['notes'][0]}" for asset in (ball, other)
+    ]
+    config = read_yaml(Path("mine.yaml"))
+    config["mesh"]["missing_material"] = "fail"
+    tiny.write(Path("strict.yaml"), config)
+    status, out, _ = jsdpipe("score", "ball.obj", "--prompt", PROMPT, "--config", "strict.yaml")
+    assert status == 1 and "failed: ball.obj: names gone.mtl" in out
 
 
 def test_one_mesh_has_no_diversity_and_a_broken_one_is_status_1(jsdpipe, files):

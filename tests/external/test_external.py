@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 import trimesh
@@ -21,11 +22,13 @@ from jsdpipe.dependencies import digest, source_files
 from jsdpipe.errors import UserError
 from jsdpipe.external.assets import files_of
 from jsdpipe.external.patterns import filled, filled_for_a_shell, values
-from jsdpipe.files import sha256
+from jsdpipe.files import read_json, sha256
 from jsdpipe.generation.stage import generate
 from jsdpipe.manifests import read_manifest
 from jsdpipe.mesh import glb
+from jsdpipe.mesh.render_stage import render
 from jsdpipe.mesh.stage import extract
+from jsdpipe.mesh.views import read_views
 from jsdpipe.prompts import to_prompt
 from jsdpipe.run import Run
 
@@ -60,6 +63,10 @@ def run_of(folder, method):
 
 def reasons(run, stage, shard):
     return [record["reason"] for record in read_manifest(run, stage, shard)]
+
+
+def notes(run, stage, shard):
+    return [record["notes"] for record in read_manifest(run, stage, shard)]
 
 
 @pytest.mark.parametrize(
@@ -129,9 +136,9 @@ def test_mistakes_between_the_two_kinds_of_method(tmp_path):
         with pytest.raises(UserError) as error:
             load_config(good | {"methods": methods}, "c.yaml")
         assert str(error.value) == f"c.yaml: {said}"
-    for section in ("prior", "mesh"):
+    for section, missing in (("prior", "prior"), ("mesh", r"mesh\.resolution")):
         of = {key: value for key, value in good.items() if key != section}
-        with pytest.raises(UserError, match=rf"c\.yaml: {section}: missing, but methods\.jsd is a recipe; add it"):
+        with pytest.raises(UserError, match=rf"c\.yaml: {missing}: missing, but methods\.jsd is a recipe; add it"):
             load_config(of, "c.yaml")
 
 
@@ -297,7 +304,7 @@ def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
     assert reasons(run, "generate", shard) == [reason]
     extract(run, shard)
     (found,) = reasons(run, "mesh", shard)
-    assert found == reason or (reason is None and "output.glb: cannot be read (" in found)
+    assert found == reason or (reason is None and "output.glb: not a GLB file" in found)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -334,3 +341,84 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
         (tmp_path / f"mesh{suffix}").symlink_to("/proc/self/mem")
         with pytest.raises(UserError, match=rf"mesh\{suffix}: cannot be read \(Input/output error\)"):
             files_of(tmp_path / f"mesh{suffix}")
+
+
+def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trimesh.creation.box().export("box.obj", include_color=False, include_normals=False)
+    body = Path("box.obj").read_text()
+    for seed in (0, 1):
+        Path(f"{seed}.obj").write_text(f"mtllib {seed}.mtl\nusemtl red\n{body}")
+    Path("1.mtl").write_text("newmtl red\nKd 0.8 0.1 0.1\n")
+    of = config(tmp_path, {"path": "{seed}.obj"}, "a box\n") | {"mesh": {}}
+
+    def extracted(mesh):
+        run = Run.resolve(load_config(of | {"mesh": mesh}), tmp_path / "run")
+        (shard,) = run.shards()
+        generate(run, shard)
+        extract(run, shard)
+        return run, shard
+
+    run, shard = extracted({})
+    assert reasons(run, "mesh", shard) == [None, None]
+    (said,), nothing = notes(run, "mesh", shard)
+    assert "0.mtl" in said and "red" in said and nothing == []
+    folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
+    colours = [np.unique(glb.load(folder / "mesh.glb").colours, axis=0).tolist() for folder in folders]
+    assert colours == [[[102, 102, 102]], [[204, 26, 26]]]
+    assert read_json(folders[0] / "mesh.json")["notes"] == [said]
+    before = digest(run, "mesh", shard)
+
+    run, shard = extracted({"missing_material": "fail"})
+    failed, whole = reasons(run, "mesh", shard)
+    assert "0.mtl" in failed and "mesh.missing_material" in failed and whole is None
+    assert notes(run, "mesh", shard) == [[], []] and digest(run, "mesh", shard) != before
+
+    shutil.copy("1.mtl", "0.mtl")
+    run, shard = extracted({})
+    assert notes(run, "mesh", shard) == [[], []]
+    assert np.unique(glb.load(folders[0] / "mesh.glb").colours, axis=0).tolist() == [[204, 26, 26]]
+
+
+def test_a_mesh_far_from_the_origin_gives_the_same_views(tmp_path, monkeypatch):
+    """Moved by what is exact in double precision: to the byte."""
+    monkeypatch.chdir(tmp_path)
+    ball = trimesh.creation.icosphere(subdivisions=2).vertices.astype(np.float32).astype(np.float64)
+    faces = trimesh.creation.icosphere(subdivisions=2).faces + 1
+    for seed, place in enumerate((np.zeros(3), np.array([2.0**22, -(2.0**22), 2.0**20]))):
+        lines = ["v {!r} {!r} {!r}".format(*at) for at in (ball + place).tolist()]
+        lines += ["f {} {} {}".format(*face) for face in faces]
+        Path(f"{seed}.obj").write_text("\n".join(lines))
+    of = config(tmp_path, {"path": "{seed}.obj"}, "a ball\n")
+    run = Run.resolve(load_config(of), tmp_path / "run")
+    (shard,) = run.shards()
+    for stage in (generate, extract, render):
+        stage(run, shard)
+    near, far = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
+    assert (near / "mesh.glb").read_bytes() == (far / "mesh.glb").read_bytes()
+    for rig in ("quality", "alignment", "diversity"):
+        one, other = (read_views(run.layout.views(shard, shard.prompts[0].id, seed), rig) for seed in (0, 1))
+        assert one.max() == 102 and np.array_equal(one, other)
+
+
+def test_views_that_are_all_black_are_noted(tmp_path, monkeypatch):
+    """Black ones, and those of a speck beside a far one; not those of a mesh with a single part that is not black."""
+    monkeypatch.chdir(tmp_path)
+    box, ball = trimesh.creation.box(), trimesh.creation.icosphere(subdivisions=2)
+    for seed, (mesh, colour) in enumerate(((box, (0, 0, 0)), (ball, (2, 3, 1)), (box, (0, 0, 0)))):
+        mesh.visual.vertex_colors = (*colour, 255)
+        if seed == 2:
+            mesh.visual.vertex_colors[0] = (0, 40, 0, 255)
+        mesh.export(f"{seed}.glb")
+    specks = [trimesh.creation.box((1e-4,) * 3).apply_translation((x, 0, 0)) for x in (-1, 1)]
+    trimesh.util.concatenate(specks).export("3.glb")
+    of = config(tmp_path, {"path": "{seed}.glb"}, "a box\n") | {"seeds": [0, 1, 2, 3]}
+    run = Run.resolve(load_config(of), tmp_path / "run")
+    (shard,) = run.shards()
+    for stage in (generate, extract, render):
+        stage(run, shard)
+    found = notes(run, "render", shard)
+    assert [["black" in note for note in of_asset] for of_asset in found] == [[True], [True], [], [True]]
+    assert reasons(run, "render", shard) == [None] * 4
+    render(run, shard)  # kept, and its notes with it
+    assert notes(run, "render", shard) == found

@@ -180,8 +180,8 @@ IMAGE = {"uri": "data:image/ktx2;base64,AAAA", "mimeType": "image/ktx2"}
             {"textures": [{"extensions": {"KHR_texture_basisu": {"source": 0}}}], "images": [IMAGE]},
             "its texture 0 is of a kind that is not read (KHR_texture_basisu)",
         ),
-        ({"textures": [{"source": 0}], "images": [IMAGE]}, "holds image 0, image/ktx2, which cannot be read"),
-        ({"asset": {"version": "1.0"}}, "cannot be read (it is of glTF 1.0)"),
+        ({"textures": [{"source": 0}], "images": [IMAGE]}, "holds image 0, image/ktx2, which is no picture"),
+        ({"asset": {"version": "1.0"}}, "is glTF 1.0, of which only 2.0 is read"),
     ],
 )
 def test_what_is_not_read_is_refused(tmp_path, tree, said):
@@ -199,3 +199,46 @@ def test_extensions_and_images_that_do_not_matter_do_not_hinder(tmp_path):
     tree = {"textures": [{"source": 0}], "images": [IMAGE], "extensionsRequired": needed}
     path = edited(gltf(tmp_path / "a.gltf", {"baseColorFactor": FACTOR}, uv=UV, **tree), change)
     assert (read(path).colours == (51, 102, 255)).all()
+
+
+@pytest.mark.parametrize(
+    ("material", "colours", "expected"),
+    [
+        ({}, None, (102, 102, 102)),
+        ({"baseColorFactor": FACTOR}, None, (51, 102, 255)),
+        ({}, np.full((4, 3), (1, 2, 3), np.uint8), (1, 2, 3)),
+    ],
+)
+def test_a_picture_that_is_not_there_is_noted_and_other_colours_stay(tmp_path, material, colours, expected):
+    textured = material | {"baseColorTexture": {"index": 0}}
+    path = gltf(tmp_path / "a.gltf", textured, colours=colours, uv=UV, image="none.png")
+    surface = read(path)
+    assert (surface.colours == expected).all() and surface.textures == ()
+    assert ["none.png" in note for note in surface.notes] == [True]
+    with pytest.raises(BadMesh, match=r"none\.png"):
+        read(path, whole=True)
+
+
+def test_emitted_light_is_noted(tmp_path):
+    def change(tree):
+        tree["materials"][0]["emissiveFactor"] = [1, 0.5, 0]
+
+    path = edited(gltf(tmp_path / "a.gltf", {"baseColorFactor": [0, 0, 0, 1]}), change)
+    surface = read(path)
+    assert (surface.colours == 0).all() and ["light" in note for note in surface.notes] == [True]
+    assert read(path, whole=True).notes == surface.notes  # nothing is missing
+
+
+def test_a_far_place_of_a_node_keeps_the_shape(tmp_path):
+    """Its translation is in double precision, the vertices in single."""
+    path = gltf(tmp_path / "a.gltf", nodes=[{"mesh": 0, "translation": [2.0**22, 0, 0]}])
+    assert np.array_equal(read(path, up="z", front="x").vertices, CORNERS + np.array([2.0**22, 0, 0]))
+
+
+def test_vertex_colours_are_linear_in_our_own_files_alone(tmp_path):
+    """By IEC 61966-2-1, linear 0.5 is stored as 0.735357."""
+    colours = np.full((4, 3), 0.5, np.float32)
+    for generator, expected in (("jsdpipe", 188), ("another", 128), (None, 128)):
+        asset = {"version": "2.0"} | ({"generator": generator} if generator else {})
+        surface = read(gltf(tmp_path / "a.gltf", colours=colours, asset=asset))
+        assert (surface.colours == expected).all(), generator

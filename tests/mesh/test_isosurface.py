@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pictures import solid
 from torch import Tensor
 
-from jsdpipe.mesh.isosurface import EmptyField, component_labels, extract
+from jsdpipe.mesh.isosurface import EmptyField, extract
+from jsdpipe.mesh.topology import component_labels
 
 
 @dataclass

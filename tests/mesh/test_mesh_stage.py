@@ -141,7 +141,7 @@ def test_what_is_done_is_kept_and_what_is_missing_or_changed_is_redone(tmp_path)
     views = run.layout.views(shard, shard.prompts[0].id, 1).relative_to(run.folder).as_posix()
     assert rewritten == {
         f"{asset[0]}/mesh.glb", f"{asset[0]}/mesh.json", f"{asset[3]}/mesh.glb", f"{asset[3]}/mesh.json",
-        views, f"{asset[1]}/turntable.webp",
+        views, f"{asset[1]}/turntable.webp", f"{asset[1]}/render.json",
     }  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def test_an_asset_that_now_fails_loses_its_files(tmp_path):
     render(run, shard)
     assert read_manifest(run, "render", shard)[0]["reason"] == "burnt"
     folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
-    assert not {"mesh.glb", "mesh.json", "turntable.webp"} & {path.name for path in folder.iterdir()}
+    assert not {"mesh.glb", "mesh.json", "turntable.webp", "render.json"} & {path.name for path in folder.iterdir()}
     assert not run.layout.views(shard, prompt.id, seed).exists()
 
 

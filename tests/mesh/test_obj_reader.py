@@ -181,3 +181,61 @@ def test_coordinates_without_a_texture_change_nothing(tmp_path):
         surface = read(obj(tmp_path, body))
         assert surface.textures == () and len(surface.vertices) == 4
         assert (surface.colours == 102).all()
+
+
+MATERIALS = "newmtl paint\nKd 0 0.2 0\nnewmtl gold\nKd 1 0.8 0\nmap_Kd gone.png\nnewmtl skin\nmap_Kd gone.png\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "colour", "note"),
+    [
+        # nothing is lost: no face uses a material of it
+        ("mtllib gone.mtl\nf 1 2 3\n", (102, 102, 102), "gone.mtl"),
+        ("mtllib mesh.mtl gone.mtl\nusemtl paint\nf 1 2 3\n", (0, 51, 0), "gone.mtl"),
+        # colours are lost
+        ("mtllib gone.mtl\nusemtl paint\nf 1 2 3\n", (102, 102, 102), "paint"),
+        ("mtllib mesh.mtl\nusemtl lost\nf 1 2 3\n", (102, 102, 102), "lost"),
+        ("mtllib mesh.mtl\nusemtl gold\nf 1/1 2/2 3/3\n", (255, 204, 0), "gone.png"),
+        ("mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\n", (102, 102, 102), "gone.png"),
+    ],
+)
+def test_what_of_the_materials_is_missing_is_noted_and_the_rest_is_read(tmp_path, body, colour, note):
+    path = obj(tmp_path, body, MATERIALS)
+    surface = read(path)
+    assert (surface.colours == colour).all() and not surface.textures
+    (said,) = surface.notes
+    assert note in said
+    if note == "gone.mtl":
+        assert read(path, whole=True).notes == surface.notes
+        return
+    with pytest.raises(BadMesh, match=f"{note}.*mesh.missing_material: grey"):
+        read(path, whole=True)
+
+
+@pytest.mark.parametrize("use", ["", "usemtl lost\n"])
+def test_colours_of_vertices_need_no_material(tmp_path, use):
+    vertices = "".join(f"v {x} {y} {z} 0.2 0.6 0.4\n" for x, y, z in CUBE)
+    faces = "".join("f {} {} {} {}\n".format(*side) for side in SIDES)
+    (tmp_path / "a.obj").write_text(f"mtllib gone.mtl\n{vertices}{use}{faces}")
+    surface = read(tmp_path / "a.obj")
+    assert (len(surface.vertices), len(surface.faces)) == (8, 12)
+    assert (surface.colours == (51, 153, 102)).all()
+    (said,) = surface.notes
+    assert "gone.mtl" in said and ("lost" in said) == bool(use)
+
+
+def test_only_pictures_that_faces_show_must_be_there(tmp_path):
+    path = obj(tmp_path, "mtllib mesh.mtl\nusemtl skin\nf 1 2 3\n", MTL.format("gone.png"))
+    surface = read(path, whole=True)
+    assert surface.notes == () and (surface.colours == (51, 102, 255)).all()
+
+
+def test_a_note_names_the_first_of_many_materials_and_says_how_many_more(tmp_path):
+    (said,) = read(obj(tmp_path, "".join(f"usemtl m{i}\nf 1 2 3\n" for i in range(9)))).notes
+    assert "m0, m1, m2 and 6 more" in said
+
+
+def test_a_grey_of_one_number(tmp_path):
+    """MTL allows it: green and blue are then as red."""
+    surface = read(obj(tmp_path, "mtllib mesh.mtl\nusemtl a\nf 1 2 3\n", "newmtl a\nKd 0.2\n"))
+    assert (surface.colours == 51).all()

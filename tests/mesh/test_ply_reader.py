@@ -128,16 +128,50 @@ def test_corners_of_faces_have_coordinates_of_several_textures(tmp_path, form):
 def test_broken_files_say_why(tmp_path):
     whole = ply(tmp_path / "a.ply", TWO.tolist(), form="binary_little_endian").read_bytes()
     for content, said in (
-        (whole[:-1], "element 'face': row 1: property 'vertex_indices': early end-of-file"),
-        (whole[:60], "line 4: early end-of-file"),
-        (whole.replace(b"ply", b"plx", 1), "line 1: expected 'ply'"),
-        (whole.replace(b"float y", b"quint y", 1), "line 5: field type 'quint'"),
-        (whole.replace(b"vertex_indices", b"edges"), "no field of name vertex_indices"),
+        (whole[:-1], "row 2 of its element face is cut short"),
+        (whole[:60], "not a PLY file, or broken in line 4"),
+        (whole.replace(b"ply", b"plx", 1), "not a PLY file, or broken in line 1"),
+        (whole.replace(b"float y", b"quint y", 1), "not a PLY file, or broken in line 5"),
+        (whole.replace(b"vertex_indices", b"edges"), "not a PLY file, or a damaged one"),
     ):
         (tmp_path / "a.ply").write_bytes(content)
         with pytest.raises(BadMesh) as error:
             read(tmp_path / "a.ply")
-        assert f"a.ply: cannot be read ({said}" in str(error.value)
-    with pytest.raises(BadMesh, match=r"names none\.png, which cannot be read"):
-        uv = (("s", "t"), "float", [(0, 0)] * 4)
-        read(ply(tmp_path / "a.ply", TWO.tolist(), [uv], comment="comment TextureFile none.png\n"))
+        assert f"a.ply: {said}" in str(error.value)
+
+
+def test_values_behind_those_that_the_header_declares_are_left_out(tmp_path):
+    """As some exporters write texture coordinates of faces; other readers leave them out too."""
+    path = ply(tmp_path / "a.ply", TWO.tolist(), [(RGB, "uchar", BYTES)])
+    text = path.read_text()
+    for end in ("\n", "\r\n"):
+        head, body = text.split("end_header\n")
+        rows = [f"{row} 6 0.5 x {at}" if at != 1 else row for at, row in enumerate(body.splitlines())]
+        path.write_bytes(end.join([*head.splitlines(), "end_header", *rows, ""]).encode())
+        surface = read(path)
+        assert np.array_equal(surface.vertices, CORNERS) and np.array_equal(surface.faces, TWO)
+        assert np.array_equal(surface.colours, BYTES)
+    rows[5] = "3 0 2"
+    path.write_text("\n".join([*head.splitlines(), "end_header", *rows, ""]))
+    with pytest.raises(BadMesh, match="row 2 of its element face"):
+        read(path)
+
+
+def test_a_texture_that_is_not_there_is_noted(tmp_path):
+    uv = (("s", "t"), "float", [(0, 0)] * 4)
+    for columns, colours in (([uv], (102, 102, 102)), ([uv, (RGB, "uchar", BYTES)], BYTES)):
+        path = ply(tmp_path / "a.ply", TWO.tolist(), columns, comment="comment TextureFile none.png\n")
+        surface = read(path)
+        assert (surface.colours == colours).all() and surface.textures == ()
+        assert ["none.png" in note for note in surface.notes] == [True]
+        with pytest.raises(BadMesh, match=r"none\.png"):
+            read(path, whole=True)
+
+
+def test_coordinates_in_double_precision_are_kept(tmp_path):
+    far = CORNERS.astype(np.float64) + np.array([1e6, 5.4e6, 100.125])
+    rows = "".join("{:.3f} {:.3f} {:.3f}\n".format(*place) for place in far) + "3 0 1 2\n3 0 2 3\n"
+    header = "ply\nformat ascii 1.0\nelement vertex 4\n" + "".join(f"property double {axis}\n" for axis in "xyz")
+    header += "element face 2\nproperty list uchar int vertex_indices\nend_header\n"
+    (tmp_path / "a.ply").write_text(header + rows)
+    assert np.array_equal(read(tmp_path / "a.ply").vertices, far)

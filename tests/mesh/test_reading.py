@@ -1,11 +1,13 @@
 """Meshes from anywhere: geometry, materials and axes by kind of file, and why a file is refused."""
 
+import re
+
 import numpy as np
 import pytest
 import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
-from mesh_files import CORNERS, PIXELS, TWO, UV, gltf, obj
+from mesh_files import CORNERS, PIXELS, TWO, UV, gltf, obj, png
 from PIL import Image
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
@@ -65,6 +67,21 @@ def test_the_parts_of_a_scene_keep_their_places_and_textures(tmp_path):
     assert faces[-1][..., 2].mean() == pytest.approx(7)
 
 
+def test_a_mesh_far_from_the_origin_has_an_extent(tmp_path):
+    far = "".join(f"v {x + 1e6} {y - 5.4e6} {z}\n" for x, y, z in CORNERS.tolist())
+    for body, said in (("f 1 2 3\n", None), ("f 1 2 2\n", "no area"), ("f 1 1 1\n", "no extent")):
+        (tmp_path / "a.obj").write_text(far + body)
+        if said is None:
+            read(tmp_path / "a.obj")
+        else:
+            with pytest.raises(BadMesh, match=said):
+                read(tmp_path / "a.obj")
+    # a line, which rounding bends by no more than 1e-9
+    (tmp_path / "a.obj").write_text("v 5400000.1 0 0\nv 5400000.2 0 0.1\nv 5400000.4 0 0.3\nf 1 2 3\n")
+    with pytest.raises(BadMesh, match="no area"):
+        read(tmp_path / "a.obj")
+
+
 @pytest.mark.parametrize("suffix", ["obj", "ply", "stl", "glb"])
 def test_the_same_mesh_of_any_kind_has_the_same_mean(tmp_path, suffix):
     """Corners of their own (STL, flat normals) would weigh a vertex by its faces."""
@@ -118,7 +135,7 @@ def changed(index, value):
         (changed(slice(None), 3.0), TWO, "no extent: all vertices are (nearly) the same"),
         (changed(slice(None), 0.0), TWO, "no extent: all vertices are (nearly) the same"),
         (CORNERS, TWO[:, [0, 0, 1]].copy(), "no area: every triangle is a line or a point"),
-        (CORNERS, np.array([[0, 1, 9]], np.uint32), "cannot be read (a face names a vertex that is not there)"),
+        (CORNERS, np.array([[0, 1, 9]], np.uint32), "a face names a vertex that is not there"),
         (CORNERS, np.empty((0, 3), np.uint32), "no triangles"),
     ],
 )
@@ -138,31 +155,25 @@ def test_too_many_faces_are_said(tmp_path, monkeypatch):
 def test_files_that_are_no_meshes_say_why(tmp_path):
     whole = tmp_path / "whole.glb"
     trimesh.creation.box().export(whole)
-    body = "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\n"
-    textured = {"baseColorTexture": {"index": 0}}
     cases = {
         "absent.glb": (None, "no such file"),
         "mesh.fbx": (b"x", "no kind of mesh that is known; there are .glb, .gltf, .obj, .ply, .stl"),
-        "empty.glb": (b"", "cannot be read ("),
-        "text.glb": (b"glTF but not really", "cannot be read ("),
-        "cut.glb": (whole.read_bytes()[:-100], "cannot be read ("),
+        "empty.glb": (b"", "not a GLB file"),
+        "text.glb": (b"glTF but not really", "not a GLB file"),
+        "cut.glb": (whole.read_bytes()[:-100], "is cut short"),
         "empty.obj": (b"", "no triangles"),
-        "empty.ply": (b"", "cannot be read ("),
+        "empty.ply": (b"", "not a PLY file"),
         "empty.stl": (b"", "no triangles"),
         "points.obj": (b"v 0 0 0\nv 1 1 1\n", "no triangles"),
-        "odd.obj": (b"v 0 0 0\nv 1 1 1\nf 1 2 77\n", "cannot be read ("),
-        "a\nb.ply": (b"ply\n", "cannot be read ("),
-        "no-mtl.obj": (body, "names mesh.mtl, which cannot be read"),
+        "odd.obj": (b"v 0 0 0\nv 1 1 1\nf 1 2 77\n", "a face names a vertex that is not there"),
+        "short.obj": (b"v 0 0\n", 'its line "v 0 0" is not as OBJ has it'),
+        "word.obj": (b"v 0 0 0\nf 1 x 1\n", 'its line "f 1 x 1" is not as OBJ has it'),
+        "a\nb.ply": (b"ply\n", "not a PLY file"),
         "no-buffer.gltf": ({"buffers": [{"uri": "none.bin", "byteLength": 4}]}, "names none.bin, which cannot be read"),
-        "no-image.gltf": ("none.png", "names none.png, which cannot be read"),
     }
     for name, (content, said) in cases.items():
         path = tmp_path / name
-        if name == "no-mtl.obj":
-            obj(tmp_path, content, name=name)
-        elif name == "no-image.gltf":
-            gltf(path, textured, uv=UV, image=content)
-        elif isinstance(content, dict):
+        if isinstance(content, dict):
             gltf(path, **content)
         elif content is not None:
             path.write_bytes(content)
@@ -170,3 +181,101 @@ def test_files_that_are_no_meshes_say_why(tmp_path):
             read(path)
         line = str(error.value)
         assert said in line and line.startswith(str(tmp_path)) and "\n" not in line, name
+
+
+# all that a reason may say: words of our own, with names and lines of the file in them
+SAID = "|".join(
+    (
+        "no such file",
+        "no triangles",
+        "no extent: all vertices are \\(nearly\\) the same",
+        "no area: every triangle is a line or a point",
+        "more than [0-9,]+ faces",
+        "a coordinate is not finite",
+        "a coordinate of .+ is beyond 1e\\+15",
+        "a face names a vertex that is not there",
+        "not an? (GLB|glTF|OBJ|PLY|STL) file, or (a damaged one|broken in line .+)",
+        "is cut short",
+        "is glTF .+, of which only 2.0 is read",
+        "its accessor .+ holds no data",
+        "its line .+ is not as OBJ has it",
+        "names .+, whose line .+ is not as MTL has it",
+        "its texture .+ is of a kind that is not read \\(.*\\)",
+        "row [0-9]+ of its element .+ is cut short, or not as the header declares",
+        "requires .+, which is not read; export it without",
+        "(names|holds image) .+, which (cannot be read|is no picture that can be read)",
+    )
+)
+
+
+def whole_files(folder):
+    """A good file of each kind, with colours, materials and a texture where the kind has them."""
+    box = trimesh.creation.box()
+    box.visual.vertex_colors = (1, 2, 3, 255)
+    files = {f"box.{kind}": box.export(file_type=kind) for kind in ("glb", "ply", "stl")}
+    files |= {
+        "ascii.ply": box.export(file_type="ply", encoding="ascii"),
+        "ascii.stl": box.export(file_type="stl_ascii"),
+    }
+    (folder / "skin.png").write_bytes(png())
+    path = gltf(folder / "a.gltf", {"baseColorTexture": {"index": 0}}, uv=UV, image="skin.png")
+    files["a.gltf"] = path.read_bytes()
+    path = obj(folder, "mtllib mesh.mtl\nusemtl a\nf 1/1 2/2 3/3\n", "newmtl a\nKd 1 1 1\nmap_Kd skin.png\n")
+    files |= {name: (folder / name).read_bytes() for name in ("mesh.obj", "mesh.mtl", "skin.png")}
+    return {name: of.encode() if isinstance(of, str) else of for name, of in files.items()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, whole_files(folder)
+
+
+def reason(path):
+    """Why a file is no mesh; None if it is one."""
+    try:
+        read(path)
+    except BadMesh as error:
+        assert str(error).startswith(f"{path}: ")
+        return str(error).removeprefix(f"{path}: ")
+    return None
+
+
+def test_files_of_another_kind_say_so_in_our_own_words(whole):
+    folder, files = whole
+    assert [reason(folder / "a.gltf"), reason(folder / "mesh.obj")] == [None, None]
+    contents = [
+        *files.values(),
+        b"",
+        b"\0",
+        b"{}",
+        b"[1]",
+        b"null",
+        b"ply\n",
+        b"solid\n",
+        b"\xff\xfe\xfd" * 99,
+        b"[" * 9999,
+    ]
+    for content in contents:
+        for suffix in (".glb", ".gltf", ".obj", ".ply", ".stl"):
+            path = folder / f"other{suffix}"
+            path.write_bytes(content)
+            said = reason(path)
+            assert said is None or re.fullmatch(SAID, said), (suffix, content[:20], said)
+
+
+@given(st.data())
+def test_damaged_files_say_so_in_our_own_words(whole, data):
+    """Files cut short, or with bytes changed; materials and pictures too, which are read with what names them."""
+    folder, files = whole
+    name = data.draw(st.sampled_from(sorted(files)))
+    content = bytearray(files[name][: data.draw(st.integers(0, len(files[name])))])
+    for _ in range(data.draw(st.integers(0, 3))) if content else ():
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    beside = folder / "damaged"
+    beside.mkdir(exist_ok=True)
+    for other, whole_content in files.items():
+        (beside / other).write_bytes(whole_content)
+    (beside / name).write_bytes(content)
+    said = reason(beside / {"mesh.mtl": "mesh.obj", "skin.png": "mesh.obj"}.get(name, name))
+    assert said is None or re.fullmatch(SAID, said), (name, bytes(content), said)

@@ -35,8 +35,8 @@ def make_run(
 ) -> Run:
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
     quality, alignment, caption, similarity, r_precision, recognition, reason (marks it as failed, at the stage
-    `failed_at`) and, with the first seed, the prompt's iq, iv_per_view, iv, cosine (also that of every two seeds).
-    `without` names sections that the configuration leaves out.
+    `failed_at`), notes (by stage) and, with the first seed, the prompt's iq, iv_per_view, iv, cosine (also that of
+    every two seeds). `without` names sections that the configuration leaves out.
     """
     seeds = list(seeds)
     sections = {
@@ -80,6 +80,7 @@ def make_run(
                 "r_precision": 0.75,
                 "recognition": 0.5,
                 "reason": None,
+                "notes": {},
                 "failed_at": "generate",
             } | numbers(shard.method, shard.set, prompt.text, seed)
             _asset(run, stages, shard.method, shard.set, prompt, seed, values)
@@ -130,7 +131,9 @@ def _asset(
         of_stage["alignment"] |= {"caption": ""}
     for stage in order:
         since = reason if reason and order.index(stage) >= order.index(values["failed_at"]) else None
-        stages.setdefault(stage, []).append(asset_record(prompt, seed, since, **of_stage[stage]))
+        stages.setdefault(stage, []).append(
+            asset_record(prompt, seed, since, values["notes"].get(stage, ()), **of_stage[stage])
+        )
     folder = run.layout.asset(method, part, prompt.id, seed)
     write_json(folder / "asset.json", {"status": "failed" if failed else "ok"})
     if not failed:

@@ -43,6 +43,16 @@ def test_a_failed_asset_keeps_its_floors_and_first_reason(run):
     assert (assets.status == "failed").sum() == 1
 
 
+def test_the_notes_of_all_stages_are_one_text(tmp_path):
+    of_asset = {"mesh": ["No paint.", "No gloss."], "render": ["All black."]}
+    run = make_run(
+        tmp_path / "run", {"s": ["a"]}, methods=["jsd"], numbers=lambda *key: {"notes": of_asset if key[3] else {}}
+    )
+    assets = collect(run).assets
+    assert assets.notes[1] == "No paint. No gloss. All black." and pd.isna(assets.notes[0])
+    assert (assets.status == "ok").all() and assets.reason.isna().all()
+
+
 def test_recognition_is_unknown_where_the_prompt_names_no_one_class(run):
     assets = collect(run).assets
     assert assets[assets.prompt == "two things"].recognition.isna().all()

@@ -46,8 +46,14 @@ class Page(HTMLParser):
         self.text = f"{self.text} {' '.join(data.split())}".strip()
 
 
+NOTE = "The file names <i>a.mtl</i>, which is not there."
+
+
 def numbers(method, part, prompt, seed):
-    return FAILED if (method, part, seed) == ("sds", "single", 1) else {"caption": "<b>a caption</b>"}
+    if (method, part, seed) == ("sds", "single", 1):
+        return FAILED
+    noted = (method, prompt, seed) == ("jsd", "a red cone", 1)
+    return {"caption": "<b>a caption</b>", "notes": {"mesh": [NOTE]} if noted else {}}
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +124,7 @@ def test_what_is_left_out_is_nowhere(tmp_path, without):
     pages = {path: Page(path) for path in run.layout.report.rglob("*.html")}
     assert links(run, pages) > 50
     assert (run.layout.report / "study.html").exists() == ("study" not in without)
-    assert {path.stem for path in run.layout.tables.glob("*.md")} == remain | {"failures"}
+    assert {path.stem for path in run.layout.tables.glob("*.md")} == remain | {"failures", "notes"}
     charts = {"scores", "similarity", "diversity", "recognition"} & remain
     assert {path.stem for path in run.layout.figures.glob("*.svg")} == charts
     index = pages[run.layout.report / "index.html"]
@@ -168,6 +174,18 @@ def test_an_assets_card(run, pages):
     assert "similarity 0.0 R-precision 0% Recognition 0%" in text
     assert f"../../assets/jsd/single/{prompt.id}/seed0/mesh.glb" in page.links
     assert f"../../assets/sds/single/{prompt.id}/seed1/asset.json" in page.links
+
+
+def test_a_note_stands_beside_its_asset_and_in_a_table(run, pages):
+    prompt, other = run.prompts["single"][1], run.prompts["multi"][0]
+    index, numbers_page = (pages[run.layout.report / name] for name in ("index.html", "assets.html"))
+    assert index.text.count(NOTE) == 1 and "#notes" in index.links and "1 with notes" in index.text
+    link = f"prompts/single/{prompt.id}.html#jsd.1"
+    assert numbers_page.links.count(link) == 2  # the seed's, and the note's
+    page = pages[run.layout.report / "prompts" / "single" / f"{prompt.id}.html"]
+    before, after = page.text.split(NOTE)
+    assert before.count("J<S>D seed 1") == 1 and "J<S>D seed 1" not in after
+    assert NOTE not in pages[run.layout.report / "prompts" / "multi" / f"{other.id}.html"].text
 
 
 def test_how_alike_the_seeds_are(run, pages):

@@ -172,6 +172,21 @@ def test_failures_name_prompt_and_reason_in_every_form(tmp_path):
     assert "<script>" not in (run.layout.tables / "failures.md").read_text().replace(r"\<", "")
 
 
+def test_notes_name_the_asset_in_every_form(tmp_path):
+    def numbers(method, part, prompt, seed):
+        return {"notes": {"render": [f"The file names {NASTY}."]}} if seed == 1 else {}
+
+    run = make_run(tmp_path / "run", {"single": ["a", "b"]}, methods=["jsd"], numbers=numbers)
+    tables.write(run)
+    frame = pd.read_csv(run.layout.tables / "notes.csv")
+    assert frame[["method", "set", "prompt", "seed"]].to_numpy().tolist() == [
+        ["jsd", "single", prompt, 1] for prompt in ("a", "b")
+    ]
+    assert set(frame.notes) == {f"The file names {NASTY}."}
+    assert "<script>" not in (run.layout.tables / "notes.md").read_text().replace(r"\<", "")
+    assert r"\& 100\% \$(rm -rf)" in (run.layout.tables / "notes.tex").read_text()
+
+
 def test_too_little_to_say(tmp_path):
     run = make_run(
         tmp_path / "run",
@@ -189,6 +204,7 @@ def test_too_little_to_say(tmp_path):
     assert "No prompt names exactly one class" in (folder / "recognition.md").read_text()
     for name in ("paired", "paired-diversity"):
         assert "nothing to compare" in (folder / f"{name}.md").read_text()
+    assert len(cells(folder / "notes.md")) == 0 and len(pd.read_csv(folder / "notes.csv")) == 0
     assert "No asset failed." in (folder / "failures.md").read_text()
     assert len(pd.read_csv(folder / "paired.csv")) == 0
 

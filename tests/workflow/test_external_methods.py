@@ -59,7 +59,7 @@ def test_the_run_ends_in_a_report_with_the_broken_mesh_s_reason(finished):
     report = finished / "results/tiny/report"
     index = (report / "index.html").read_text()
     assert "Text-to-image prior" not in index and "1 failed" in index
-    assert "glb/1-1.glb: cannot be read (" in index
+    assert "glb/1-1.glb: not a GLB file" in index
     assert "obj/{underscored}@{seed}/model.obj" in index
     page = next((report / "prompts/single").iterdir()).read_text()
     assert "mesh.glb" in page and "preview.png" not in page

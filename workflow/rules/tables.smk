@@ -1,4 +1,4 @@
-LAID_OUT = (*scored_of(SUMMARISED, CONFIG.scores), *scored_of(PAIRED, CONFIG.scores), "failures")
+LAID_OUT = (*scored_of(SUMMARISED, CONFIG.scores), *scored_of(PAIRED, CONFIG.scores), "failures", "notes")
 
 
 rule tables:

@@ -19,8 +19,12 @@ from trimesh.transformations import quaternion_matrix
 from trimesh.visual.gloss import specular_to_pbr
 
 from jsdpipe.mesh.parts import GREY, Part, fans, shades
-from jsdpipe.mesh.readers.files import BadMesh, named_bytes, picture
+from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_picture, picture
 from jsdpipe.mesh.readers.names import gltf_tree
+from jsdpipe.mesh.srgb import from_linear
+
+GENERATOR = "jsdpipe"  # as our own files call their maker
+UNLIT = "KHR_materials_unlit"
 
 # what a file may require: quantisation, and what does not change shapes (an image that is needed must be one)
 READ = ("KHR_mesh_quantization", "KHR_texture_", "EXT_texture_", "KHR_materials_", "KHR_lights_")
@@ -30,9 +34,9 @@ TRIANGLES, STRIP, FAN = 4, 5, 6
 Tree = dict[str, Any]
 
 
-def parts(path: Path) -> Iterator[Part]:
+def parts(path: Path, notes: Notes) -> Iterator[Part]:
     """A part a primitive of each node with a mesh."""
-    file = _File(path)
+    file = _File(path, notes)
     scene = file.tree.get("scenes", [{}])[file.tree.get("scene", 0)]
     for mesh, place in _meshes(file.tree, scene.get("nodes", []), np.eye(4)):
         for primitive in file.tree["meshes"][mesh]["primitives"]:
@@ -43,23 +47,23 @@ def parts(path: Path) -> Iterator[Part]:
 class _File:
     """A file's JSON, `tree`, and what it refers to."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, notes: Notes) -> None:
         with path.open("rb") as stream:
             self.tree: Tree = gltf_tree(stream)
             chunk = stream.read()
         version = str(self.tree["asset"]["version"])
         if not version.startswith("2."):
-            raise ValueError(f"it is of glTF {version}")
+            raise BadMesh(f"is glTF {version}, of which only 2.0 is read")
         needed = [name for name in self.tree.get("extensionsRequired", []) if not name.startswith(READ)]
         if needed:
             raise BadMesh(f"requires {', '.join(needed)}, which is not read; export it without")
-        self._folder = path.parent
+        self._folder, self._notes = path.parent, notes
         self._binary = b""
         if chunk:
             length, _ = struct.unpack("<I4s", chunk[:8])
             self._binary = chunk[8 : 8 + length]
             if len(self._binary) < length:
-                raise ValueError("it is cut short")
+                raise BadMesh("is cut short")
         self._buffers = [self._content(buffer) for buffer in self.tree.get("buffers", [])]
         self._colours: dict[int, tuple[Any, Any, Tree]] = {}
 
@@ -72,7 +76,7 @@ class _File:
         elif sparse:
             values = np.zeros((count, width), TYPES[of["componentType"]])
         else:
-            raise ValueError(f"its accessor {accessor} holds no data")
+            raise BadMesh(f"its accessor {accessor} holds no data")
         if sparse:
             values = values.copy()
             indices = self._rows(sparse["indices"], sparse["count"], 1, sparse["indices"]["componentType"])[:, 0]
@@ -86,10 +90,21 @@ class _File:
             return np.maximum(values / np.iinfo(values.dtype).max, -1)
         return values.astype(np.float64)
 
+    def vertex_colours(self, accessor: int) -> NDArray[Any]:
+        """The values of a COLOR_0 (N, 3 or 4) as sRGB, floats in [0, 1] or unsigned integers.
+
+        glTF means linear light, but many programs store sRGB; so only our own files are taken at glTF's word.
+        """
+        if self.tree["asset"].get("generator") != GENERATOR:
+            return self.array(accessor)
+        return from_linear(self.floats(accessor))
+
     def colours(self, material: int) -> tuple[Any, NDArray[np.uint8] | None, Tree]:
         """A material's base colour (3 or 4), or None, its texture (H, W, 3), or None, and what is said of that."""
         if material not in self._colours:
             of = self.tree["materials"][material]
+            if any(of.get("emissiveFactor", ())):
+                self._notes.say("has materials that emit light, which is left out")
             glossy = of.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness")
             self._colours[material] = self._metallic(of) if glossy is None else self._glossy(glossy)
         return self._colours[material]
@@ -101,14 +116,16 @@ class _File:
 
     def _glossy(self, of: Tree) -> tuple[Any, NDArray[np.uint8] | None, Tree]:
         names = ("diffuseTexture", "specularGlossinessTexture")
-        images: Tree = {name: Image.fromarray(self._texture(of[name])).convert("RGBA") for name in names if name in of}
+        textures = {name: self._texture(of[name]) for name in names if name in of}
+        images: Tree = {name: Image.fromarray(of).convert("RGBA") for name, of in textures.items() if of is not None}
         numbers = ("diffuseFactor", "specularFactor", "glossinessFactor")
         base: Tree = specular_to_pbr(**images, **{name: of[name] for name in numbers if name in of})
         texture = base.get("baseColorTexture")
         said: Tree = next((of[name] for name in names if name in of), {})
         return base.get("baseColorFactor"), texture and np.asarray(texture.convert("RGB")), said
 
-    def _texture(self, said: Tree) -> NDArray[np.uint8]:
+    def _texture(self, said: Tree) -> NDArray[np.uint8] | None:
+        """A texture (H, W, 3); None if it names a picture that is not there."""
         of = self.tree["textures"][said["index"]]
         others = of.get("extensions", {})
         source = others.get("EXT_texture_webp", of).get("source")
@@ -116,9 +133,10 @@ class _File:
             raise BadMesh(f"its texture {said['index']} is of a kind that is not read ({', '.join(others)})")
         image = self.tree["images"][source]
         name = image.get("uri", "data:")
+        if not name.startswith("data:"):
+            return named_picture(self._folder, name, self._notes)
         kind = image.get("mimeType", "of a kind that is not stated")
-        where = f"holds image {source}, {kind}" if name.startswith("data:") else f"names {name}"
-        return picture(self._content(image), where)
+        return picture(self._content(image), f"holds image {source}, {kind}")
 
     def _content(self, entry: Tree) -> bytes:
         """The bytes of a buffer or an image."""
@@ -169,10 +187,12 @@ def _part(file: _File, primitive: Tree, place: NDArray[np.float64]) -> Part:
         faces = np.stack([corners[:-2], corners[1:-1], corners[2:]], axis=1)
     else:
         faces = fans(corners[None]) if mode == FAN else corners.reshape(-1, 3)
-    own = file.array(attributes["COLOR_0"]) if "COLOR_0" in attributes else None
+    own = file.vertex_colours(attributes["COLOR_0"]) if "COLOR_0" in attributes else None
     if "material" not in primitive:
         return Part(vertices, faces, shades(GREY if own is None else own, None))
     factor, texture, said = file.colours(primitive["material"])
+    if said and texture is None and factor is None and own is None:
+        own = GREY  # all that was said of its colour is missing
     colours = shades(own, None if factor is None else np.array(factor, np.float64))
     moved = said.get("extensions", {}).get("KHR_texture_transform", {})
     coordinates = f"TEXCOORD_{moved.get('texCoord', said.get('texCoord', 0))}"

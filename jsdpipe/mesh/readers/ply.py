@@ -1,15 +1,17 @@
 """PLY files, ASCII or binary: polygons of any size, colours of vertices or faces, and a texture (`TextureFile`)."""
 
 from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from plyfile import PlyData
+from plyfile import PlyData, PlyElementParseError, PlyHeaderParseError
 
 from jsdpipe.mesh.parts import GREY, Part, fans, shades
-from jsdpipe.mesh.readers.files import named_picture
+from jsdpipe.mesh.readers.files import BadMesh, Notes, named_picture
 from jsdpipe.mesh.readers.names import named_by
 
 COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))  # as exporters name them
@@ -17,27 +19,75 @@ COLOURS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_b
 INDICES = ("vertex_indices", "vertex_index")
 
 
-def parts(path: Path) -> Iterator[Part]:
+def parts(path: Path, notes: Notes) -> Iterator[Part]:
     """A part a texture, one if there is none; polygons become fans of triangles."""
-    elements = {element.name: element.data for element in PlyData.read(path)}
+    elements = {element.name: element.data for element in _read(path)}
     if "face" not in elements:  # points
         return
     vertex, face = elements["vertex"], elements["face"]
     places = np.stack([vertex[axis] for axis in "xyz"], axis=1).astype(np.float64)
     indices = next((name for name in INDICES if name in face.dtype.names), INDICES[0])
     corners, of, uv_of_corners = _triangles(face[indices], face["texcoord"] if "texcoord" in face.dtype.names else None)
+    if len(corners) and not 0 <= corners.min() <= corners.max() < len(places):
+        raise BadMesh("a face names a vertex that is not there")
     faces = corners.reshape(-1, 3)
     own, uv, of_faces = _columns(vertex, COLOURS), _columns(vertex, COORDINATES), _columns(face, COLOURS)
     if uv_of_corners is not None or (own is None and of_faces is not None):  # corners of their own
         own = own[corners] if own is not None else of_faces[of] if of_faces is not None else None
         uv = uv_of_corners if uv_of_corners is not None else uv[corners] if uv is not None else None
         places, faces = places[corners], np.arange(len(corners)).reshape(-1, 3)
-    textures = [named_picture(path.parent, name) for name in named_by(path)] if uv is not None else []
-    if not textures:
-        yield Part(places, faces, shades(GREY if own is None else own, None))
+    textures = [named_picture(path.parent, name, notes) for name in named_by(path)] if uv is not None else []
     which = face["texnumber"][of[::3]] if len(textures) > 1 else np.zeros(len(faces))
-    for index, texture in enumerate(textures):
-        yield Part(places, faces[which == index], shades(own, None), uv, texture)
+    for index, texture in enumerate(textures or [None]):
+        if texture is None:
+            yield Part(places, faces[which == index], shades(GREY if own is None else own, None))
+        else:
+            yield Part(places, faces[which == index], shades(own, None), uv, texture)
+
+
+def _read(path: Path) -> PlyData:
+    """A file's elements, without what stands in an ASCII file's rows behind the values that its header declares.
+
+    `BadMesh` says where it is broken.
+    """
+    try:
+        try:
+            return PlyData.read(path)
+        except PlyElementParseError as error:
+            if error.message != "expected end-of-line":
+                raise
+        return PlyData.read(BytesIO(_as_declared(path.read_bytes())))
+    except PlyElementParseError as error:
+        where = f"row {error.row + 1} of its element {error.element.name}"
+        raise BadMesh(f"{where} is cut short, or not as the header declares") from None
+    except PlyHeaderParseError as error:
+        raise BadMesh(f"not a PLY file, or broken in line {error.line}") from None
+
+
+def _as_declared(content: bytes) -> bytes:
+    """An ASCII file whose rows have no more values than its header declares."""
+    lines = content.splitlines()
+    body = next(at for at, line in enumerate(lines) if line.strip() == b"end_header") + 1
+    elements: list[tuple[int, list[bool]]] = []  # of each, its rows, and which of its properties are lists
+    for line in lines[:body]:
+        match line.split():
+            case [b"element", _, count]:
+                elements.append((int(count), []))
+            case [b"property", kind, *_]:
+                elements[-1][1].append(kind == b"list")
+    rows = iter(lines[body:])
+    cut = [_cut(row, lists) for count, lists in elements for row in islice(rows, count)]
+    return b"\n".join([*lines[:body], *cut, b""])
+
+
+def _cut(row: bytes, lists: list[bool]) -> bytes:
+    """A row's first values, one a property, of a list its length and as many; the row as it is if it has fewer."""
+    values, end = row.split(), 0
+    for is_list in lists:
+        if end >= len(values) or (is_list and not values[end].isdigit()):
+            return row
+        end += 1 + (int(values[end]) if is_list else 0)
+    return b" ".join(values[:end])
 
 
 def _columns(element: NDArray[Any], names: tuple[tuple[str, ...], ...]) -> NDArray[Any] | None:

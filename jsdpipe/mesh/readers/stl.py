@@ -7,9 +7,10 @@ import numpy as np
 from trimesh.exchange.stl import load_stl
 
 from jsdpipe.mesh.parts import GREY, Part, shades
+from jsdpipe.mesh.readers.files import Notes
 
 
-def parts(path: Path) -> Iterator[Part]:
+def parts(path: Path, notes: Notes) -> Iterator[Part]:
     """The solids of a file."""
     with path.open("rb") as stream:
         found = load_stl(stream)
