@@ -80,6 +80,34 @@ def test_every_experiment_on_a_cluster(folder):
         assert jobs(done).items() >= dict.fromkeys(STAGES, shards).items()
 
 
+COUNTING = """
+import sys
+from snakemake import cli, io
+hashed, plain = 0, io._IOFile.__hash__
+def counted(self):
+    global hashed
+    hashed += 1
+    return plain(self)
+io._IOFile.__hash__ = counted
+try:
+    cli.main(sys.argv[1:])
+finally:
+    print("torch" in sys.modules, hashed)
+"""
+
+
+def test_a_plan_takes_no_torch_and_time_in_proportion_to_its_jobs(folder):
+    """A path is hashed about 80 times a job; were a rule's files looked at in pairs, 1,500 times."""
+    tiny.write(folder / "tiny.yaml", tiny.config(folder, "".join(f"prompt {number}\n" for number in range(125))))
+    arguments = ("--snakefile", ROOT / "Snakefile", "-n", "--quiet", "rules", "--configfile", "tiny.yaml")
+    command = [sys.executable, "-c", COUNTING, *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert jobs(done)["total"] == 6 * 2 * 125 + 5
+    *_, imported, hashed = done.stdout.split()
+    assert imported == "False"
+    assert int(hashed) < 150 * jobs(done)["total"]
+
+
 @pytest.mark.parametrize("name", ["diversity", "own-meshes"])
 def test_experiments_of_the_paper_s_scale_score_alike(name):
     scale, other = (read_yaml(ROOT / f"workflow/experiments/{of}.yaml") for of in ("t3bench", name))

@@ -1,12 +1,13 @@
 # The run that is planned, and what its rules share.
 
+import gc
 import shlex
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 from jsdpipe.config import load_config
-from jsdpipe.dependencies import digest, model_files, source_files
+from jsdpipe.dependencies import Dependencies, model_files
 from jsdpipe.errors import UserError
 from jsdpipe.fingerprints import fingerprint
 from jsdpipe.layout import STAGES
@@ -24,6 +25,9 @@ def one_line_errors():
         sys.exit(2)
 
 
+# A large plan is millions of objects that stay. Python would look through all of them again and again for garbage.
+gc.set_threshold(100_000)
+
 with one_line_errors():
     # Snakemake has read and merged the files already, but keeps the last of two equal keys without a word.
     for path in workflow.configfiles:
@@ -33,6 +37,7 @@ with one_line_errors():
     RUN = Run.resolve(CONFIG, Path("results") / CONFIG.run)
 
 LAYOUT = RUN.layout
+DEPENDENCIES = Dependencies(RUN)
 DIGEST = fingerprint("report", RUN.content())
 
 
@@ -46,18 +51,16 @@ wildcard_constraints:
 
 def stage_digest(stage):
     """Of a shard, what its job takes from the configuration: a job is run again when it changes, and only then."""
-    return lambda wildcards: digest(RUN, stage, RUN.shard(wildcards.shard))
+    return lambda wildcards: DEPENDENCIES.digest(stage, RUN.shard(wildcards.shard))
 
 
 def shard_sources(wildcards):
     """The files that a shard's assets are made from."""
-    return source_files(RUN, RUN.shard(wildcards.shard))
+    return DEPENDENCIES.source_files(RUN.shard(wildcards.shard))
 
 
-def manifests(*stages):
-    """The manifests of all shards."""
-    return [LAYOUT.manifest(stage, shard) for stage in stages for shard in RUN.shards()]
-
+# The manifests of all shards.
+MANIFESTS = [LAYOUT.manifest(stage, shard) for stage in STAGES for shard in RUN.shards()]
 
 # Views are large, and the scores hold what was seen in them.
 kept_or_temp = (lambda path: path) if CONFIG.render.keep_views else temp

@@ -1,6 +1,6 @@
 rule figures:
     input:
-        manifests=manifests(*STAGES),
+        manifests=MANIFESTS,
     output:
         [
             report(

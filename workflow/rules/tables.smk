@@ -3,7 +3,7 @@ LAID_OUT = ("scores", "similarity", "diversity", "recognition", "paired", "paire
 
 rule tables:
     input:
-        manifests=manifests(*STAGES),
+        manifests=MANIFESTS,
     output:
         LAYOUT.tables / "assets.csv",
         LAYOUT.tables / "prompts.csv",
