@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from jsdpipe.bench.commands import app as bench
+from jsdpipe.changes import changes
 from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError
 from jsdpipe.external.assets import mesh_paths
 from jsdpipe.external.settings import External
+from jsdpipe.layout import of_run
 from jsdpipe.machine import commands as machine
 from jsdpipe.mesh.axes import Front, Up
 from jsdpipe.miniature.commands import app as miniature
@@ -60,16 +62,21 @@ SHARD = typer.Option(help="e.g. jsd/single/000", metavar="METHOD/SET/INDEX")
 @app.command()
 def configure(config: Config, folder: Folder) -> None:
     """Check a configuration and write it, with its recipes and prompts, to a run's folder."""
-    _resolve(config, folder).save()
+    run = _resolve(config, folder)
+    for line in changes(run):
+        typer.echo(line, err=True)
+    run.save()
 
 
 @app.command()
 def check(config: Config) -> None:
-    """Check a configuration, and say what it would make."""
-    run = _resolve(config, Path())
+    """Check a configuration, and say what it would make, and make again of what is there."""
+    run = _resolve(config)
     shards = run.shards()
     assets = sum(len(list(shard.assets())) for shard in shards)
     typer.echo(f"{config}: good, {assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}")
+    for line in changes(run):
+        typer.echo(line)
 
 
 def _meshes(run: Run) -> str:
@@ -92,9 +99,10 @@ def _calls(run: Run, assets: int) -> str:
     return f", {2 * assets:,} calls of the judge or more, {cap}"
 
 
-def _resolve(config: str, folder: Path) -> Run:
+def _resolve(config: str, folder: Path | None = None) -> Run:
     content, name = source(config)
-    run = Run.resolve(load_config(content, name), folder)
+    loaded = load_config(content, name)
+    run = Run.resolve(loaded, folder or of_run(loaded.run))
     with at(name):
         models.check_prompts(run)
     return run

@@ -45,6 +45,20 @@ def share(advance: Advance, steps: int) -> Iterator[Advance]:
         advance(left)
 
 
+def duration(seconds: float) -> str:
+    """E.g. "8.1 s", "45 s", "12 min 5 s", "3 h 20 min", "2 days 7 h", "65 days"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} day{'s' if days > 1 else ''}" + (f" {hours} h" if days < 10 else "")
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def _bar(description: str, total: int, start: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import (

@@ -122,6 +122,25 @@ def test_a_configuration_stands_alone_and_its_keys_can_be_overridden(folder):
     assert "Write the report of results/other" in done.stdout
 
 
+def test_two_configurations_are_not_merged(folder):
+    files = [tiny.write(folder / name, tiny.config(folder)).name for name in ("one.yaml", "two.yaml")]
+    done = snakemake(folder, "-n", "--configfile", *files)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("jsdpipe: error: --configfile: one.yaml, two.yaml: ")
+
+
+def test_lists_and_mappings_on_the_command_line_are_read_as_in_a_file(folder):
+    path = tiny.write(folder / "tiny.yaml", tiny.config(folder, "a red ball\na blue ball\n"))
+    values = ("seeds=[0, 3]", "generation={shard_assets: 4, 'batch_assets': 1}", "seed=3", "run=tiny")
+    arguments = ("-n", "--quiet", "rules", "--configfile", path, "--config")
+    assert jobs(snakemake(folder, *arguments, *values))["generate"] == 2  # the two prompts in a shard
+    assert jobs(snakemake(folder, *arguments, "seeds=[0]"))["generate"] == 2  # as one shard has two assets
+    done = snakemake(folder, *arguments, "seeds=[0, x]")
+    assert (done.returncode, "seeds.1: " in done.stderr.splitlines()[-1]) == (2, True)
+    done = snakemake(folder, *arguments, "seeds=[0,")
+    assert (done.returncode, "--config seeds: " in done.stderr.splitlines()[-1]) == (2, True)
+
+
 def test_a_mistake_is_one_line(folder):
     tiny.write(folder / "tiny.yaml", tiny.config(folder) | {"sead": 3})
     done = snakemake(folder, "-n", "--quiet", "rules", "--configfile", "tiny.yaml")
@@ -139,5 +158,17 @@ def test_prompts_that_the_judge_cannot_read_end_the_run_before_its_first_job(fol
     said = f"jsdpipe: error: tiny.yaml: sets.single.file: {folder / 'prompts.txt'}: line 2: the judge 'attributes' "
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(said)
+    assert "Traceback" not in done.stderr
+    assert not any((folder / "results").glob("*"))
+
+
+def test_what_a_run_lacks_ends_it_before_its_first_job(folder, monkeypatch):
+    monkeypatch.delenv("JUDGE_KEY", raising=False)
+    config = tiny.config(folder)
+    config["alignment"]["judge"] = {"kind": "openai", "base_url": "http://a/v1", "model": "m", "key_env": "JUDGE_KEY"}
+    tiny.write(folder / "tiny.yaml", config)
+    done = snakemake(folder, "--cores", "1", "--configfile", "tiny.yaml")
+    assert done.returncode == 2
+    assert "alignment.judge.key_env" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not any((folder / "results").glob("*"))

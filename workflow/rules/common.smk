@@ -10,9 +10,10 @@ from jsdpipe.config import load_config
 from jsdpipe.dependencies import Dependencies, model_files
 from jsdpipe.errors import UserError
 from jsdpipe.fingerprints import fingerprint
-from jsdpipe.layout import STAGES
+from jsdpipe.layout import STAGES, of_run
 from jsdpipe.run import Run
-from jsdpipe.validation import read_yaml
+from jsdpipe.validation import overrides, read_yaml
+from snakemake.utils import update_config
 
 
 @contextmanager
@@ -29,12 +30,16 @@ def one_line_errors():
 gc.set_threshold(100_000)
 
 with one_line_errors():
-    # Snakemake has read and merged the files already, but keeps the last of two equal keys without a word.
-    for path in workflow.configfiles:
-        read_yaml(Path(path))
     CONFIG_NAME = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
+    if len(workflow.configfiles) > 1:
+        raise UserError(
+            f"--configfile: {CONFIG_NAME}: a configuration stands alone; give one, and --config for its keys"
+        )
+    # Snakemake has read the file already, but keeps the last of two equal keys without a word.
+    read_yaml(Path(CONFIG_NAME))
+    update_config(config, overrides(workflow.config_settings.config_args or []))
     CONFIG = load_config(config, CONFIG_NAME)
-    RUN = Run.resolve(CONFIG, Path("results") / CONFIG.run)
+    RUN = Run.resolve(CONFIG, of_run(CONFIG.run))
 
 LAYOUT = RUN.layout
 DEPENDENCIES = Dependencies(RUN)
