@@ -83,10 +83,7 @@ def test_the_log_follows_the_whole_run(finished):
 
 def test_a_run_says_first_what_it_replaces_and_in_the_end_that_it_broke(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
-    for method in ("theirs", "others"):
-        log = folder / f"results/tiny/logs/render/{method}/single/000.log"
-        log.unlink()
-        log.mkdir()  # so that the job fails
+    (folder / "results/tiny/mesh/others/single/000.json").write_text("broken")
     done = snakemake(folder, "--cores", "1", "--configfile", "tiny.yaml", "--config", "render={size: 24}")
     assert done.returncode == 1
     assert "results/tiny holds 4 assets; render.size (32 -> 24) changed: all 4 are" in done.stderr

@@ -55,7 +55,12 @@ wildcard_constraints:
 
 
 def stage_digest(stage):
-    """Of a shard, what its job takes from the configuration: a job is run again when it changes, and only then."""
+    """Of a shard, what its job takes from the configuration: a job is run again when it changes, and only then.
+
+    If it is the same for all shards, it is a plain value, of which Snakemake makes less than of a function.
+    """
+    if stage != "generate" and len(found := {DEPENDENCIES.digest(stage, shard) for shard in RUN.shards()}) == 1:
+        return found.pop()
     return lambda wildcards: DEPENDENCIES.digest(stage, RUN.shard(wildcards.shard))
 
 
