@@ -42,21 +42,19 @@ def _line(model: Needed) -> str:
 
 def _commands(run: Run, stages: Collection[str]) -> Iterator[str]:
     """Of the external commands, those that bash does not know the first word of."""
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))  # as jobs have it
     for key, method in run.config.methods.items():
-        if "generate" not in stages or not isinstance(method, External):
-            continue
-        first = re.match(r"\s*([\w./+-]+)(?!\S)", method.command or "")  # and no placeholder, quote or assignment
-        if (
-            first
-            and subprocess.run(
-                ["bash", "-c", f"type -- {first[1]}"],
-                cwd=method.cwd,
-                env={**os.environ, "PATH": path},
-                capture_output=True,
-            ).returncode
-        ):
-            yield f"methods.{key}.command: {first[1]}: no such command here; install it, or correct its name or path"
+        if "generate" in stages and isinstance(method, External) and method.command:
+            # with a placeholder, a quote or an assignment in it, only bash can tell
+            word = re.match(r"\s*([\w./+-]+)(?!\S)", method.command)
+            if word and not _known(word[1], method.cwd):
+                yield f"methods.{key}.command: {word[1]}: no such command here; install it, or correct its name or path"
+
+
+def _known(word: str, cwd: str) -> bool:
+    """Whether a job's bash, which has this Python's environment in its path, knows a command in a folder."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    asked = ["bash", "-c", f"type -- {word}"]
+    return subprocess.run(asked, cwd=cwd, env={**os.environ, "PATH": path}, capture_output=True).returncode == 0
 
 
 def _driver(run: Run, stages: Collection[str]) -> Iterator[str]:
