@@ -28,11 +28,7 @@ rule all:
         LAYOUT.report / "index.html",
 
 
-onsuccess:
-    print(f"The report: {Path(LAYOUT.report / 'index.html').resolve()}")
-
-
-include: "workflow/rules/configure.smk"
+include: "workflow/rules/hooks.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/mesh.smk"
 include: "workflow/rules/render.smk"

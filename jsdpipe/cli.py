@@ -12,12 +12,13 @@ from rich.markup import escape
 
 from jsdpipe import __version__
 from jsdpipe.bench.commands import app as bench
+from jsdpipe.changes import changes
 from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError, warn
 from jsdpipe.external.assets import mesh_paths
 from jsdpipe.external.settings import External
-from jsdpipe.layout import BEFORE, SCORES
+from jsdpipe.layout import BEFORE, SCORES, of_run
 from jsdpipe.machine import commands as machine
 from jsdpipe.manifests import check_there
 from jsdpipe.mesh.axes import Front, Up
@@ -83,17 +84,22 @@ def options(
 @app.command()
 def configure(folder: Folder, config: Config = None) -> None:
     """Check a configuration and write it, with its recipes and prompts, to a run's folder."""
-    _resolve(config, folder)[0].save()
+    run, _ = _resolve(config, folder)
+    for line in changes(run):
+        typer.echo(line, err=True)
+    run.save()
 
 
 @app.command()
 def check(config: Config = None) -> None:
-    """Check a configuration, and say what it would make."""
-    run, name = _resolve(config, Path())
+    """Check a configuration, and say what it would make, and make again of what is there."""
+    run, name = _resolve(config)
     shards = run.shards()
     assets = sum(len(list(shard.assets())) for shard in shards)
     found = f"{assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}{_left_out(run)}"
     typer.echo(f"{name}: good, {found}")
+    for line in changes(run):
+        typer.echo(line)
 
 
 def _meshes(run: Run) -> str:
@@ -122,10 +128,11 @@ def _left_out(run: Run) -> str:
     return f", without {', '.join(absent)}" if absent else ""
 
 
-def _resolve(config: str | None, folder: Path) -> tuple[Run, str]:
+def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
     """The run of a configuration, and what to call that."""
     content, name = source(config)
-    run = Run.resolve(load_config(content, name), folder)
+    loaded = load_config(content, name)
+    run = Run.resolve(loaded, folder or of_run(loaded.run))
     with at(name):
         models.check_prompts(run)
     warn(*warnings(run.config, run.recipes))
@@ -166,7 +173,7 @@ def _add_summary(name: str, place: str, about: str) -> None:
     def summary(folder: Folder) -> None:
         run = Run.load(folder)
         if name != "study":
-            check_there(run, BEFORE, *run.shards())
+            check_there(run, run.config.stages, *run.shards())
         _place(place)(run)
 
 

@@ -56,6 +56,11 @@ def _chunks(prompts: Sequence[Prompt], size: int) -> Iterator[tuple[Prompt, ...]
     return (tuple(prompts[start : start + size]) for start in range(0, len(prompts), size))
 
 
+def of_run(name: str) -> Path:
+    """The folder of the run of that name."""
+    return Path("results") / name
+
+
 def by_hand(prompt_id: str, recipe: str, seed: int) -> Path:
     """The folder of an asset that was made by hand, outside of any run, with the recipe of this name or path."""
     return Path("results/by-hand") / prompt_id / Path(recipe).stem / f"seed{seed}"

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,24 +46,38 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except ValueError:  # with a null byte
         raise UserError(f"{path}: cannot be read (no file can be named so); correct the path") from None
-    try:
-        raw = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UserError(f"{path}: {where}not valid YAML ({error.problem}); correct it there") from None
-    except yaml.reader.ReaderError as error:
-        raise UserError(
-            f"{path}: not valid YAML (U+{error.character:04X} at position {error.position}); remove it"
-        ) from None
-    except ValueError:  # of a value such as 2026-13-01
-        raise UserError(
-            f"{path}: not valid YAML (what looks like a date or number is none); correct or quote it"
-        ) from None
-    except RecursionError:
-        raise UserError(f"{path}: not valid YAML (nested too deep); correct it") from None
+    raw = parse_yaml(text, str(path))
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must be a mapping of keys to values, as in config.yaml")
     return raw
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """The value of a YAML text that errors call `name`; `UserError` if it is no YAML, or has a key twice."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{name}: {where}not valid YAML ({error.problem}); correct it there") from None
+    except yaml.reader.ReaderError as error:
+        raise UserError(
+            f"{name}: not valid YAML (U+{error.character:04X} at position {error.position}); remove it"
+        ) from None
+    except ValueError:  # of a value such as 2026-13-01
+        raise UserError(
+            f"{name}: not valid YAML (what looks like a date or number is none); correct or quote it"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{name}: not valid YAML (nested too deep); correct it") from None
+
+
+def overrides(arguments: Iterable[str]) -> dict[str, Any]:
+    """The keys and values of arguments such as "seeds=[0, 1]", each value read as it would be in a file.
+
+    Snakemake has its own reading of `--config`, which takes what is in lists and mappings for texts.
+    """
+    parts = (argument.partition("=") for argument in arguments)
+    return {key: parse_yaml(value, f"--config {key}") for key, _, value in parts}
 
 
 def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:

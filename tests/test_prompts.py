@@ -105,7 +105,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot be read \(Is a directory\); correct the path$"):
         read_prompts(tmp_path)
     with pytest.raises(
-        UserError, match=r"a\\x00b: prompt file cannot be read \(embedded null byte\); correct the path$"
+        UserError, match=r"a\\x00b: prompt file cannot be read \(no file can be named so\); correct the path$"
     ):
         read_prompts(Path("a\0b"))
 

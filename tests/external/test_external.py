@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jsdpipe.config import load_config
-from jsdpipe.dependencies import digest, source_files
+from jsdpipe.dependencies import Dependencies
 from jsdpipe.errors import UserError
 from jsdpipe.external.assets import files_of
 from jsdpipe.external.patterns import filled, filled_for_a_shell, values
@@ -192,7 +192,7 @@ def test_a_star_must_match_one_file(tmp_path, monkeypatch):
     of = config(tmp_path, {"path": "{underscored}@*/model.obj"}, prompts) | {"seeds": [0]}
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
-    found = [path for path in source_files(run, shard) if path.suffix == ".obj"]
+    found = [path for path in Dependencies(run).source_files(shard) if path.suffix == ".obj"]
     assert found == [Path("a_[red]_ball@2023-07-18/model.obj")]
     generate(run, shard)
     assert reasons(run, "generate", shard) == [
@@ -216,11 +216,12 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
     boxes(tmp_path, "m/{line}-{seed}.obj")
     method = {"path": "m/{line}-{seed}.obj"}
     run, shard = run_of(tmp_path, method)
-    names = [path.name for path in source_files(run, shard) if path.suffix == ".obj"]
+    names = [path.name for path in Dependencies(run).source_files(shard) if path.suffix == ".obj"]
     assert names == ["1-0.obj", "1-1.obj", "2-0.obj", "2-1.obj"]
     other, _ = run_of(tmp_path, method | {"up": "y"})
     stages = ("generate", "mesh", "render")
-    assert [s for s in stages if digest(run, s, shard) != digest(other, s, shard)] == ["mesh"]
+    one, two = Dependencies(run), Dependencies(other)
+    assert [s for s in stages if one.digest(s, shard) != two.digest(s, shard)] == ["mesh"]
     generate(run, shard)
     extract(run, shard)
     target = run.layout.asset("theirs", "single", shard.prompts[0].id, 0) / "mesh.glb"
@@ -367,12 +368,12 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     colours = [np.unique(glb.load(folder / "mesh.glb").colours, axis=0).tolist() for folder in folders]
     assert colours == [[[102, 102, 102]], [[204, 26, 26]]]
     assert read_json(folders[0] / "mesh.json")["notes"] == [said]
-    before = digest(run, "mesh", shard)
+    before = Dependencies(run).digest("mesh", shard)
 
     run, shard = extracted({"missing_material": "fail"})
     failed, whole = reasons(run, "mesh", shard)
     assert "0.mtl" in failed and "mesh.missing_material" in failed and whole is None
-    assert notes(run, "mesh", shard) == [[], []] and digest(run, "mesh", shard) != before
+    assert notes(run, "mesh", shard) == [[], []] and Dependencies(run).digest("mesh", shard) != before
 
     shutil.copy("1.mtl", "0.mtl")
     run, shard = extracted({})

@@ -1,6 +1,6 @@
 rule figures:
     input:
-        manifests=manifests(*CONFIG.stages),
+        manifests=MANIFESTS,
     output:
         [
             report(

@@ -3,7 +3,7 @@ LAID_OUT = (*scored_of(SUMMARISED, CONFIG.scores), *scored_of(PAIRED, CONFIG.sco
 
 rule tables:
     input:
-        manifests=manifests(*CONFIG.stages),
+        manifests=MANIFESTS,
     output:
         LAYOUT.tables / "assets.csv",
         LAYOUT.tables / "prompts.csv",

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jsdpipe.errors import UserError, first_line
+from jsdpipe.errors import UserError
 from jsdpipe.mesh.renderers import Samples
+from jsdpipe.mesh.renderers.egl import open_context
 from jsdpipe.mesh.surface import Surface
 
 VERTEX = """
@@ -58,15 +59,7 @@ def context() -> Iterator[Any]:
     """
     # Mesa would take all cores; a job has the threads that it was given.
     os.environ.setdefault("LP_NUM_THREADS", str(torch.get_num_threads()))
-    try:
-        import moderngl
-
-        gl = moderngl.create_context(require=330, standalone=True, backend="egl")  # type: ignore[arg-type]
-    except Exception as error:  # a bare one if EGL fails, OSError or ImportError if something is not installed
-        raise UserError(
-            f"render.renderer: moderngl finds no OpenGL by EGL here ({first_line(error)}); install a GPU's driver or "
-            "Mesa (Debian's libegl1, libgl1 and libgl1-mesa-dri), or set embree"
-        ) from None
+    gl = open_context()
     try:
         yield gl
     finally:
