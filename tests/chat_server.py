@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,13 +13,13 @@ KEY = "sk-secret"
 
 @dataclass
 class Reply:
-    """What the server answers: a completion that says `says`, or any body."""
+    """What the server answers: a completion that says `says`, or any body; or `never`, until the client hangs up."""
 
     says: str | None = None
     status: int = 200
     body: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    delay_s: float = 0.0
+    never: bool = False
 
     @property
     def content(self) -> bytes:
@@ -47,7 +46,8 @@ def serving() -> Iterator[Server]:
             with lock:
                 server.requests.append({"path": self.path, "headers": dict(self.headers), "body": body})
                 reply = server.replies.pop(0) if server.replies else server.otherwise(body)
-            time.sleep(reply.delay_s)
+            if reply.never:
+                self.rfile.read()
             self.send_response(reply.status)
             for name, value in ({"Content-Length": str(len(reply.content))} | reply.headers).items():
                 self.send_header(name, value)

@@ -7,7 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
-import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import tiny
 import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import LONG_S, wait_until
 
 from jsdpipe.config import load_config
 from jsdpipe.dependencies import Dependencies
@@ -293,14 +294,11 @@ def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monk
         ("echo a >&2; echo ' it burns ' >&2; exit 3", "the command ended with status 3: it burns"),
         ("false", "the command ended with status 1: it said nothing on stderr"),
         ("echo odd >&2", "the command wrote no output.glb: odd"),
-        ("sleep 60 & sleep 60", "the command took more than 2 s and was stopped"),
         ("echo 'no mesh' > {out}", None),
     ],
 )
 def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
-    method = {"command": f"{command} # {{seed}} {{out}}", "cwd": str(tmp_path), "timeout_s": 2}
-    run = Run.resolve(load_config(config(tmp_path, method, "a ball\n") | {"seeds": [0]}), tmp_path / "run")
-    (shard,) = run.shards()
+    run, shard = one_asset(tmp_path, f"{command} # {{seed}} {{out}}")
     generate(run, shard)
     assert reasons(run, "generate", shard) == [reason]
     extract(run, shard)
@@ -308,25 +306,63 @@ def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
     assert found == reason or (reason is None and "output.glb: not a GLB file" in found)
 
 
+def test_a_command_that_takes_too_long_is_stopped(tmp_path):
+    run, shard = one_asset(tmp_path, "sleep 600 & sleep 600; : {seed} {out}", timeout_s=0.1)
+    generate(run, shard)
+    assert reasons(run, "generate", shard) == ["the command took more than 0.1 s and was stopped"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_command_ends_with_the_job_that_runs_it(tmp_path, number):
     """And what it has started."""
     # its own number, and that of a second process; both would go on for long
-    command = "sleep 300 & echo $$ $! > pids.new; mv pids.new pids; sleep 300; : {seed} {out}"
-    of = config(tmp_path, {"command": command, "cwd": str(tmp_path)}, "a ball\n") | {"seeds": [0]}
-    Run.resolve(load_config(of), tmp_path / "run").save()
+    run, shard = one_asset(tmp_path, "sleep 600 & echo $$ $! > pids.new; mv pids.new pids; sleep 600; : {seed} {out}")
+    with job(tmp_path, {number: signal.SIG_DFL}) as running:
+        wait_until((tmp_path / "pids").exists)
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        assert all(_runs(pid) for pid in pids)
+        running.send_signal(number)
+        assert running.wait(LONG_S) != 0
+        wait_until(lambda: not any(_runs(pid) for pid in pids))
+    assert not run.layout.manifest("generate", shard).exists()
+
+
+def test_a_job_ignores_the_signals_that_it_was_started_to_ignore(tmp_path):
+    """As by nohup, or in the background of a script."""
+    run, shard = one_asset(tmp_path, "touch begun; until [ -e go ]; do sleep 0.05; done; echo {seed} > {out}")
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    with job(tmp_path, dict.fromkeys(numbers, signal.SIG_IGN)) as running:
+        wait_until((tmp_path / "begun").exists)
+        for number in numbers:
+            running.send_signal(number)
+        (tmp_path / "go").touch()
+        assert running.wait(LONG_S) == 0
+    assert reasons(run, "generate", shard) == [None]
+
+
+def one_asset(folder, command, **method):
+    """A saved run of one command, one prompt and one seed."""
+    of = {"command": command, "cwd": str(folder)} | method
+    Run.resolve(load_config(config(folder, of, "a ball\n") | {"seeds": [0]}), folder / "run").save()
+    run = Run.load(folder / "run")
+    (shard,) = run.shards()
+    return run, shard
+
+
+@contextmanager
+def job(folder, signals):
+    """The stage `generate` of `one_asset`, started with these handlers: else it would ignore what this process does."""
+
+    def prepare():
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+
     call = [sys.executable, "-m", "jsdpipe.cli", "generate", "--run", "run", "--shard", "theirs/single/000"]
-    job = subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 60
-    while not (tmp_path / "pids").exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    assert all(Path(f"/proc/{pid}").exists() for pid in pids)
-    job.send_signal(number)
-    assert job.wait(60) != 0
-    time.sleep(0.5)
-    assert not any(_runs(pid) for pid in pids)
-    assert not (tmp_path / "run/generate/theirs/single/000.json").exists()
+    with subprocess.Popen(call, cwd=folder, stderr=subprocess.DEVNULL, preexec_fn=prepare) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def _runs(pid):

@@ -57,7 +57,7 @@ def test_key_decides_the_draws():
     assert mean_interval(values, 0.95, 500, "a", 1) != mean_interval(values, 0.95, 500, "a", 2)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=6, max_size=9))
 def test_p_value_is_the_share_of_sign_flips(pairs):
     a, b = np.array(pairs, dtype=float).T

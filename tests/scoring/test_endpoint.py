@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
-import time
+from types import SimpleNamespace
 
 import chat_server
 import pytest
 from chat_server import KEY, Reply
 from pydantic import TypeAdapter
+from waiting import LONG_S, wait_until
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import read_json
@@ -24,8 +25,11 @@ def server():
 
 
 @pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch):
-    monkeypatch.setattr(endpoint, "FIRST_PAUSE_S", 0.01)
+def pauses(monkeypatch):
+    """The seconds between calls, which are not waited for."""
+    waited = []
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=waited.append))
+    return waited
 
 
 @pytest.fixture
@@ -123,24 +127,40 @@ def test_the_key_is_in_no_file_and_no_message(server, judge, tmp_path, monkeypat
         Reply(body="<html>a proxy</html>"),
         Reply(body='{"choices": []}'),
         Reply(body="[1]"),
-        Reply("late", delay_s=1.5),
         Reply("cut", headers={"Content-Length": "9999"}),
     ],
 )
 def test_trouble_is_tried_again(server, judge, tmp_path, busy):
     server.replies = [busy, Reply("2")]
-    assert judge(timeout_s=0.5).grade("a", "b") == 2
+    assert judge().grade("a", "b") == 2
     assert (len(server.requests), calls(tmp_path)) == (2, 2)
 
 
-def test_the_server_says_how_long_to_wait(server, judge):
-    server.replies = [Reply(status=429, body="", headers={"Retry-After": "1"}), Reply("2")]
-    start = time.monotonic()
-    assert judge().grade("a", "b") == 2
-    assert 1.0 <= time.monotonic() - start < 3.0
+def test_what_takes_too_long_is_tried_again(server, judge, monkeypatch):
+    """The first call is cut short; the second has all of its time."""
+    limits, post = [], endpoint.requests.Session.post
+
+    def impatient(self, *arguments, timeout, **more):
+        limits.append(timeout)
+        if len(limits) == 1:
+            return post(self, *arguments, timeout=(timeout, 0.01), **more)  # to connect, to read
+        wait_until(lambda: server.requests)
+        return post(self, *arguments, timeout=timeout, **more)
+
+    monkeypatch.setattr(endpoint.requests.Session, "post", impatient)
+    server.replies = [Reply(never=True), Reply("2")]
+    assert judge(timeout_s=LONG_S).grade("a", "b") == 2
+    assert limits == [LONG_S] * 2
 
 
-@pytest.mark.parametrize(("header", "pause"), [("soon", 0.02), ("7", 7.0), ("999999", endpoint.LONGEST_PAUSE_S)])
+def test_the_server_says_how_long_to_wait(server, judge, pauses):
+    busy = Reply(status=503, body="")
+    server.replies = [Reply(status=429, body="", headers={"Retry-After": "7"}), busy, busy, Reply("2")]
+    assert judge(retries=3).grade("a", "b") == 2
+    assert pauses == [7.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(("header", "pause"), [("soon", 2.0), ("7", 7.0), ("999999", endpoint.LONGEST_PAUSE_S)])
 def test_pauses(header, pause):
     response = endpoint.requests.Response()
     response.headers["Retry-After"] = header
@@ -207,17 +227,23 @@ def test_processes_share_answers_and_the_cap(server, judge, tmp_path):
         "from jsdpipe.errors import UserError; from jsdpipe.scoring.models import load_judge, settings\n"
         "judge = load_judge(TypeAdapter(settings.Judge).validate_json(sys.argv[1]), Path(sys.argv[2]))\n"
         "grades = []\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
         "try:\n"
         "    for n in range(10): grades.append(judge.grade('a', str(n)))\n"
         "except UserError as error: print(len(grades), error)\n"
         "assert 'torch' not in sys.modules\n"
     )
-    server.otherwise = lambda body: Reply("4", delay_s=0.05)
+    server.otherwise = lambda body: Reply("4")
     chosen = settings(server.base_url, tmp_path, max_calls=8).model_dump_json()
     command = [sys.executable, "-c", code, chosen, str(tmp_path / "run/judge-calls.json")]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    running = [subprocess.Popen(command, text=True, **pipes) for _ in range(4)]
+    assert [process.stdout.readline() for process in running] == ["ready\n"] * 4
     for process in running:
-        out, err = process.communicate(timeout=120)
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in running:
+        out, err = process.communicate()
         assert (process.returncode, err) == (0, "")
         assert out.startswith("8 ")
     assert (len(server.requests), calls(tmp_path)) == (8, 8)
