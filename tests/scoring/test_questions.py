@@ -150,6 +150,7 @@ def test_an_echo_of_the_data_is_no_grade(prompt, caption):
     ("answer", "caption"),
     [
         ('{"caption": "a red mug"}', "a red mug"),
+        ('{"caption": "a\tred\nmug"}', "a red mug"),
         (' {"caption":"a red\\n\\tmug\\u202e. "}\n', "a red mug ."),
         ('<think>\n{"caption": "a cup"}\n</think>\n\n```json\n{"caption": "a red mug"}\n```', "a red mug"),
         ('{"caption": "' + "x" * 999 + '"}', "x" * CAPTION_ROOM),

@@ -94,7 +94,7 @@ def _value(answer: str) -> Any:
     said = answer.rpartition("</think>")[2]
     fenced = FENCED.fullmatch(said)
     try:
-        return json.loads(fenced[1] if fenced else said, object_pairs_hook=_each_key_once)
+        return json.loads(fenced[1] if fenced else said, object_pairs_hook=_each_key_once, strict=False)
     except (ValueError, RecursionError):
         return None
 
