@@ -15,15 +15,19 @@ KEY = "sk-secret"
 class Reply:
     """What the server answers: a completion that says `says`, or any body; or `never`, until the client hangs up."""
 
-    says: str | None = None
+    says: Any = None
     status: int = 200
     body: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     never: bool = False
+    finish: str = "stop"
+    drips: bool = False  # sends blanks, and never ends
 
     @property
     def content(self) -> bytes:
-        completion = {"choices": [{"message": {"role": "assistant", "content": self.says}}]}
+        completion = {
+            "choices": [{"message": {"role": "assistant", "content": self.says}, "finish_reason": self.finish}]
+        }
         return (json.dumps(completion) if self.body is None else self.body).encode()
 
 
@@ -38,7 +42,7 @@ class Server:
 @contextmanager
 def serving() -> Iterator[Server]:
     """A server on a free port of this machine, until the end of the block."""
-    lock = threading.Lock()
+    lock, stopped = threading.Lock(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -52,6 +56,8 @@ def serving() -> Iterator[Server]:
             for name, value in ({"Content-Length": str(len(reply.content))} | reply.headers).items():
                 self.send_header(name, value)
             self.end_headers()
+            while reply.drips and not stopped.wait(0.05):
+                self.wfile.write(b" ")
             self.wfile.write(reply.content)
 
         def log_message(self, *_: Any) -> None:
@@ -64,5 +70,6 @@ def serving() -> Iterator[Server]:
     try:
         yield server
     finally:
+        stopped.set()
         listener.shutdown()
         listener.server_close()

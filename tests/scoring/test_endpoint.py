@@ -59,18 +59,58 @@ def files(folder):
 
 
 def test_what_is_sent_and_what_is_read(server, judge):
-    server.replies = [Reply('"a red mug"\n'), Reply('{"grade": 4}')]
+    server.replies = [Reply('{"caption": "a red mug"}\n'), Reply('{"grade": 4}')]
     asked = judge()
     assert asked.merge(["a mug", "a red cup"]) == "a red mug"
     assert asked.grade("a striped red mug", "a red mug") == 4
-    assert asked.transcript() == ['"a red mug"\n', '{"grade": 4}']
+    assert asked.transcript() == ['{"caption": "a red mug"}\n', '{"grade": 4}']
     assert asked.transcript() == []
     merging, grading = server.requests
     assert (merging["path"], merging["headers"]["Authorization"]) == ("/v1/chat/completions", f"Bearer {KEY}")
     sent = questions.merging(["a mug", "a red cup"]).messages()
     assert merging["body"] == {"model": "a-model", "temperature": 0, "messages": sent}
     assert grading["body"]["messages"] == questions.grading("a striped red mug", "a red mug").messages()
-    assert asked.identity == f"a-model at {server.base_url}, prompts {questions.PROMPT_VERSION}"
+    assert asked.identity == f'a-model at {server.base_url} {{"temperature": 0}}, prompts {questions.PROMPT_VERSION}'
+
+
+def test_what_is_sent_can_be_set_and_left_out(server, judge):
+    fields = {"temperature": None, "max_completion_tokens": 300, "response_format": {"type": "json_object"}}
+    asked = judge(fields=fields, system_role=False)
+    asked.grade("a", "b")
+    system, user = (message["content"] for message in questions.grading("a", "b").messages())
+    assert server.requests[0]["body"] == {
+        "model": "a-model", "max_completion_tokens": 300, "response_format": {"type": "json_object"},
+        "messages": [{"role": "user", "content": f"{system}\n\n{user}"}],
+    }  # fmt: skip
+    # scores by other requests are other scores
+    assert len({judge(**changed).identity for changed in ({}, {"fields": fields}, {"system_role": False})}) == 3
+    with pytest.raises(ValueError, match="must not set messages, model"):
+        judge(fields={"model": "another", "messages": []})
+
+
+@pytest.mark.parametrize("says", [
+    [{"type": "thinking", "thinking": "5"}, {"type": "text", "text": '{"grade"'}, {"type": "text", "text": ": 2}"}],
+    '<think>All of it, so {"grade": 5}.</think>\n{"grade": 2}',
+    'All of it, so {"grade": 5}.</think>{"grade": 2}',
+])  # fmt: skip
+def test_thoughts_are_read_past(server, judge, says):
+    server.replies = [Reply(says)]
+    assert judge().grade("a", "b") == 2
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("cut", [
+    Reply('{"caption": "a red mug"}', finish="length"),
+    Reply("<think> Okay, let me look at the captions", finish="length"),
+    Reply("<think> Okay, let me look at the captions"),
+    Reply("Sure! Here is the combined caption: **a red mug**"),
+])  # fmt: skip
+def test_a_caption_that_is_cut_or_of_another_form_is_refused(server, judge, cut):
+    server.replies = [cut, Reply('```JSON\n{"caption": "a blue mug"}\n```')]
+    assert judge().merge(["a", "b"]) == "a blue mug"
+    server.otherwise = lambda body: cut
+    with pytest.raises(Unanswered, match="cut: " if cut.finish == "length" else 'last was "'):
+        judge().merge(["c", "d"])
 
 
 def test_without_a_key_none_is_sent_not_even_of_netrc(server, judge, tmp_path, monkeypatch):
@@ -153,6 +193,21 @@ def test_what_takes_too_long_is_tried_again(server, judge, monkeypatch):
     assert limits == [LONG_S] * 2
 
 
+def test_an_answer_that_drips_has_its_time_as_a_whole(server, judge, monkeypatch):
+    """Of the first call little is left when its bytes begin to come; the second has all of its time."""
+    limits, within = [], endpoint._within
+
+    def impatient(seconds, call):
+        limits.append(seconds)
+        return within(0.2 if len(limits) == 1 else seconds, call)
+
+    monkeypatch.setattr(endpoint, "_within", impatient)
+    server.otherwise = lambda body: Reply("2")
+    server.replies = [Reply(drips=True, headers={"Content-Length": "9999999"})]
+    assert judge(timeout_s=LONG_S).grade("a", "b") == 2
+    assert limits == [LONG_S] * 2
+
+
 def test_the_server_says_how_long_to_wait(server, judge, pauses):
     busy = Reply(status=503, body="")
     server.replies = [Reply(status=429, body="", headers={"Retry-After": "7"}), busy, busy, Reply("2")]
@@ -183,31 +238,45 @@ def test_a_judge_that_does_not_answer_is_one_line(server, judge, tmp_path):
         judge(base_url="http://127.0.0.1:9/v1").grade("a", "b")
 
 
-@pytest.mark.parametrize("status", [302, 400, 403, 404])
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 422])
 def test_a_refusal_is_not_tried_again(server, judge, status):
     server.otherwise = lambda body: Reply(status=status, body="no such model", headers={"Location": "/elsewhere"})
-    with pytest.raises(UserError, match=rf"refused \(status {status}: no such model\)"):
+    with pytest.raises(UserError, match=rf"refused \(status {status}: no such model\)") as refused:
         judge().grade("a", "b")
     assert len(server.requests) == 1
+    # of a malformed request the settings that form it are named
+    assert ("`fields`" in str(refused.value) and "`system_role: false`" in str(refused.value)) == (status in (400, 422))
 
 
 def test_an_answer_of_another_form_is_asked_for_again(server, judge):
     server.replies = [Reply("about 4"), Reply(None), Reply("4")]
     asked = judge()
     assert asked.grade("a", "b") == 4
-    assert asked.transcript() == ["about 4", "", "4"]
+    assert asked.transcript() == ["about 4", "", "4"]  # the first two are not kept, the third is
     sent = [request["body"]["messages"] for request in server.requests]
     assert sent == [questions.grading("a", "b").messages(attempt) for attempt in range(3)]
-    assert judge(max_calls=0).grade("a", "b") == 4
+    server.replies = [Reply("5")]
+    assert judge().grade("a", "b") == 5
+    assert judge(max_calls=0).grade("a", "b") == 5
 
 
-def test_then_it_is_no_grade_also_in_a_rerun(server, judge, tmp_path):
+def test_then_it_is_no_grade_and_a_rerun_asks_again(server, judge, tmp_path):
     server.otherwise = lambda body: Reply("I'd say\n4.5")
-    for asked in (judge(), judge(max_calls=0)):
-        with pytest.raises(Unanswered, match=r'required form, the last was "I\'d say\\n4.5"'):
-            asked.grade("a", "b")
-        assert asked.transcript() == ["I'd say\n4.5"] * 3
-    assert calls(tmp_path) == 3
+    asked = judge()
+    with pytest.raises(Unanswered, match=r'required form, the last was "I\'d say\\n4.5"'):
+        asked.grade("a", "b")
+    assert asked.transcript() == ["I'd say\n4.5"] * 3
+    server.otherwise = lambda body: Reply("4")
+    assert judge().grade("a", "b") == 4
+    assert calls(tmp_path) == 4
+
+
+def test_an_answer_of_another_form_that_was_kept_is_asked_for_again(server, judge, tmp_path):
+    assert judge().grade("a", "b") == 3
+    (kept,) = (tmp_path / "answers").rglob("*.json")
+    kept.write_text(json.dumps(read_json(kept) | {"answer": "three"}))
+    assert judge().grade("a", "b") == 3
+    assert (len(server.requests), read_json(kept)["answer"]) == (2, "3")
 
 
 def test_the_cap_is_one_line_and_loses_nothing(server, judge, tmp_path):
