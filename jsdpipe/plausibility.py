@@ -16,7 +16,7 @@ from jsdpipe.validation import at
 if TYPE_CHECKING:
     from jsdpipe.config import RunConfig
 
-FAR = 8  # times that the sizes of renders and images may differ
+FAR = 8  # from so many times on, the sizes of renders and images are too far apart
 
 
 def prior_size(model: str, revision: str | None) -> int | None:

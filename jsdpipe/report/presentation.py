@@ -51,10 +51,9 @@ def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
         return Cell(str(prompts)), Cell(str(len(frame))), Cell(str(failed), link="#failures" if failed else "")
 
     shown = metrics.scored(metrics.SCORES, run.config.scores)
-    caption = (
-        f"Scores: {_means(run, summary, shown)} A failed asset counts with the floors: the quality of black images, "
-        "alignment 0."
-    )
+    floors = {"quality": "the quality of black images", "alignment": "alignment 0"}
+    floor = ", ".join(text for stage, text in floors.items() if stage in run.config.scores)
+    caption = f"Scores: {_means(run, summary, shown)} A failed asset counts with the floors: {floor}."
     if ungraded := int((assets["status"] == "ungraded").sum()):
         caption += (
             f" {ungraded} of all assets got no grade from the judge: their alignment and average are unknown, and left "
