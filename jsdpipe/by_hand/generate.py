@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsdpipe.config import Mesh, Prior
+from jsdpipe.config import Mesh, Prior, Resources
 from jsdpipe.errors import UserError, shown, warn
 from jsdpipe.files import read_json, try_writing, write_json
 from jsdpipe.fingerprints import fingerprint
@@ -140,6 +140,7 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     from jsdpipe.mesh.stage import extract_one
     from jsdpipe.prior import load_prior
 
+    torch.set_num_threads(Resources().threads)  # as a job of the workflow: the last bits depend on it
     with at("--prior"):
         model = load_prior(prior.model, prior.revision, getattr(torch, prior.dtype), device())
     inputs = inputs | {"prior": {"dtype": prior.dtype, "sha256": model.digest}}

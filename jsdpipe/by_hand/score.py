@@ -5,13 +5,13 @@ Torch-free until the work begins, so that a mistake is told at once.
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
-from jsdpipe.config import PromptSet, RunConfig, read_config
+from jsdpipe.config import PromptSet, RunConfig, Stage, read_config
 from jsdpipe.config_argument import source
 from jsdpipe.errors import UserError
 from jsdpipe.external.settings import External
@@ -57,17 +57,25 @@ def score(
         models.fetch_models(of)  # now, and not after minutes of rendering
     if scored_by_the_miniature(of):
         warn_of_strangers([("--prompt", subject.text)])
+    import torch
+
     from jsdpipe.mesh.render_stage import render
     from jsdpipe.scoring import alignment, diversity, quality
 
-    stages = {"quality": quality, "alignment": alignment, "diversity": diversity}
+    stages: dict[Stage, Callable[[Run, Shard], None]] = {
+        "render": render,
+        "quality": quality.score,
+        "alignment": alignment.score,
+        "diversity": diversity.score,
+    }
     with tempfile.TemporaryDirectory(prefix="jsdpipe-") as folder:
         run = _run(of, Path(folder), subject, len(meshes))
         (shard,) = run.shards()
         _take(run, shard, meshes, up, front)
-        render(run, shard)
-        for stage in of.scores:
-            stages[stage].score(run, shard)
+        for stage, work in stages.items():
+            if stage in of.stages:
+                torch.set_num_threads(of.need(stage).threads)  # as the workflow's job: the last bits depend on it
+                work(run, shard)
         return {"prompt": subject.text, "config": name, **_found(run, shard, meshes)}
 
 

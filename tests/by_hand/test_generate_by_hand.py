@@ -15,6 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from jsdpipe.by_hand import generate as by_hand
 from jsdpipe.config import Mesh, Prior
+from jsdpipe.generation import asset
 from jsdpipe.mesh import glb
 from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS
 from jsdpipe.prompts import prompt_id
@@ -188,6 +189,22 @@ def test_a_work_that_was_stopped_before_it_had_made_anything_is_no_hindrance(jsd
     assert list(contents(tmp_path / "again")) == ["record.json"]
     assert jsdpipe(*again)[0] == 0
     assert contents(tmp_path / "again") == contents(folder)
+
+
+def test_threads_are_those_of_the_workflow_s_jobs(jsdpipe, prior, tmp_path, monkeypatch):
+    recipe, used, optimise = small(tmp_path / "small.yaml"), [], asset.optimise
+
+    def noting(*of):
+        used.append(torch.get_num_threads())
+        return optimise(*of)
+
+    monkeypatch.setattr(asset, "optimise", noting)
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        out = tmp_path / str(threads)
+        assert jsdpipe("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", out)[0] == 0
+    assert used == [1, 1]
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
 def test_a_failure_is_said_and_status_1(jsdpipe, prior, tmp_path):

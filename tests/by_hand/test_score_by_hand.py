@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
 import trimesh
 
+from jsdpipe.scoring import quality
 from jsdpipe.validation import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +64,18 @@ def test_what_the_configuration_leaves_out_is_not_scored(jsdpipe, files):
     found = json.loads((files / "scores.json").read_text())
     assert found["provenance"].keys() == {"quality"} and found["diversity"] is None
     assert all("quality" in asset and "alignment" not in asset for asset in found["assets"])
+
+
+def test_threads_are_those_of_the_configuration(jsdpipe, files, monkeypatch):
+    used, score = [], quality.score
+    monkeypatch.setattr(quality, "score", lambda *of: used.append(torch.get_num_threads()) or score(*of))
+    config = tiny.config(files) | {"resources": {"quality": {"threads": 2}}}
+    for section in ("alignment", "diversity"):
+        del config[section]
+    tiny.write(files / "mine.yaml", config)
+    assert jsdpipe("score", "ball.glb", "--prompt", PROMPT, "--config", "mine.yaml")[0] == 0
+    torch.set_num_threads(1)
+    assert used == [2]
 
 
 def test_notes_are_told_and_what_is_missing_may_fail(jsdpipe, files):
