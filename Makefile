@@ -1,11 +1,16 @@
-# make demo   set everything up, run the miniature benchmark, say where its report is
-# make test   set everything up, run the tests
-# make lint   set everything up, check style and types
+# make demo           set everything up, run the miniature benchmark, say where its report is
+# make test           set everything up, run the tests
+# make lint           set everything up, check style and types
+# make requirements   pin in requirements.txt what pyproject.toml asks for; lines that are there stay as they are
 
 PYTHON ?= python3
 BIN := .venv/bin
+UV := PATH="$(CURDIR)/$(BIN):$$PATH" uv
+PINNED := --constraint requirements.txt
+PIP := $(BIN)/python -m pip install $(PINNED)
+PACKAGES := --build-constraint requirements.txt --editable '.[dev,slurm]'
 
-.PHONY: help demo test lint
+.PHONY: help demo test lint requirements
 .DELETE_ON_ERROR:
 
 help:
@@ -25,11 +30,19 @@ lint: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 
+requirements: .venv/ready
+	UV_CUSTOM_COMPILE_COMMAND="make requirements" $(UV) pip compile --quiet --no-annotate --python-version 3.11 \
+		--python-platform x86_64-manylinux_2_28 --extra dev --extra slurm pyproject.toml --output-file requirements.txt
+
+# An environment that was not finished is begun anew: it can lack files unnoticed.
 .venv/ready: requirements.txt pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name it: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c '' 2>/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name it: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) lacks the module venv; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
+	@rm -f $@
+	@$(UV) --version >/dev/null 2>&1 || $(PIP) --quiet uv || true
+	@$(UV) pip install --python .venv $(PINNED) $(PACKAGES) || \
+		{ test -z "$$UV_TORCH_BACKEND" && $(PIP) pip && $(PIP) $(PACKAGES); } || \
+		{ echo "error: the packages were not installed; mend what is said above, often the network, and make again" >&2; exit 1; }
 	@touch $@

@@ -28,18 +28,16 @@ rule all:
         LAYOUT.report / "index.html",
 
 
-onsuccess:
-    print(f"The report: {Path(LAYOUT.report / 'index.html').resolve()}")
-
-
-include: "workflow/rules/configure.smk"
+include: "workflow/rules/hooks.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/mesh.smk"
 include: "workflow/rules/render.smk"
-include: "workflow/rules/quality.smk"
-include: "workflow/rules/alignment.smk"
-include: "workflow/rules/diversity.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
-include: "workflow/rules/study.smk"
 include: "workflow/rules/report.smk"
+
+
+# what the configuration may leave out
+for name in (*CONFIG.scores, *(["study"] if CONFIG.study else [])):
+
+    include: f"workflow/rules/{name}.smk"

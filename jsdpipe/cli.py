@@ -8,17 +8,26 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
+from jsdpipe import __version__
 from jsdpipe.bench.commands import app as bench
+from jsdpipe.changes import changes
 from jsdpipe.config import Stage, load_config
 from jsdpipe.config_argument import Config, source
-from jsdpipe.errors import UserError
+from jsdpipe.errors import UserError, warn
 from jsdpipe.external.assets import mesh_paths
 from jsdpipe.external.settings import External
+from jsdpipe.layout import BEFORE, SCORES, of_run
 from jsdpipe.machine import commands as machine
+from jsdpipe.manifests import check_there
 from jsdpipe.mesh.axes import Front, Up, VertexColors
 from jsdpipe.miniature.commands import app as miniature
-from jsdpipe.prompt_sources import fetch
+from jsdpipe.miniature.grammar import explained
+from jsdpipe.miniature.strangers import warn_of_strangers_in
+from jsdpipe.plausibility import warnings
+from jsdpipe.prompt_sources import SOURCES, fetch
+from jsdpipe.recipes.commands import MERGING, recipes
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
 from jsdpipe.scoring.models.settings import EndpointJudge
@@ -43,7 +52,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="A benchmark of text-to-3D generation by score distillation.",
 )
 prompts = typer.Typer(no_args_is_help=True, help="Prompt sets.")
 app.add_typer(prompts, name="prompts")
@@ -51,25 +59,47 @@ app.add_typer(miniature, name="miniature")
 app.add_typer(machine.models, name="models")
 app.add_typer(bench, name="bench")
 app.command()(machine.doctor)
+app.command(epilog=MERGING)(recipes)
 
 RUN = typer.Option("--run", help="the run's folder", metavar="FOLDER")
 Folder = Annotated[Path, RUN]
 SHARD = typer.Option(help="e.g. jsd/single/000", metavar="METHOD/SET/INDEX")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"jsdpipe {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A benchmark of text-to-3D generation by score distillation."""
+
+
 @app.command()
-def configure(config: Config, folder: Folder) -> None:
+def configure(folder: Folder, config: Config = None) -> None:
     """Check a configuration and write it, with its recipes and prompts, to a run's folder."""
-    _resolve(config, folder).save()
+    run, _ = _resolve(config, folder)
+    for line in changes(run):
+        typer.echo(line, err=True)
+    run.save()
 
 
 @app.command()
-def check(config: Config) -> None:
-    """Check a configuration, and say what it would make."""
-    run = _resolve(config, Path())
+def check(config: Config = None) -> None:
+    """Check a configuration, and say what it would make, and make again of what is there."""
+    run, name = _resolve(config)
     shards = run.shards()
     assets = sum(len(list(shard.assets())) for shard in shards)
-    typer.echo(f"{config}: good, {assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}")
+    found = f"{assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}{_left_out(run)}"
+    typer.echo(f"{name}: good, {found}")
+    for line in changes(run):
+        typer.echo(line)
 
 
 def _meshes(run: Run) -> str:
@@ -85,19 +115,29 @@ def _meshes(run: Run) -> str:
 
 def _calls(run: Run, assets: int) -> str:
     """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
-    judge = run.config.alignment.judge
+    judge = run.config.alignment and run.config.alignment.judge
     if not isinstance(judge, EndpointJudge):
         return ""
     cap = "no cap" if judge.max_calls is None else f"capped at {judge.max_calls:,} (alignment.judge.max_calls)"
     return f", {2 * assets:,} calls of the judge or more, {cap}"
 
 
-def _resolve(config: str, folder: Path) -> Run:
+def _left_out(run: Run) -> str:
+    """Which of the sections that a run need not have it has not."""
+    absent = [name for name in (*SCORES, "study") if getattr(run.config, name) is None]
+    return f", without {', '.join(absent)}" if absent else ""
+
+
+def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
+    """The run of a configuration, and what to call that."""
     content, name = source(config)
-    run = Run.resolve(load_config(content, name), folder)
+    loaded = load_config(content, name)
+    run = Run.resolve(loaded, folder or of_run(loaded.run))
     with at(name):
         models.check_prompts(run)
-    return run
+    warn(*warnings(run.config, run.recipes))
+    warn_of_strangers_in(run)
+    return run, name
 
 
 def _place(place: str) -> Callable[..., Any]:
@@ -115,6 +155,9 @@ def _add_stage(name: Stage, about: str) -> None:
 def _run_stage(name: Stage, folder: Path, shard: str) -> None:
     run = Run.load(folder)
     of_run = run.shard(shard)
+    if name not in run.config.stages:
+        raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
+    check_there(run, BEFORE[name], of_run)  # now, and not after the imports
     need = run.config.need(name)
     if not need.gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count
@@ -128,15 +171,21 @@ def _run_stage(name: Stage, folder: Path, shard: str) -> None:
 def _add_summary(name: str, place: str, about: str) -> None:
     @app.command(name, help=about)
     def summary(folder: Folder) -> None:
-        _place(place)(Run.load(folder))
+        run = Run.load(folder)
+        if name != "study":
+            check_there(run, run.config.stages, *run.shards())
+        _place(place)(run)
 
 
-@app.command(help=STAGES["generate"][1])
+@app.command(
+    help=STAGES["generate"][1],
+    epilog=escape("\n\n".join(["What the miniature understands, the prior of `--recipe` *-miniature:", *explained()])),
+)
 def generate(
     prompt: Annotated[str | None, typer.Argument(help="what to make by hand")] = None,
     recipe: Annotated[str | None, typer.Option(help="a name or a YAML file; without: jsd-miniature")] = None,
     prior: Annotated[
-        str | None, typer.Option(help="a folder in diffusers' format, or a hub id; without: miniature")
+        str | None, typer.Option(help="a folder in diffusers' format, a hub id, or miniature; without: the recipe's")
     ] = None,
     revision: Annotated[str | None, typer.Option(help="of a hub id: a branch, tag or commit")] = None,
     dtype: Annotated[str | None, typer.Option(help="of the prior's weights; without: float32")] = None,
@@ -173,7 +222,8 @@ def score(
     meshes: Annotated[list[Path], typer.Argument(help="files; several are seeds of the prompt", metavar="MESH...")],
     prompt: Annotated[str, typer.Option(help="what they are to show")],
     config: Annotated[
-        Path | None, typer.Option(help="whose views and models are taken; without: config.yaml, the miniature's")
+        str | None,
+        typer.Option(help="whose views and models are taken; without: the miniature's", metavar="CONFIG"),
     ] = None,
     up: Annotated[Up | None, typer.Option(help="y or z; without: y of glTF, z of others")] = None,
     front: Annotated[Front | None, typer.Option(help="e.g. -y; without: z where y is up, x where z is")] = None,
@@ -188,7 +238,7 @@ def score(
         by_hand.check_writable(out)
     found = by_hand.score(meshes, prompt, config, up, front, vertex_colors)
     if config is None:
-        typer.echo(f"with the views and models of {found['config']}; --config FILE takes those of another", err=True)
+        typer.echo(f"with the views and models of {found['config']}; --config takes those of another", err=True)
     typer.echo(by_hand.table(found))
     if out is not None:
         by_hand.write(found, out)
@@ -209,16 +259,18 @@ def fetch_prompts(
     origin: Annotated[
         Path | None, typer.Option("--from", help="take the files from this folder, not from the network")
     ] = None,
-    sources: Annotated[Path, typer.Option(help="what there is to fetch, and its hashes")] = Path(
-        "prompts/sources.yaml"
-    ),
+    out: Annotated[Path | None, typer.Option(help="without: prompts/SOURCE", metavar="FOLDER")] = None,
+    sources: Annotated[
+        Path, typer.Option(help="what there is to fetch, and its hashes", show_default="the package's")
+    ] = SOURCES,
 ) -> None:
-    """Fetch a prompt set, check it, and put it beside the file of sources."""
-    written = fetch(name, sources, origin)
+    """Fetch a prompt set, check it, and put it into a folder."""
+    folder = Path("prompts", name) if out is None else out
+    written = fetch(name, folder, origin, sources)
     for path in written:
         typer.echo(path)
     if not written:
-        typer.echo(f"{sources.parent / name}: nothing to be done, every file is there and right")
+        typer.echo(f"{folder}: nothing to be done, every file is there and right")
 
 
 def main() -> None:

@@ -14,21 +14,27 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from jsdpipe.errors import UserError
 from jsdpipe.external.checks import check
 from jsdpipe.external.settings import External
+from jsdpipe.layout import SCORES, STAGES
 from jsdpipe.model_files import PRIOR
+from jsdpipe.plausibility import warnings
 from jsdpipe.prompts import read_prompts
 from jsdpipe.recipes import load_recipe
-from jsdpipe.recipes.strict import Elevation, Fovy, NonEmpty, Positive, Strict
+from jsdpipe.recipes.strict import Elevation, Fovy, Length, NonEmpty, Steps, Strict
 from jsdpipe.scoring import models
 from jsdpipe.scoring.models import settings
 from jsdpipe.validation import NAME, at, read_yaml, validate
 
 Name = Annotated[str, Field(pattern=NAME)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Views = Annotated[int, Field(ge=1, le=1000)]
 
 
 def _outside_the_mesh(radius: float) -> float:
     """T3Bench places a mesh in the cube [-1, 1]^3, whose corners are sqrt(3) from the middle."""
-    if radius <= math.sqrt(3):
-        raise ValueError("must be above sqrt(3), about 1.7321, to be outside of the mesh's cube [-1, 1]^3")
+    if not math.sqrt(3) < radius <= 100:
+        raise ValueError(
+            "must be above sqrt(3), about 1.7321, to be outside of the mesh's cube [-1, 1]^3, and at most 100"
+        )
     return radius
 
 
@@ -39,7 +45,9 @@ class PromptSet(Strict):
     """A file of prompts, one a line."""
 
     file: NonEmpty
-    limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description="only the first so many prompts")
+    limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="only the first so many prompts"
+    )
 
 
 class OfRecipe(Strict):
@@ -74,9 +82,9 @@ class Prior(Strict):
 class Generation(Strict):
     """How assets are grouped into jobs and batches, and what a job needs."""
 
-    shard_assets: Annotated[int, Field(ge=1)]
-    batch_assets: Annotated[int, Field(ge=1, description="assets optimised side by side")] = 1
-    preview_views: Annotated[int, Field(ge=1)] = 8
+    shard_assets: Annotated[int, Field(ge=1, le=100_000)] = 12
+    batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimised side by side")] = 1
+    preview_views: Views = 8
 
 
 def _with_glb(formats: tuple[str, ...]) -> tuple[str, ...]:
@@ -88,8 +96,8 @@ def _with_glb(formats: tuple[str, ...]) -> tuple[str, ...]:
 class Mesh(Strict):
     """The isosurface and the files that it is written to, and how meshes from elsewhere are read."""
 
-    resolution: Annotated[int, Field(ge=8)] | None = Field(default=None, description="needed by recipes")
-    threshold: Positive | Literal["auto"] | None = Field(
+    resolution: Annotated[int, Field(ge=8, le=1024)] | None = Field(default=None, description="needed by recipes")
+    threshold: Annotated[float, Field(gt=0, le=10_000)] | Literal["auto"] | None = Field(
         default=None, description="density; auto = mean of the densities above 1e-5; needed by recipes"
     )
     min_component: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -125,23 +133,23 @@ class AlignmentRig(Strict):
 class RingRig(Strict):
     """DiverseDream's views: a ring around the asset."""
 
-    views: Annotated[int, Field(ge=1)]
+    views: Views
     elevation_deg: Elevation
-    distance: Positive
+    distance: Length
     fovy_deg: Fovy
 
 
 class Render(Strict):
-    """The protocols' cameras, and the size of their images."""
+    """The cameras of the scores, without others those of the protocols, and the size of their images."""
 
-    size: Annotated[int, Field(ge=16)]
+    size: Annotated[int, Field(ge=16, le=4096)]
     supersample: Annotated[int, Field(ge=1, le=8)] = 1
     renderer: Literal["embree", "moderngl"] = Field(
         default="embree", description="ray casting on the CPU, or OpenGL by EGL, on a GPU or Mesa"
     )
-    quality: QualityRig
-    alignment: AlignmentRig
-    diversity: RingRig
+    quality: QualityRig = QualityRig(subdivision=2, radius=2.2, fovy_deg=[60.0, 45.0, 36.0, 30.0, 24.0])
+    alignment: AlignmentRig = AlignmentRig(subdivision=0, radius=4.84, fovy_deg=60.0)
+    diversity: RingRig = RingRig(views=120, elevation_deg=15.0, distance=1.5, fovy_deg=70.0)
     keep_views: bool = False
 
 
@@ -163,47 +171,57 @@ class Diversity(Strict):
 class Resources(Strict):
     """What one job of a stage asks of the machine."""
 
-    threads: Annotated[int, Field(ge=1)] = 1
-    gpu: Annotated[int, Field(ge=0)] = 0
-    mem_mb: Annotated[int, Field(ge=1)] = 3000
-    runtime: Annotated[int, Field(ge=1, description="minutes")] = 60
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    gpu: Annotated[int, Field(ge=0, le=64)] = 0
+    mem_mb: Annotated[int, Field(ge=100, le=16_000_000)] = 3000
+    runtime: Annotated[int, Field(ge=1, le=50_000, description="minutes")] = 60
 
 
 class Report(Strict):
-    title: str
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    bootstrap: Annotated[int, Field(ge=100)] = 2000
-    turntable_views: Annotated[int, Field(ge=4)] = 24
+    title: str | None = Field(default=None, description="without: the run's name")
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    turntable_views: Annotated[int, Field(ge=4, le=1000)] = 24
 
 
 class Study(Strict):
     """The exact study in two dimensions (`jsdpipe.study`)."""
 
-    steps: Annotated[int, Field(ge=1)] = 100
-    particles: Annotated[int, Field(ge=1)] = 64
+    steps: Steps = 100
+    particles: Annotated[int, Field(ge=1, le=100_000)] = 64
 
 
 Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity", "report"]
 
 
 class RunConfig(Strict):
-    """A complete run."""
+    """A complete run. What is not to be scored or studied is left out, or null."""
 
     run: Annotated[Name, Field(description="results/<run>/")]
-    seed: Annotated[int, Field(ge=0)] = 0
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    seed: Seed = 0
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     sets: Annotated[dict[Name, PromptSet], Field(min_length=1)]
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
     prior: Prior | None = Field(default=None, description="of the methods that are recipes")
-    generation: Generation
+    generation: Generation = Generation()
     mesh: Mesh = Mesh()
     render: Render
-    quality: Quality
-    alignment: Alignment
-    diversity: Diversity
+    quality: Quality | None = None
+    alignment: Alignment | None = None
+    diversity: Diversity | None = None
     resources: dict[Stage, Resources] = Field(default_factory=dict)
-    report: Report
-    study: Study = Study()
+    report: Report = Report()
+    study: Study | None = None
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The stages that score, of those that there are."""
+        return tuple(stage for stage in SCORES if getattr(self, stage) is not None)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that a shard goes through, in order."""
+        return (*(stage for stage in STAGES if stage not in SCORES), *self.scores)
 
     def need(self, stage: Stage) -> Resources:
         """What one job of a stage asks of the machine."""
@@ -231,7 +249,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
     with at(name):
         _check_case("sets", config.sets)
         _check_case("methods", config.methods)
-    prompts = {}
+    prompts, recipes = {}, {}
     for key, of in config.sets.items():
         with at(f"{name}: sets.{key}.file"):
             prompts[key] = read_prompts(Path(of.file), of.limit)
@@ -240,7 +258,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             if isinstance(method, External):
                 check(method, prompts, config.seeds)
             else:
-                load_recipe(method.recipe, method.override)
+                recipes[key] = load_recipe(method.recipe, method.override)
         if isinstance(method, OfRecipe):
             needed = {
                 "prior": config.prior,
@@ -254,6 +272,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
                 PRIOR.files(folder)
     with at(name):
+        warnings(config, recipes)
         models.check_models(config)
     return config
 

@@ -1,4 +1,4 @@
-"""The argument CONFIG of the commands: a file's path, or `-` for standard input."""
+"""The argument CONFIG of the commands: a file's path, `-` for standard input, or without it the miniature's run."""
 
 import json
 import sys
@@ -8,15 +8,22 @@ from typing import Annotated, Any
 import typer
 
 from jsdpipe.errors import UserError
+from jsdpipe.miniature import CONFIG
 
-Config = Annotated[str, typer.Argument(help="a YAML file, or - for JSON on standard input", metavar="CONFIG")]
+DEFAULT = "the default configuration"
+Config = Annotated[
+    str | None,
+    typer.Argument(help="a YAML file, or - for JSON on standard input; without: the miniature's", metavar="CONFIG"),
+]
 
 
-def source(config: str) -> tuple[Any, str]:
-    """What `jsdpipe.config` reads, a path or the content of standard input, and how errors call it.
+def source(config: str | None) -> tuple[Any, str]:
+    """What `jsdpipe.config` reads, a path or the content of standard input, and what to call it.
 
     `UserError` if the argument is empty, or standard input no JSON.
     """
+    if config is None:
+        return CONFIG, DEFAULT
     if not config:
         raise UserError("CONFIG: empty; give the path of a YAML file, or - for JSON on standard input")
     return (_standard_input(), "standard input") if config == "-" else (Path(config), str(Path(config)))

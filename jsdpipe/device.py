@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from jsdpipe.cpu import calculates_in
+
 # samples of rays worked on at once: on a CPU as many as its second-level cache holds
 CHUNK = {"cpu": 1 << 15, "cuda": 1 << 24}
 # samples of hash grids whose graphs are kept at once: about 8 kB each in plain PyTorch, with normals
@@ -24,8 +26,7 @@ def device() -> str:
 
 def has_bfloat16() -> bool:
     """Whether the device calculates in bfloat16 (2-3 times as fast as float32); other CPUs only imitate it, slowly."""
-    able = torch.cpu.get_capabilities()
-    return device() == "cuda" or bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return device() == "cuda" or bool(calculates_in("bfloat16"))
 
 
 def number_format(name: str) -> torch.dtype:

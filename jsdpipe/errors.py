@@ -1,6 +1,7 @@
 """The errors that are the user's to mend."""
 
 import json
+import sys
 from typing import Any
 
 ROOM = 60
@@ -15,6 +16,12 @@ class UserError(Exception):
 
     def __init__(self, line: str) -> None:
         super().__init__(printable(line))
+
+
+def warn(*lines: str | None) -> None:
+    """Say on standard error what may be a mistake, and does not stop the work; nothing of what is None."""
+    for line in filter(None, lines):
+        print(f"jsdpipe: warning: {printable(line)}", file=sys.stderr)
 
 
 def printable(text: str) -> str:

@@ -6,7 +6,17 @@ from pathlib import Path
 
 from jsdpipe.prompts import Prompt
 
-STAGES = ("generate", "mesh", "render", "quality", "alignment", "diversity")
+# the stages of shards, each after those whose manifests it reads
+BEFORE = {
+    "generate": (),
+    "mesh": ("generate",),
+    "render": ("mesh",),
+    "quality": ("render",),
+    "alignment": ("render",),
+    "diversity": ("render",),
+}
+STAGES = tuple(BEFORE)
+SCORES = ("quality", "alignment", "diversity")
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,11 @@ def shards(
 
 def _chunks(prompts: Sequence[Prompt], size: int) -> Iterator[tuple[Prompt, ...]]:
     return (tuple(prompts[start : start + size]) for start in range(0, len(prompts), size))
+
+
+def of_run(name: str) -> Path:
+    """The folder of the run of that name."""
+    return Path("results") / name
 
 
 def by_hand(prompt_id: str, recipe: str, seed: int) -> Path:

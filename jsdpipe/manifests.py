@@ -1,6 +1,6 @@
 """Manifests: what a stage says of every asset of a shard, failures included."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jsdpipe.errors import UserError
@@ -49,14 +49,26 @@ def read_manifest(run: Run, stage: str, shard: Shard) -> list[Record]:
 
     `UserError` if the stage has not been run, or was run for other prompts or seeds.
     """
+    check_there(run, (stage,), shard)
     path = run.layout.manifest(stage, shard)
-    command = f"`jsdpipe {stage} --run {run.folder} --shard {shard.name}`"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; write it with {command}")
     records: list[Record] = read_json(path)["records"]
     if _keys(records) != _expected(stage, shard):
-        raise UserError(f"{path}: is of other prompts or seeds than {run.layout.run_json}; rerun {command}")
+        raise UserError(
+            f"{path}: is of other prompts or seeds than {run.layout.run_json}; rerun {_command(run, stage, shard)}"
+        )
     return records
+
+
+def check_there(run: Run, stages: Iterable[str], *shards: Shard) -> None:
+    """Raise `UserError` for the first manifest of these that has not been written."""
+    for shard in shards:
+        for stage in stages:
+            if not (path := run.layout.manifest(stage, shard)).is_file():
+                raise UserError(f"{path}: no such file; write it with {_command(run, stage, shard)}")
+
+
+def _command(run: Run, stage: str, shard: Shard) -> str:
+    return f"`jsdpipe {stage} --run {run.folder} --shard {shard.name}`"
 
 
 def _keys(records: list[Record]) -> list[tuple[str, int | None]]:

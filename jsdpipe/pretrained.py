@@ -6,16 +6,20 @@ from typing import Any
 
 from jsdpipe.errors import UserError, first_line
 
+HALF = "fp16"  # in the names of weights in half precision
+
 
 def weights(kind: Any, folder: Path, **options: Any) -> Any:
     """A model of class `kind` with every one of its weights read from the folder; `options` go to `from_pretrained`.
 
-    `UserError` if the folder holds no such model, or lacks weights.
+    Weights in half precision are read if there are no others. `UserError` if the folder holds no such model, or lacks
+    weights.
     """
     json_object(folder / "config.json")
+    variant = None if any(f".{HALF}" not in file.name for file in folder.glob("*.safetensors*")) else HALF
     try:
         model, report = kind.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, variant=variant, **options
         )
     except Exception as error:  # the libraries raise errors of any kind for files they cannot read
         raise UserError(

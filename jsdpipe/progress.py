@@ -1,6 +1,7 @@
 """Progress of long work: a bar with time left on a terminal, a log line now and then without one."""
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ class Advance(Protocol):
 
 
 LOG_EVERY_S = 20.0
+FIRST_S = 40.0  # after which the first step is spoken of, if it is not done: an estimate is due within a minute
 
 
 def unseen(steps: int = 1, note: str = "") -> None:
@@ -45,23 +47,49 @@ def share(advance: Advance, steps: int) -> Iterator[Advance]:
         advance(left)
 
 
+def duration(seconds: float) -> str:
+    """E.g. "8.1 s", "45 s", "12 min 5 s", "3 h 20 min", "2 days 7 h", "65 days"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} day{'s' if days > 1 else ''}" + (f" {hours} h" if days < 10 else "")
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def times(elapsed: float, done: int, total: int) -> str:
+    """The seconds that `done` of `total` steps took, and what is left if all take as long, in words.
+
+    Of a first step that takes long, what is left is more than what the others will take of its time so far.
+    """
+    left = ""
+    if 0 < done < total:
+        left = f", {duration(elapsed / done * (total - done))} left"
+    elif not done and elapsed >= FIRST_S and total > 1:
+        left = f", more than {duration(elapsed * (total - 1))} left"
+    return duration(elapsed) + left
+
+
 def _bar(description: str, total: int, start: int) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
+
+    class Times(ProgressColumn):
+        """As the log has them. rich's own columns estimate from the last 30 s, so never where a step takes longer."""
+
+        def render(self, task: Task) -> Text:
+            return Text(times(task.elapsed or 0.0, round(task.completed) - start, total - start))
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        Times(),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -73,15 +101,24 @@ def _log(description: str, total: int, start: int) -> Iterator[Advance]:
     began = last = time.monotonic()
     done = start
 
+    def log(now: float, note: str = "") -> None:
+        taken = times(now - began, done - start, total - start)
+        print(f"{description}: {done}/{total}, {taken} {note}".rstrip(), file=sys.stderr, flush=True)
+
     def advance(steps: int = 1, note: str = "") -> None:
         nonlocal done, last
+        first.cancel()
         done += steps
         now = time.monotonic()
         if now - last < LOG_EVERY_S and done < total:
             return
         last = now
-        left = (now - began) / max(done - start, 1) * (total - done)
-        line = f"{description}: {done}/{total}, {now - began:.0f} s, {left:.0f} s left {note}".rstrip()
-        print(line, file=sys.stderr, flush=True)
+        log(now, note)
 
-    yield advance
+    first = threading.Timer(FIRST_S, lambda: log(time.monotonic()))
+    first.daemon = True
+    first.start()
+    try:
+        yield advance
+    finally:
+        first.cancel()

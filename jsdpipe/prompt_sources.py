@@ -1,7 +1,9 @@
-"""Fetching the prompt sets that may not be copied into the repository, checked against `prompts/sources.yaml`."""
+"""Fetching the prompt sets that may not be copied into the repository, checked against `prompt_sources.yaml`."""
 
 import hashlib
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from jsdpipe.files import atomic
 from jsdpipe.recipes.strict import Strict
 from jsdpipe.validation import NAME, nearest, read_yaml, validate
 
+SOURCES = Path(__file__).with_suffix(".yaml")
 TIMEOUT_S = 60
 
 
@@ -33,13 +36,13 @@ class Source(Strict):
 
 
 class Sources(Strict):
-    """`prompts/sources.yaml`."""
+    """`prompt_sources.yaml`."""
 
     sources: dict[str, Source]
 
 
-def fetch(name: str, sources: Path, origin: Path | None = None) -> list[Path]:
-    """Put the files of a source, from its address or from the folder `origin`, into a folder beside `sources`.
+def fetch(name: str, folder: Path, origin: Path | None = None, sources: Path = SOURCES) -> list[Path]:
+    """Put the files of a source, from its address or from the folder `origin`, into `folder`.
 
     Files that are there and right are kept. Nothing is written unless every file's hash and number of lines are right;
     `UserError` otherwise, for an unknown source or one out of reach, and where nothing can be written.
@@ -48,27 +51,31 @@ def fetch(name: str, sources: Path, origin: Path | None = None) -> list[Path]:
     if name not in known:
         raise UserError(f"{sources}: no source {name!r}; {nearest(name, list(known), 'there are')}")
     source = known[name]
-    folder = sources.parent / name
     contents: dict[Path, bytes] = {}
     for file, expected in source.files.items():
         target = folder / file
-        if target.is_file() and not _fault(target.read_bytes(), expected):
-            continue
+        with _writing(target):
+            if target.is_file() and not _fault(target.read_bytes(), expected):
+                continue
         place = str(origin / file) if origin else source.address.format(commit=source.commit, file=file)
         content = _read(place) if origin else _download(place)
         if fault := _fault(content, expected):
             raise UserError(f"{place}: {fault}; {sources} states what it must be")
         contents[target] = content
     for target, content in contents.items():
-        try:
-            with atomic(target) as temporary:
-                temporary.write_bytes(content)
-        except OSError as error:
-            raise UserError(
-                f"{target}: cannot be written ({error.strerror}); free its place, or give a copy of {sources} "
-                "elsewhere: --sources FILE"
-            ) from None
+        with _writing(target), atomic(target) as temporary:
+            temporary.write_bytes(content)
     return list(contents)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror}); free its place, or give another folder: --out FOLDER"
+        ) from None
 
 
 def _fault(content: bytes, expected: PromptFile) -> str | None:

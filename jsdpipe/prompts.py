@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jsdpipe.errors import UserError
+from jsdpipe.miniature import PROMPTS
 from jsdpipe.validation import at
 
 SLUG_LENGTH = 40
+OWN = Path("prompts/miniature")  # what the package's own prompts are called, in any working directory
 # Unicode's categories of what no prompt has
 UNFIT = {"Cc": "control character", "Zl": "control character", "Zp": "control character", "Cs": "broken character"}
 
@@ -43,11 +45,13 @@ def to_prompt(text: str) -> Prompt:
 def read_prompts(path: Path, limit: int | None = None) -> tuple[Prompt, ...]:
     """The prompts of a UTF-8 file, one a line, at most `limit` of them; space around a prompt is dropped.
 
+    A file of `prompts/miniature/` that is not in the working directory is the package's.
     Raises `UserError` with the line's number for an empty or duplicate prompt or a control character, anywhere in the
     file, and for a file that is missing, empty, unreadable or not UTF-8.
     """
+    place = PROMPTS / path.name if path.parent == OWN and not path.exists() else path
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = place.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         hint = "; fetch it with `jsdpipe prompts fetch t3bench`" if "t3bench" in path.parts else ""
         raise UserError(f"{path}: no such prompt file{hint or '; write one prompt a line into it'}") from None

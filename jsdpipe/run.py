@@ -1,6 +1,7 @@
 """A run: its configuration with recipes and prompts resolved, so that a stage needs nothing but the run's folder."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +90,13 @@ class Run:
         if name not in self._by_name:
             raise UserError(f"--shard: no shard {name!r} in {self.layout.run_json}; there are {self._span()}")
         return self._by_name[name]
+
+    def placed_prompts(self) -> Iterator[tuple[str, Prompt]]:
+        """Every prompt, after the set, file and line that it stands in."""
+        for name, of_set in self.prompts.items():
+            # Prompt files have no empty line, so that a prompt's number is its line.
+            for line, prompt in enumerate(of_set, start=1):
+                yield f"sets.{name}.file: {self.config.sets[name].file}: line {line}", prompt
 
     def _span(self) -> str:
         names = list(self._by_name)

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +15,9 @@ from jsdpipe.errors import UserError, shown
 
 # what names files: no separator, no space, no leading dot
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # pydantic's kinds of errors
+RANGE = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -43,24 +46,38 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except ValueError:  # with a null byte
         raise UserError(f"{path}: cannot be read (no file can be named so); correct the path") from None
-    try:
-        raw = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UserError(f"{path}: {where}not valid YAML ({error.problem}); correct it there") from None
-    except yaml.reader.ReaderError as error:
-        raise UserError(
-            f"{path}: not valid YAML (U+{error.character:04X} at position {error.position}); remove it"
-        ) from None
-    except ValueError:  # of a value such as 2026-13-01
-        raise UserError(
-            f"{path}: not valid YAML (what looks like a date or number is none); correct or quote it"
-        ) from None
-    except RecursionError:
-        raise UserError(f"{path}: not valid YAML (nested too deep); correct it") from None
+    raw = parse_yaml(text, str(path))
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must be a mapping of keys to values, as in config.yaml")
     return raw
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """The value of a YAML text that errors call `name`; `UserError` if it is no YAML, or has a key twice."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{name}: {where}not valid YAML ({error.problem}); correct it there") from None
+    except yaml.reader.ReaderError as error:
+        raise UserError(
+            f"{name}: not valid YAML (U+{error.character:04X} at position {error.position}); remove it"
+        ) from None
+    except ValueError:  # of a value such as 2026-13-01
+        raise UserError(
+            f"{name}: not valid YAML (what looks like a date or number is none); correct or quote it"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{name}: not valid YAML (nested too deep); correct it") from None
+
+
+def overrides(arguments: Iterable[str]) -> dict[str, Any]:
+    """The keys and values of arguments such as "seeds=[0, 1]", each value read as it would be in a file.
+
+    Snakemake has its own reading of `--config`, which takes what is in lists and mappings for texts.
+    """
+    parts = (argument.partition("=") for argument in arguments)
+    return {key: parse_yaml(value, f"--config {key}") for key, _, value in parts}
 
 
 def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
@@ -74,8 +91,8 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
         return model.model_validate_json(text)
     except ValidationError as error:
         # A misspelt key is both unknown and missing: the former line says more. Of a value with several forms, the
-        # most is said by a check of our own, which follows the right type.
-        rank = {"extra_forbidden": 0, "value_error": 1}
+        # most is said by a check of our own or of bounds, which follow the right type.
+        rank = {"extra_forbidden": 0, "value_error": 1, **dict.fromkeys(BOUNDS, 1)}
         faults = sorted(error.errors(), key=lambda fault: rank.get(fault["type"], 2))
         raise UserError(f"{name}: {_line(faults[0], model)}") from None
 
@@ -123,6 +140,10 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME:
         return f"{where}: it names files; take at most 64 of letters, digits, '.', '_', '-', a letter or digit first"
     message = fault["msg"].removeprefix("Value error, ")
+    if kind in BOUNDS:
+        (bound,) = fault["ctx"].values()
+        plain = (of for node in nodes for of in _resolved(node, definitions))  # some perhaps of other places or kinds
+        message = f"must be {next(_range(of) for of in plain if bound in map(of.get, RANGE))}"
     found = "" if isinstance(fault["input"], dict) else f", found {shown(fault['input'])}"
     return f"{where}: {message[0].lower()}{message[1:]}{found}"
 
@@ -133,6 +154,13 @@ def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[st
         return _resolved(definitions[node["$ref"].rsplit("/", 1)[1]], definitions)
     options = [option for union in ("anyOf", "oneOf", "allOf") for option in node.get(union, [])]
     return [plain for option in options for plain in _resolved(option, definitions)] if options else [node]
+
+
+def _range(node: dict[str, Any]) -> str:
+    """Between which bounds a schema's numbers are, in words."""
+    if {"minimum", "maximum"} <= node.keys():
+        return f"from {node['minimum']} to {node['maximum']}"
+    return " and ".join(f"{word} {node[key]}" for key, word in RANGE.items() if key in node)
 
 
 def _below(nodes: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,17 +13,21 @@ KEY = "sk-secret"
 
 @dataclass
 class Reply:
-    """What the server answers: a completion that says `says`, or any body."""
+    """What the server answers: a completion that says `says`, or any body; or `never`, until the client hangs up."""
 
-    says: str | None = None
+    says: Any = None
     status: int = 200
     body: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    delay_s: float = 0.0
+    never: bool = False
+    finish: str = "stop"
+    drips: bool = False  # sends blanks, and never ends
 
     @property
     def content(self) -> bytes:
-        completion = {"choices": [{"message": {"role": "assistant", "content": self.says}}]}
+        completion = {
+            "choices": [{"message": {"role": "assistant", "content": self.says}, "finish_reason": self.finish}]
+        }
         return (json.dumps(completion) if self.body is None else self.body).encode()
 
 
@@ -39,7 +42,7 @@ class Server:
 @contextmanager
 def serving() -> Iterator[Server]:
     """A server on a free port of this machine, until the end of the block."""
-    lock = threading.Lock()
+    lock, stopped = threading.Lock(), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -47,11 +50,14 @@ def serving() -> Iterator[Server]:
             with lock:
                 server.requests.append({"path": self.path, "headers": dict(self.headers), "body": body})
                 reply = server.replies.pop(0) if server.replies else server.otherwise(body)
-            time.sleep(reply.delay_s)
+            if reply.never:
+                self.rfile.read()
             self.send_response(reply.status)
             for name, value in ({"Content-Length": str(len(reply.content))} | reply.headers).items():
                 self.send_header(name, value)
             self.end_headers()
+            while reply.drips and not stopped.wait(0.05):
+                self.wfile.write(b" ")
             self.wfile.write(reply.content)
 
         def log_message(self, *_: Any) -> None:
@@ -64,5 +70,6 @@ def serving() -> Iterator[Server]:
     try:
         yield server
     finally:
+        stopped.set()
         listener.shutdown()
         listener.server_close()

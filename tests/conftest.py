@@ -3,13 +3,13 @@
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 # as the workflow's jobs have it: the last bits depend on the number of threads, and small work is faster with one
 os.environ["OMP_NUM_THREADS"] = "1"
 
-settings.register_profile("jsdpipe", deadline=None)
+settings.register_profile("jsdpipe", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("jsdpipe")
 
 

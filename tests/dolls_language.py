@@ -98,7 +98,10 @@ def image_processor(folder: Path) -> None:
 
 
 def chat(folder: Path, template: str | None = CHAT_TEMPLATE) -> Path:
-    """Write a model of Qwen2.5-Instruct's architecture: a byte is a token; by its own settings it samples, as there."""
+    """Write a model of Qwen2.5-Instruct's architecture: a byte is a token; by its own settings it samples, as there.
+
+    They also end what it says after some letters, since random weights never would.
+    """
     torch.manual_seed(0)
     tokens = [*sorted(ByteLevel.alphabet()), "<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     words = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=[]))
@@ -116,7 +119,7 @@ def chat(folder: Path, template: str | None = CHAT_TEMPLATE) -> Path:
     model = Qwen2ForCausalLM(config)
     model.generation_config = GenerationConfig(
         do_sample=True, temperature=0.7, top_p=0.8, top_k=20, repetition_penalty=1.05, eos_token_id=ends,
-        bos_token_id=ends[1], pad_token_id=ends[1],
+        bos_token_id=ends[1], pad_token_id=ends[1], exponential_decay_length_penalty=(8, 1.5),
     )  # fmt: skip
     model.save_pretrained(folder, max_shard_size=SHARD)
     return folder

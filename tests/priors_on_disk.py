@@ -5,8 +5,8 @@ from pathlib import Path
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 # bytes of each file of a prior: 550 in all
 SIZES = {
-    "unet/config.json": 10,
-    "unet/diffusion_pytorch_model.safetensors": 200,
+    "unet/config.json": 60,
+    "unet/diffusion_pytorch_model.safetensors": 150,
     "vae/config.json": 20,
     "vae/diffusion_pytorch_model.safetensors": 100,
     "text_encoder/config.json": 30,
@@ -17,11 +17,16 @@ SIZES = {
 }
 
 
+# what the configurations say, padded to their sizes
+SAYS = {"unet/config.json": '{"sample_size": 8, "cross_attention_dim": 512}'}
+
+
 def fill(folder: Path, licence: str | None = None) -> Path:
     """Write files of a prior's names and of known sizes, and another one that no prior is made of."""
     for name, size in SIZES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(b"0" * size)
+        said = SAYS.get(name, "{}") if name.endswith("config.json") else ""
+        (folder / name).write_bytes(said.encode().ljust(size))
     (folder / "unet/diffusion_pytorch_model.fp16.safetensors").write_bytes(b"0" * 7)
     if licence:
         (folder / "README.md").write_text(f"---\nlicense: {licence}\ntags: [a]\n---\n# A model\n---\n")

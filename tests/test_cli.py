@@ -1,17 +1,21 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import tiny
 
+from jsdpipe import __version__
 from jsdpipe.cli import STAGES, SUMMARIES
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_help_names_every_command_and_imports_no_torch():
     code = "import sys; from jsdpipe.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for command in (*STAGES, *SUMMARIES, "configure", "check", "prompts", "models", "doctor", "miniature"):
+    for command in (*STAGES, *SUMMARIES, "configure", "check", "recipes", "prompts", "models", "doctor", "miniature"):
         assert command in done.stdout
 
 
@@ -84,6 +88,19 @@ def test_a_stage_without_its_run_or_of_an_unknown_shard(jsdpipe, tmp_path, stage
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
 
 
+@pytest.mark.parametrize("name", ["quality", "alignment", "diversity", "study"])
+def test_what_the_configuration_leaves_out_is_said_and_refused(jsdpipe, tmp_path, name):
+    config = tiny.config(tmp_path) | {name: None}
+    path, run = tiny.write(tmp_path / "c.yaml", config), tmp_path / "run"
+    assert jsdpipe("check", path)[1] == f"{path}: good, 4 assets in 2 shards, without {name}\n"
+    jsdpipe("configure", path, "--run", run)
+    shard = () if name == "study" else ("--shard", "jsd/single/000")
+    status, _, err = jsdpipe(name, "--run", run, *shard)
+    assert (status, err.count("\n")) == (2, 1)
+    assert err.startswith(f"jsdpipe: error: {run / 'run.json'}: {name}: left out")
+    assert [path.name for path in run.iterdir()] == ["run.json"]
+
+
 @pytest.mark.parametrize("summary", [name for name in SUMMARIES if name != "study"])
 def test_a_summary_before_its_stages_is_one_line(jsdpipe, tmp_path, summary):
     path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
@@ -91,3 +108,38 @@ def test_a_summary_before_its_stages_is_one_line(jsdpipe, tmp_path, summary):
     status, _, err = jsdpipe(summary, "--run", tmp_path / "run")
     assert (status, err.count("\n")) == (2, 1)
     assert "write it with `jsdpipe" in err
+
+
+def test_the_version(jsdpipe):
+    assert jsdpipe("--version") == (0, f"jsdpipe {__version__}\n", "")
+
+
+def test_without_a_configuration_it_is_the_default_run_in_any_folder(jsdpipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert jsdpipe("check")[0] == 0
+    assert jsdpipe("configure", "--run", "given")[0] == 0
+    monkeypatch.chdir(ROOT)
+    jsdpipe("configure", "config.yaml", "--run", tmp_path / "named")
+    assert (tmp_path / "given/run.json").read_bytes() == (tmp_path / "named/run.json").read_bytes()
+
+
+OTHER = {"model": "an-owner/a-name"}
+OTHER_SCORES = {
+    "quality": {"reward": {"kind": "imagereward", **OTHER}},
+    "diversity": {"classifier": {"kind": "inception-v3"}, "features": {"kind": "dino", **OTHER}},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "warnings"),
+    [({}, 1), ({"prior": OTHER}, 1), (OTHER_SCORES, 1), (OTHER_SCORES | {"prior": OTHER}, 0)],
+)
+def test_check_warns_in_one_line_of_prompts_that_the_miniature_does_not_understand(
+    jsdpipe, tmp_path, changes, warnings
+):
+    config = tiny.config(tmp_path, "a red ball\na cat\n\u0642\u0637\u0629\n")
+    judge = {"kind": "openai", "base_url": "http://localhost/v1", "model": "m"}  # `attributes` would refuse them
+    config["alignment"] = {"captioner": {"kind": "blip", **OTHER}, "judge": judge}
+    status, _, err = jsdpipe("check", tiny.write(tmp_path / "c.yaml", config | changes))
+    assert (status, err.count("\n")) == (0, warnings)
+    assert not warnings or ("line 2: " in err and '"a cat", and 1 more' in err)

@@ -10,7 +10,8 @@ import dolls
 import pytest
 import tiny
 
-from jsdpipe.config import load_config
+from jsdpipe.config import RunConfig, load_config
+from jsdpipe.recipes.models import Recipe
 from jsdpipe.scoring.models import settings
 
 GONE = object()
@@ -60,7 +61,7 @@ def refused(jsdpipe, tmp_path):
         ("seeds", [], "seeds: list should have at least 1 item"),
         ("mesh/threshold", "high", 'mesh.threshold: input should be a valid number, found "high"'),
         ("mesh/resolution", 16.5, "mesh.resolution: input should be a valid integer"),
-        ("mesh/resolution", 2, "mesh.resolution: input should be greater than or equal to 8, found 2"),
+        ("mesh/resolution", 2, "mesh.resolution: must be from 8 to 1024, found 2"),
         ("render/keep_views", "no", 'render.keep_views: input should be a valid boolean, found "no"'),
         ("prior/dtype", "int8", "prior.dtype: input should be 'float32', 'float16' or 'bfloat16', found \"int8\""),
         ("methods", {}, "methods: dictionary should have at least 1 item"),
@@ -139,20 +140,20 @@ def refused(jsdpipe, tmp_path):
         (
             "render/quality/fovy_deg",
             [60.0, 180.0],
-            "render.quality.fovy_deg.1: input should be less than 180, found 180.0",
+            "render.quality.fovy_deg.1: must be from 4 to 170, found 180.0",
         ),
-        ("render/quality/fovy_deg", [0.0], "render.quality.fovy_deg.0: input should be greater than 0, found 0.0"),
-        ("render/alignment/fovy_deg", 400.0, "render.alignment.fovy_deg: input should be less than 180, found 400.0"),
-        ("render/diversity/fovy_deg", 180, "render.diversity.fovy_deg: input should be less than 180, found 180"),
+        ("render/quality/fovy_deg", [0.0], "render.quality.fovy_deg.0: must be from 4 to 170, found 0.0"),
+        ("render/alignment/fovy_deg", 400.0, "render.alignment.fovy_deg: must be from 4 to 170, found 400.0"),
+        ("render/diversity/fovy_deg", 180, "render.diversity.fovy_deg: must be from 4 to 170, found 180"),
         (
             "render/diversity/elevation_deg",
             90.5,
-            "render.diversity.elevation_deg: input should be less than or equal to 90",
+            "render.diversity.elevation_deg: must be from -90 to 90",
         ),
         (
             "render/diversity/elevation_deg",
             -91,
-            "render.diversity.elevation_deg: input should be greater than or equal to",
+            "render.diversity.elevation_deg: must be from -90 to 90",
         ),
         (
             "render/quality/radius",
@@ -164,6 +165,72 @@ def refused(jsdpipe, tmp_path):
 )
 def test_a_wrong_key(refused, tmp_path, key, value, said):
     assert refused(changed(tiny.config(tmp_path), key, value)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("render/alignment/fovy_deg", 0.785, "from 4 to 170"),  # radians
+        ("render/quality/fovy_deg", [3.1416], "from 4 to 170"),
+        (
+            "render/quality/radius",
+            2200.0,
+            "above sqrt(3), about 1.7321, to be outside of the mesh's cube [-1, 1]^3, an",
+        ),
+        ("render/diversity/distance", 1500.0, "above 0 and at most 100"),  # millimetres
+        ("render/diversity/views", 0, "from 1 to 1000"),
+        ("render/size", 65_536, "from 16 to 4096"),
+        ("render/supersample", 16, "from 1 to 8"),
+        ("mesh/resolution", 100_000, "from 8 to 1024"),
+        ("mesh/threshold", -1.0, "above 0 and at most 10000"),
+        ("mesh/threshold", 1e6, "above 0 and at most 10000"),
+        ("mesh/min_component", 2, "at least 0 and below 1"),  # per cent
+        ("generation/batch_assets", 1_000_000, "from 1 to 1024"),
+        ("generation/preview_views", 100_000, "from 1 to 1000"),
+        ("resources", {"mesh": {"mem_mb": 16}}, "from 100 to 16000000"),  # GB
+        ("resources", {"mesh": {"mem_mb": 16_000_000_000}}, "from 100 to 16000000"),  # bytes
+        ("resources", {"mesh": {"runtime": 172_800}}, "from 1 to 50000"),  # seconds
+        ("resources", {"mesh": {"gpu": 100}}, "from 0 to 64"),
+        ("report/confidence", 95, "at least 0.5 and below 1"),  # per cent
+        ("report/confidence", 0.05, "at least 0.5 and below 1"),  # the level
+        ("report/bootstrap", 10, "from 100 to 1000000"),
+        ("seed", -1, "at least 0 and below 9223372036854775808"),
+        ("seeds", [2**63], "at least 0 and below 9223372036854775808"),
+        ("study/particles", 10_000_000, "from 1 to 100000"),
+    ],
+)
+def test_a_number_of_another_unit_or_magnitude(refused, tmp_path, key, value, said):
+    """Whatever the key, the message says between which bounds it must be."""
+    message = refused(changed(tiny.config(tmp_path), key, value))
+    assert message.startswith(key.replace("/", "."))
+    assert f": must be {said}" in message
+
+
+def numbers(schema, key):
+    """Every numeric key in a part of a schema, with what is said of it."""
+    if schema.get("type") in ("number", "integer"):
+        yield key, schema
+    for name, below in schema.get("properties", {}).items():
+        yield from numbers(below, f"{key}.{name}")
+    unions = (option for union in ("anyOf", "oneOf", "allOf") for option in schema.get(union, []))
+    for below in (*schema.get("prefixItems", []), *unions, schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(below, dict):
+            yield from numbers(below, key)
+
+
+@pytest.mark.parametrize("model", [RunConfig, Recipe])
+def test_every_number_has_bounds(model):
+    schema = model.model_json_schema()
+    parts = {model.__name__: schema, **schema["$defs"]}
+    found = [entry for name, part in parts.items() for entry in numbers(part, name)]
+    assert len(found) > 30
+    unbounded = {
+        key
+        for key, of in found
+        if not ({"minimum", "exclusiveMinimum"} & of.keys() and {"maximum", "exclusiveMaximum"} & of.keys())
+    }
+    # these have a check of their own
+    assert unbounded <= {"QualityRig.radius", "AlignmentRig.radius"}
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ import copy
 import pytest
 import tiny
 
+from jsdpipe import dependencies
 from jsdpipe.config import load_config
-from jsdpipe.dependencies import digest, model_files, source_files
+from jsdpipe.dependencies import Dependencies, model_files
 from jsdpipe.layout import STAGES
+from jsdpipe.model_files import Format
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
 
@@ -17,13 +19,17 @@ def changed_digests(folder, change):
     before = tiny.config(folder)
     after = copy.deepcopy(before)
     change(after)
-    one, other = (Run.resolve(load_config(config), folder) for config in (before, after))
+    one, other = (digests(Run.resolve(load_config(config), folder)) for config in (before, after))
+    return {key for key in one if one[key] != other[key]}
+
+
+def digests(run):
+    """Of each (stage, method), the digest of the first shard."""
+    of = Dependencies(run)
     return {
-        (stage, method)
+        (stage, method): of.digest(stage, run.shard(f"{method}/single/000"))
         for stage in STAGES
         for method in ("jsd", "sds")
-        if digest(one, stage, one.shard(f"{method}/single/000"))
-        != digest(other, stage, other.shard(f"{method}/single/000"))
     }
 
 
@@ -54,10 +60,10 @@ def test_the_set_s_other_prompts_touch_what_is_ranked_among_them(tmp_path):
     one = Run.resolve(load_config(config), tmp_path)
     shard = one.shard("jsd/single/000")
     more = Run(one.folder, one.config, one.recipes, {"single": (*one.prompts["single"], Prompt("other-1", "other"))})
-    assert digest(one, "alignment", shard) == digest(more, "alignment", shard)
+    assert Dependencies(one).digest("alignment", shard) == Dependencies(more).digest("alignment", shard)
     config["alignment"]["similarity"] = {"kind": "miniature-clip"}
     ranked = [Run(run.folder, load_config(config), run.recipes, run.prompts) for run in (one, more)]
-    assert len({digest(run, "alignment", shard) for run in ranked}) == 2
+    assert len({Dependencies(run).digest("alignment", shard) for run in ranked}) == 2
 
 
 @pytest.mark.parametrize(
@@ -71,8 +77,7 @@ def test_what_no_grade_depends_on_touches_nothing(tmp_path, key, value, touched)
     one = Run.resolve(load_config(config), tmp_path)
     config["alignment"]["judge"][key] = value
     other = Run.resolve(load_config(config), tmp_path)
-    digests = [digest(run, "alignment", run.shard("jsd/single/000")) for run in (one, other)]
-    assert (digests[0] != digests[1]) == touched
+    assert (digests(one)["alignment", "jsd"] != digests(other)["alignment", "jsd"]) == touched
 
 
 def test_a_recipe_touches_only_its_method(tmp_path):
@@ -85,18 +90,34 @@ def test_the_prompts_of_a_shard_touch_its_generation(tmp_path):
     shard = run.shard("jsd/single/000")
     run.prompts["single"] = (Prompt("other-1", "other"),)
     other = Run(run.folder, run.config, run.recipes, run.prompts).shard("jsd/single/000")
-    assert digest(run, "generate", shard) != digest(run, "generate", other)
-    assert digest(run, "mesh", shard) == digest(run, "mesh", other)
+    assert Dependencies(run).digest("generate", shard) != Dependencies(run).digest("generate", other)
+    assert Dependencies(run).digest("mesh", shard) == Dependencies(run).digest("mesh", other)
 
 
 def test_the_files_of_models(tmp_path):
     config = tiny.config(tmp_path)
     run = Run.resolve(load_config(config), tmp_path)
     shard = run.shard("jsd/single/000")
-    assert {path.parts[-2] for path in source_files(run, shard)} == {
+    assert {path.parts[-2] for path in Dependencies(run).source_files(shard)} == {
         "unet", "vae", "text_encoder", "tokenizer", "scheduler",
     }  # fmt: skip
     assert any(path.suffix == ".safetensors" for path in model_files(run, "quality"))
     assert model_files(run, "mesh") == []
     config["prior"]["model"] = "owner/of-the-hub"
-    assert source_files(Run.resolve(load_config(config), tmp_path), shard) == []
+    assert Dependencies(Run.resolve(load_config(config), tmp_path)).source_files(shard) == []
+
+
+def test_what_jobs_share_is_found_out_once(tmp_path, monkeypatch):
+    """Of 2 methods by 20 prompts: a hash a method and stage, and one a shard that makes assets of its prompts."""
+    config = tiny.config(tmp_path, "".join(f"prompt {number}\n" for number in range(20)))
+    run = Run.resolve(load_config(config), tmp_path)
+    hashed, looked_up = [], []
+    monkeypatch.setattr(dependencies, "fingerprint", lambda *parts: hashed.append(parts) or str(len(hashed)))
+    monkeypatch.setattr(Format, "files", lambda *_: looked_up.append(1) or [])
+    of = Dependencies(run)
+    for shard in run.shards():
+        of.source_files(shard)
+        for stage in STAGES:
+            of.digest(stage, shard)
+    assert len(hashed) == 2 * len(STAGES) + 2 * 20
+    assert len(looked_up) == 1 + 4  # the prior, and the scores' models

@@ -16,7 +16,7 @@ ENTRIES = {
 }  # fmt: skip
 # what reads, checks, names, carries or tells, but has no part in any number or picture
 NEUTRAL = {
-    "config", "device", "errors", "files", "fingerprints", "layout", "manifests", "model_files", "pretrained",
+    "config", "cpu", "device", "errors", "files", "fingerprints", "layout", "manifests", "model_files", "pretrained",
     "progress", "prompts", "provenance", "run", "validation", "recipes", "miniature", "external",
 }  # fmt: skip
 

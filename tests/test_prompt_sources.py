@@ -4,13 +4,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-SOURCES = Path(__file__).parent.parent / "prompts" / "sources.yaml"
+FOLDER = Path("prompts/mine")
 T3BENCH = Path(__file__).parent.parent.parent / "shared" / "t3bench"
 
 
 @pytest.fixture
-def sources(tmp_path):
-    """A file of sources, and a folder with its two files."""
+def sources(tmp_path, monkeypatch):
+    """A file of sources, and a folder with its two files; an empty working directory."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     contents = {"one.txt": b"a\nb\n", "two.txt": "é\n".encode()}
     origin = tmp_path / "origin"
     origin.mkdir()
@@ -21,8 +23,7 @@ def sources(tmp_path):
         for name, content in contents.items()
     }
     source = {"repository": "r", "commit": "0" * 40, "licence": "none", "address": f"{origin.as_uri()}/{{file}}"}
-    path = tmp_path / "prompts" / "sources.yaml"
-    path.parent.mkdir()
+    path = tmp_path / "sources.yaml"
     path.write_text(yaml.safe_dump({"sources": {"mine": source | {"files": files}}}))
     return path, origin
 
@@ -34,7 +35,7 @@ def test_files_are_fetched_once(jsdpipe, sources, local):
     status, out, _ = jsdpipe(*arguments)
     assert status == 0
     assert len(out.splitlines()) == 2
-    assert (path.parent / "mine" / "one.txt").read_bytes() == b"a\nb\n"
+    assert (FOLDER / "one.txt").read_bytes() == b"a\nb\n"
     status, out, _ = jsdpipe(*arguments)
     assert status == 0
     assert "nothing to be done" in out
@@ -47,7 +48,7 @@ def test_a_wrong_hash_is_one_line_and_nothing_is_written(jsdpipe, sources):
     assert status == 2
     assert err.count("\n") == 1
     assert f"{origin / 'two.txt'}: SHA-256 is {hashlib.sha256(b'e' + bytes([10])).hexdigest()}, expected" in err
-    assert not (path.parent / "mine").exists()
+    assert not FOLDER.exists()
 
 
 def test_a_wrong_number_of_lines_is_refused(jsdpipe, sources):
@@ -61,10 +62,10 @@ def test_a_wrong_number_of_lines_is_refused(jsdpipe, sources):
 def test_a_changed_file_is_fetched_again(jsdpipe, sources):
     path, origin = sources
     jsdpipe("prompts", "fetch", "mine", "--sources", path, "--from", origin)
-    (path.parent / "mine" / "one.txt").write_text("changed")
+    (FOLDER / "one.txt").write_text("changed")
     _, out, _ = jsdpipe("prompts", "fetch", "mine", "--sources", path, "--from", origin)
-    assert out.split() == [str(path.parent / "mine" / "one.txt")]
-    assert (path.parent / "mine" / "one.txt").read_bytes() == b"a\nb\n"
+    assert out.split() == [str(FOLDER / "one.txt")]
+    assert (FOLDER / "one.txt").read_bytes() == b"a\nb\n"
 
 
 def test_what_is_out_of_reach_is_one_line(jsdpipe, sources, tmp_path):
@@ -82,17 +83,19 @@ def test_what_is_out_of_reach_is_one_line(jsdpipe, sources, tmp_path):
     assert (status, err.count("\n")) == (2, 1)
 
 
-def test_what_cannot_be_written_is_one_line(jsdpipe, sources):
+@pytest.mark.parametrize("out", ["file", "file/below", "x" * 300, "/proc/none"])
+def test_what_cannot_be_written_is_one_line(jsdpipe, sources, out):
     path, origin = sources
-    (path.parent / "mine").write_text("in the way")
-    status, _, err = jsdpipe("prompts", "fetch", "mine", "--sources", path, "--from", origin)
+    Path("file").write_text("in the way")
+    status, _, err = jsdpipe("prompts", "fetch", "mine", "--sources", path, "--from", origin, "--out", out)
     assert (status, err.count("\n")) == (2, 1)
-    assert f"{path.parent / 'mine/one.txt'}: cannot be written (" in err and "--sources FILE" in err
+    assert f"{out}/one.txt: cannot be written (" in err and "--out FOLDER" in err
+    assert [path.name for path in Path().iterdir()] == ["file"]
 
 
 @pytest.mark.skipif(not T3BENCH.is_dir(), reason="T3Bench's prompts are not at hand")
-def test_the_prompts_of_t3bench(jsdpipe, tmp_path):
-    (tmp_path / "sources.yaml").write_bytes(SOURCES.read_bytes())
-    status, out, _ = jsdpipe("prompts", "fetch", "t3bench", "--sources", tmp_path / "sources.yaml", "--from", T3BENCH)
+def test_the_prompts_of_t3bench(jsdpipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = jsdpipe("prompts", "fetch", "t3bench", "--from", T3BENCH)
     assert status == 0
     assert sum(len(Path(path).read_text().splitlines()) for path in out.split()) == 300

@@ -105,6 +105,18 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot be read \(Is a directory\); correct the path$"):
         read_prompts(tmp_path)
     with pytest.raises(
-        UserError, match=r"a\\x00b: prompt file cannot be read \(embedded null byte\); correct the path$"
+        UserError, match=r"a\\x00b: prompt file cannot be read \(no file can be named so\); correct the path$"
     ):
         read_prompts(Path("a\0b"))
+
+
+def test_the_package_s_own_prompts_are_found_anywhere_behind_those_of_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = Path("prompts/miniature/single.txt")
+    assert read_prompts(own, 1)[0].text == "a red mushroom"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine\n")
+    assert [prompt.text for prompt in read_prompts(own)] == ["mine"]
+    for other in (own.with_name("none.txt"), Path("prompts/single.txt")):
+        with pytest.raises(UserError, match="no such prompt file"):
+            read_prompts(other)

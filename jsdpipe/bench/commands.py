@@ -6,20 +6,27 @@ import typer
 
 from jsdpipe.config import read_config
 from jsdpipe.config_argument import Config, source
+from jsdpipe.errors import UserError
 from jsdpipe.machine.columns import columns
+from jsdpipe.validation import at
 
 app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("evaluate")
-def evaluate_command(config: Config) -> None:
+def evaluate_command(config: Config = None) -> None:
     """Time a configuration's quality score on one core: a renderer a view and an image a call, against ours."""
     content, name = source(config)
     read = read_config(content, name)
+    if read.quality is None:
+        raise UserError(f"{name}: quality: left out, but it is what is measured; add it")
+    with at(f"{name}: quality.reward"):
+        read.quality.reward.files()
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
     from jsdpipe.bench.evaluate import evaluate
 
-    typer.echo(columns(evaluate(read).rows()))
+    with at(name):
+        typer.echo(columns(evaluate(read).rows()))
 
 
 @app.callback()

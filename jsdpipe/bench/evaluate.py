@@ -74,6 +74,7 @@ def evaluate(config: RunConfig) -> Costs:
 
     Times are CPU seconds of all threads, so that they are of one core, whatever else the machine is doing.
     """
+    assert config.quality is not None
     torch.set_num_threads(1)
     reward: Reward = load(config.quality.reward)
     surface, cameras = place_for_t3bench(boulder()), quality_cameras(config.render.quality)

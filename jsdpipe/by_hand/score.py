@@ -1,43 +1,44 @@
-"""The scores of meshes that are there: the stages themselves, on a run of one prompt in a temporary folder."""
+"""The scores of meshes that are there: the stages themselves, on a run of one prompt in a temporary folder.
+
+Torch-free until the work begins, so that a mistake is told at once.
+"""
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
-from jsdpipe.config import PromptSet, RunConfig, read_config
+from jsdpipe.config import PromptSet, RunConfig, Stage, read_config
+from jsdpipe.config_argument import source
 from jsdpipe.errors import UserError
 from jsdpipe.external.settings import External
-from jsdpipe.files import read_json, sha256, write_json
+from jsdpipe.files import read_json, sha256, try_writing, write_json
 from jsdpipe.layout import Shard
 from jsdpipe.machine.columns import columns
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh.axes import Front, Up, VertexColors, to_world, up_of
-from jsdpipe.mesh.render_stage import render
-from jsdpipe.mesh.stage import take_one
+from jsdpipe.miniature.strangers import scored_by_the_miniature, warn_of_strangers
 from jsdpipe.prompts import Prompt, to_prompt
 from jsdpipe.provenance import provenance
 from jsdpipe.run import Run
-from jsdpipe.scoring import alignment, diversity, models, quality
+from jsdpipe.scoring import models
 from jsdpipe.validation import at
 
-CONFIG = Path("config.yaml")  # the miniature's, in the working directory
 METHOD, SET = "given", "by-hand"
-SCORES = {"quality": quality.score, "alignment": alignment.score, "diversity": diversity.score}
 
 
 def score(
     meshes: Sequence[Path],
     prompt: str,
-    config: Path | None = None,
+    config: str | None = None,
     up: Up | None = None,
     front: Front | None = None,
     vertex_colors: VertexColors = "auto",
 ) -> dict[str, Any]:
-    """Score meshes as seeds of one prompt, with the views and models of a configuration.
+    """Score meshes as seeds of one prompt, with the views and models of a configuration, without one the miniature's.
 
     Returns the `prompt`, the `config`, of each of the `assets` its records of quality and alignment, of two or more
     their `diversity`, and the `provenance` of the scores. An asset that cannot be scored has its reason and the floors.
@@ -45,9 +46,6 @@ def score(
     """
     with at("--prompt"):
         subject = to_prompt(prompt)
-    source = CONFIG if config is None else config
-    if config is None and not source.is_file():
-        raise UserError(f"--config: missing, and there is no {CONFIG} here to stand for it; give a configuration")
     for mesh in meshes:
         try:
             to_world(up or up_of(mesh.suffix.lower()), front)
@@ -56,28 +54,43 @@ def score(
     if missing := [mesh for mesh in meshes if not mesh.is_file()]:
         what = "is a folder; name the files in it" if missing[0].is_dir() else "no such file; correct the path"
         raise UserError(f"MESH: {missing[0]}: {what}")
-    of = read_config(source, str(source))
+    content, name = source(config)
+    of = read_config(content, name)
     with at("--prompt"):
         models.check_prompt(of, subject.text)
-    with at(str(source)):
+    with at(name):
         models.fetch_models(of)  # now, and not after minutes of rendering
+    if scored_by_the_miniature(of):
+        warn_of_strangers([("--prompt", subject.text)])
+    import torch
+
+    from jsdpipe.mesh.render_stage import render
+    from jsdpipe.scoring import alignment, diversity, quality
+
+    stages: dict[Stage, Callable[[Run, Shard], None]] = {
+        "render": render,
+        "quality": quality.score,
+        "alignment": alignment.score,
+        "diversity": diversity.score,
+    }
     with tempfile.TemporaryDirectory(prefix="jsdpipe-") as folder:
         run = _run(of, Path(folder), subject, len(meshes))
         (shard,) = run.shards()
         _take(run, shard, meshes, up, front, run.config.mesh.missing_material == "fail", vertex_colors)
-        render(run, shard)
-        for stage in SCORES.values():
-            stage(run, shard)
-        return {"prompt": subject.text, "config": str(source), **_found(run, shard, meshes)}
+        for stage, work in stages.items():
+            if stage in of.stages:
+                torch.set_num_threads(of.need(stage).threads)  # as the workflow's job: the last bits depend on it
+                work(run, shard)
+        return {"prompt": subject.text, "config": name, **_found(run, shard, meshes)}
 
 
 def table(found: dict[str, Any]) -> str:
     """What `score` found, for people."""
     rows = [("mesh", "quality ↑", "alignment ↑", "average ↑", "caption")]
     for asset in found["assets"]:
-        both = asset["quality"], asset["alignment"]
+        both = asset.get("quality"), asset.get("alignment")
         average = None if None in both else sum(both) / 2
-        said = asset["caption"] if asset["reason"] is None else f"failed: {asset['reason']}"
+        said = asset.get("caption", "") if asset["reason"] is None else f"failed: {asset['reason']}"
         rows.append((asset["mesh"], *map(_number, (*both, average)), said))
     lines = [columns(rows)]
     lines += [f"note on {asset['mesh']}: {note}" for asset in found["assets"] for note in asset["notes"]]
@@ -100,6 +113,8 @@ def _run(config: RunConfig, folder: Path, prompt: Prompt, seeds: int) -> Run:
 
 def _take(run: Run, shard: Shard, meshes: Sequence[Path], *taken: Any) -> None:
     """The stage `mesh`, of these files in place of a method's, `taken` as `take_one` does."""
+    from jsdpipe.mesh.stage import take_one
+
     records = []
     for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
         folder = run.layout.asset(METHOD, SET, prompt.id, seed)
@@ -109,15 +124,16 @@ def _take(run: Run, shard: Shard, meshes: Sequence[Path], *taken: Any) -> None:
 
 
 def _found(run: Run, shard: Shard, meshes: Sequence[Path]) -> dict[str, Any]:
-    stages = [read_manifest(run, stage, shard) for stage in ("mesh", "render", "quality", "alignment")]
+    scores = run.config.scores
+    stages = [read_manifest(run, stage, shard) for stage in ("mesh", "render", *scores) if stage != "diversity"]
     assets = [
         {"mesh": str(mesh), "sha256": sha256(mesh)}
         | {key: value for record in records for key, value in record.items()}
         | {"notes": [note for record in records for note in record["notes"]]}
         for mesh, *records in zip(meshes, *stages, strict=True)
     ]
-    (together,) = read_manifest(run, "diversity", shard)
-    making = {stage: read_json(run.layout.manifest(stage, shard))["provenance"] for stage in SCORES}
+    (together,) = read_manifest(run, "diversity", shard) if "diversity" in scores else (None,)
+    making = {stage: read_json(run.layout.manifest(stage, shard))["provenance"] for stage in scores}
     several = sum(asset["reason"] is None for asset in assets) > 1
     return {"assets": assets, "diversity": together if several else None, "provenance": making}
 
@@ -131,8 +147,7 @@ def check_writable(out: Path) -> None:
     with _writing(out):
         if out.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out.parent).close()
+        try_writing(out.parent)
 
 
 def write(found: dict[str, Any], out: Path) -> None:

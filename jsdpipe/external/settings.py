@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from jsdpipe.external.patterns import OUT, check_pattern
 from jsdpipe.mesh.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
-from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
+from jsdpipe.recipes.strict import NonEmpty, Seconds, Strict
 
 
 def _mesh_name(name: str) -> str:
@@ -43,7 +43,7 @@ class External(Strict):
     output: Annotated[NonEmpty, AfterValidator(_one_name), AfterValidator(_mesh_name)] = Field(
         default="output.glb", description="the name of {out}, whose ending says what kind of mesh the command writes"
     )
-    timeout_s: Positive = Field(default=3600.0, description="after which a command is stopped")
+    timeout_s: Seconds = Field(default=3600.0, description="after which a command is stopped")
     up: Up | None = Field(default=None, description="the files' upward axis; without: y of glTF, z of others")
     front: Front | None = Field(default=None, description="their front; without: z where y is up, x where z is")
     vertex_colors: VertexColors = Field(

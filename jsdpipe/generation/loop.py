@@ -49,7 +49,10 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
     count, views = len(subjects), recipe.views_per_step
     camera_draws = [generator(*s.key, "cameras") for s in subjects]
     painters = [Painter(s.key, recipe) for s in subjects]
-    item_draws = [generator(*s.key, "objective", view) for s in subjects for view in range(views)]
+    item_draws, posterior_draws = (
+        [generator(*s.key, purpose, view) for s in subjects for view in range(views)]
+        for purpose in ("objective", "posterior")
+    )
     fields = build(recipe.field, [generator(*s.key, "field") for s in subjects]).to(prior.device)
     optimiser = torch.optim.Adam(fields.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
     objective = objectives.build(recipe.objective)
@@ -69,7 +72,7 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         images = torch.cat([r.rgb.view(views, size, size, 3) for r in renderings]).permute(0, 3, 1, 2)
 
         leaf = images.detach().requires_grad_()
-        z = prior.encode(leaf)
+        z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
         guide = prompts.look(of_item, *view)
         output = objective(z.detach(), guide, objectives.Clock(step, recipe.steps), item_draws)

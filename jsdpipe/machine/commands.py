@@ -10,7 +10,7 @@ models = typer.Typer(no_args_is_help=True, help="The models that runs need.")
 
 
 @models.command("check")
-def check_models(config: Config) -> None:
+def check_models(config: Config = None) -> None:
     """List the models that a configuration needs; what to do about missing ones, and then exit with status 1."""
     content, name = source(config)
     found = inventory.needed(read_config(content, name), name)

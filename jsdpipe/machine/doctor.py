@@ -9,7 +9,8 @@ import torch
 from rich.filesize import decimal
 
 from jsdpipe.config import read_config
-from jsdpipe.device import CUDA_PACKAGES, UNUSABLE, device, has_bfloat16
+from jsdpipe.cpu import INSTRUCTIONS, calculates_in
+from jsdpipe.device import CUDA_PACKAGES, UNUSABLE, device
 from jsdpipe.errors import UserError
 from jsdpipe.machine.columns import columns
 from jsdpipe.machine.inventory import Needed, needed, prior
@@ -27,7 +28,7 @@ def report() -> str:
     parts = [
         columns(_machine()),
         f"make demo: {_demo()}",
-        "The recipes, each with the prior whose images are as large as its own:",
+        "The recipes, each with the prior that it is made for:",
         columns(_recipes(priors)),
         *(_about(found) for found in priors.values() if PRIORS[found.name].download),
     ]
@@ -44,9 +45,15 @@ def _machine() -> list[tuple[str, str]]:
         ("CPU", f"{cores} cores, {decimal(memory)} of memory"),
         ("PyTorch", f"{torch.__version__}, {cuda}"),
         *(("GPU", gpu) for gpu in _gpus()),
-        ("bfloat16", "yes" if has_bfloat16() else "no: only imitated, slowly"),
+        *((format, _format(format)) for format in INSTRUCTIONS),
         *((name, _cuda_package(name)) for name in CUDA_PACKAGES),
     ]
+
+
+def _format(name: str) -> str:
+    if device() == "cuda":
+        return "yes"
+    return {True: "yes", False: "no: only imitated, many times slower", None: "unknown"}[calculates_in(name)]
 
 
 def _gpus() -> list[str]:
@@ -80,9 +87,8 @@ def _recipes(priors: dict[str, Needed]) -> list[tuple[str, ...]]:
     for name in names():
         recipe = load_recipe(name)
         pixels = size_at(recipe.cameras.size, recipe.steps - 1)
-        # of the priors, in the order of their images' sizes, the first that sees every pixel, else the last
-        model = next((model for model, facts in PRIORS.items() if facts.pixels >= pixels), list(PRIORS)[-1])
-        rows.append((name, recipe.field.kind, str(pixels), str(recipe.steps), model, _runs(priors[model])))
+        row = (name, recipe.field.kind, str(pixels), str(recipe.steps), recipe.prior, _runs(priors[recipe.prior]))
+        rows.append(row)
     return rows
 
 

@@ -29,7 +29,8 @@ class Needed:
     """A model that stages need, and where it comes from.
 
     `size` is that of the files it is read from, of a missing one that of the download, in bytes; `None`: unknown.
-    `mends` are lines that say what to do about a missing one, none if it is present.
+    `mends` are lines that say what to do about a missing one, none if it is present. `key` is the configuration's for a
+    missing one that a stage downloads when it first needs it, and `download` the command that does it before.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Needed:
     licence: str
     size: int | None
     mends: tuple[str, ...] = ()
+    key: str = ""
+    download: str | None = None
 
     @property
     def amount(self) -> str:
@@ -91,8 +94,17 @@ def _pretrained(format: Format, model: str, revision: str | None, stages: tuple[
         here = _local(model, stages, cached, licence, partial(format.files, cached))
         if not here.mends:
             return Needed(model, stages, origin, licence, here.size)
-    mends = _from_the_hub(format, model, revision, stages, key)
-    return Needed(model, stages, origin, licence, facts.download if facts else None, mends)
+    size = facts.download if facts else None
+    if model in MOVED:
+        mend = f"withdrawn by its owner; the same weights: give {MOVED[model]} as {key}.model"
+        return Needed(model, stages, origin, licence, size, (mend,))
+    command = _from_the_hub(format, model, revision)
+    place = f"{key}.model" + (" or --prior" if key == "prior" else "")
+    mends = (
+        f"online: `jsdpipe {stages[0]}` downloads it when it first needs it; to have it before: {command}",
+        f"offline: run that elsewhere with --local-dir FOLDER, copy that here, and name it as {place}",
+    )
+    return Needed(model, stages, origin, licence, size, mends, f"{key}.model", command)
 
 
 def _inception(settings: Inception, stages: tuple[str, ...], key: str) -> Needed:
@@ -108,7 +120,7 @@ def _inception(settings: Inception, stages: tuple[str, ...], key: str) -> Needed
         f"online: `jsdpipe {stages[0]}` downloads it when it first needs it; to have it before: {command}",
         f"offline: fetch that elsewhere, and copy it to {file}, or name it as {key}.weights",
     )
-    return Needed(settings.name, stages, origin, facts.licence, facts.download, mends)
+    return Needed(settings.name, stages, origin, facts.licence, facts.download, mends, key, command)
 
 
 def _endpoint(settings: EndpointJudge, stages: tuple[str, ...], key: str) -> Needed:
@@ -152,17 +164,9 @@ def _licence(folder: Path) -> str | None:
     return stated if isinstance(stated, str) else None
 
 
-def _from_the_hub(
-    format: Format, model: str, revision: str | None, stages: tuple[str, ...], key: str
-) -> tuple[str, ...]:
-    place = f"{key}.model" + (" or --prior" if key == "prior" else "")
-    if model in MOVED:
-        return (f"withdrawn by its owner; the same weights: give {MOVED[model]} as {key}.model",)
+def _from_the_hub(format: Format, model: str, revision: str | None) -> str:
+    """The command that downloads a model's files, and its card."""
     pinned = ["--revision", revision] if revision else []
     # as patterns, because a file that is named and not there would be an error
     names = [word for name in (*format.patterns, "README.md") for word in ("--include", name)]
-    command = shlex.join(["hf", "download", model, *pinned, *names])
-    return (
-        f"online: `jsdpipe {stages[0]}` downloads it when it first needs it; to have it before: {command}",
-        f"offline: run that elsewhere with --local-dir FOLDER, copy that here, and name it as {place}",
-    )
+    return shlex.join(["hf", "download", model, *pinned, *names])

@@ -1,6 +1,6 @@
 """The stage `render`: an asset's views by the protocols' cameras, and its turntable."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +31,13 @@ ALL_BLACK = "All its views are black: its colours are, or it is too small to be 
 def render(run: Run, shard: Shard) -> None:
     """Write the views, `turntable.webp` and `render.json` of every asset of a shard that has a mesh, and the manifest.
 
-    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/` in one zip.
+    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/`, of what is scored, in one
+    zip.
     """
     assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
     frames, solid = run.config.report.turntable_views, not isinstance(method, External)
-    records, count = [], sum(len(cameras.fovy) for cameras in _cameras(config).values())
+    cameras = _cameras(config, run.config.scores)
+    records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())
     run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
     with progress(f"render {shard.name}", len(assets) * count) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
@@ -46,24 +48,33 @@ def render(run: Run, shard: Shard) -> None:
                     for file in (views, folder / "turntable.webp", folder / "render.json"):
                         file.unlink(missing_ok=True)
                 else:
-                    notes = _render(folder, views, config, frames, solid, of_asset)
+                    notes = _render(folder, views, config, cameras, frames, solid, of_asset)
             records.append(asset_record(prompt, seed, before["reason"], notes))
     write_manifest(run, "render", shard, records, provenance())
 
 
-def _cameras(config: Render) -> dict[str, rigs.Cameras]:
-    """The cameras of each rig, in the order of its views."""
-    return {
+def _cameras(config: Render, scores: Sequence[str]) -> dict[str, rigs.Cameras]:
+    """The cameras of each score's rig, in the order of its views."""
+    cameras = {
         "quality": rigs.quality_cameras(config.quality),
         "alignment": rigs.alignment_cameras(config.alignment),
         "diversity": rigs.ring_cameras(config.diversity),
     }
+    return {score: cameras[score] for score in scores}
 
 
-def _render(folder: Path, views: Path, config: Render, frames: int, solid: bool, advance: Advance) -> list[str]:
+def _render(
+    folder: Path,
+    views: Path,
+    config: Render,
+    cameras: dict[str, rigs.Cameras],
+    frames: int,
+    solid: bool,
+    advance: Advance,
+) -> list[str]:
     """Write what is rendered of the asset in a folder, unless it is there; returns the notes on it."""
     source, turntable, report = (folder / name for name in ("mesh.glb", "turntable.webp", "render.json"))
-    expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), frames)
+    expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), list(cameras), frames)
     done = read_fitting(report, expected)
     if done is not None and views_comment(views) == expected and turntable.exists():
         notes: list[str] = done["notes"]
@@ -84,11 +95,10 @@ def _render(folder: Path, views: Path, config: Render, frames: int, solid: bool,
 
         _write_turntable(around, ring, frames, turntable)
         of_rigs: dict[str, Iterable[NDArray[np.uint8]]] = {
-            rig: pictures(around if rig == "diversity" else t3bench, cameras)
-            for rig, cameras in _cameras(config).items()
+            rig: pictures(around if rig == "diversity" else t3bench, of_rig) for rig, of_rig in cameras.items()
         }
         write_views(views, of_rigs, comment=expected)
-    notes = [] if brightest > BLACK else [ALL_BLACK]
+    notes = [ALL_BLACK] if cameras and brightest <= BLACK else []
     write_json(report, {"fingerprint": expected, "notes": notes})
     return notes
 

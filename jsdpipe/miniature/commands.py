@@ -42,12 +42,15 @@ def train(
     out: Out = WEIGHTS,
 ) -> None:
     """Train a model on the rendered pictures; a training that was stopped resumes from its checkpoint."""
+    _check_pictures(work)
+    if model is Model.diffusion and not (work / "vae").is_dir():
+        raise UserError(
+            f"{work / 'vae'}: no autoencoder; run `jsdpipe miniature train autoencoder --work {work}` first"
+        )
     from diffusers import AutoencoderTiny
 
     from jsdpipe.miniature import autoencoder, clip, data, diffusion, tokenizer
 
-    if not any((work / "pictures").glob("chunk-*.safetensors")):
-        raise UserError(f"{work / 'pictures'}: no pictures; run `jsdpipe miniature render --work {work}` first")
     checkpoints = work / "checkpoints"
     words = tokenizer.build()
     if model in (Model.autoencoder, Model.all):
@@ -57,10 +60,6 @@ def train(
         trained = clip.train_clip(data.load(work / "pictures", held_out=False), words, checkpoints)
         clip.save(trained, words, out / "clip")
     if model in (Model.diffusion, Model.all):
-        if not (work / "vae").is_dir():
-            raise UserError(
-                f"{work / 'vae'}: no autoencoder; run `jsdpipe miniature train autoencoder --work {work}` first"
-            )
         vae = AutoencoderTiny.from_pretrained(work / "vae")
         pipe = diffusion.train_diffusion(data.load(work / "pictures", held_out=False), vae, words, checkpoints)
         diffusion.save(pipe, out / "diffusion")
@@ -69,6 +68,12 @@ def train(
 @app.command()
 def evaluate(work: Work = Path("build/miniature"), out: Out = WEIGHTS) -> None:
     """Measure the models on held-out pictures, write their card, and the CLIP's reward normalisation."""
+    _check_pictures(work)
     from jsdpipe.miniature import card
 
     card.write(work / "pictures", out)
+
+
+def _check_pictures(work: Path) -> None:
+    if not any((work / "pictures").glob("chunk-*.safetensors")):
+        raise UserError(f"{work / 'pictures'}: no pictures; run `jsdpipe miniature render --work {work}` first")

@@ -52,6 +52,16 @@ def caption(description: Description) -> str:
     return str(things[0])
 
 
+def explained() -> list[str]:
+    """What can be said, for people, in lines: the forms of a sentence, then what their capitals stand for."""
+    words = {"KIND": KINDS, "COLOUR": COLOURS, "SURROUNDING": SURROUNDINGS}
+    return [
+        "THING, or THING on SURROUNDING, or THING and THING, or THING on THING",
+        f"THING: a [{'|'.join(PATTERNS)}] [COLOUR] KIND; one that another stands on is a {' or '.join(SUPPORTS)}",
+        *(f"{name}: {', '.join(of)}" for name, of in words.items()),
+    ]
+
+
 def parse(text: str) -> Description:
     """The description that `text` states; raises ValueError, naming the words, if it is outside the grammar."""
     sentence = " ".join(text.lower().split()).removesuffix(".")

@@ -27,7 +27,7 @@ class Guide(Protocol):
         """How many timesteps the schedule has."""
 
     def alpha(self, t: Tensor) -> Tensor:
-        """Cumulative alpha (B,) at timesteps t (B,); 1 at negative ones."""
+        """Cumulative alpha (B,) at timesteps t (B,); at negative ones, where inversion starts, the scheduler's own."""
 
     def __call__(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
         """Guided noise prediction e_null + scale * D (B, C, h, w)."""

@@ -68,9 +68,12 @@ def towards(z: Tensor, target: Tensor, **diagnostics: Tensor) -> Output:
 
 
 def annealed_timestep(progress: float, t_range: tuple[float, float], timesteps: int) -> int:
-    """The timestep after the share `progress` of all steps: falls linearly from the range's high to its low end."""
+    """The timestep after the share `progress` of all steps: falls linearly from the range's high to its low end.
+
+    In the public code's order of operations, on which the rounding of whole numbers hangs.
+    """
     low, high = t_range
-    return min(int(timesteps * (high + (low - high) * progress)), timesteps - 1)
+    return min(int(timesteps * ((high - low) * (1 - progress) + low)), timesteps - 1)
 
 
 def inversion_timesteps(t: int, steps: int, timesteps: int, u: float) -> list[int]:

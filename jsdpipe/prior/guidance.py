@@ -36,7 +36,7 @@ class Guidance:
         return self.prior.timesteps
 
     def alpha(self, t: Tensor) -> Tensor:
-        """Cumulative alpha (B,) at timesteps t (B,); 1 at negative ones."""
+        """Cumulative alpha (B,) at timesteps t (B,); at negative ones, where inversion starts, the scheduler's own."""
         return self.prior.alpha(t)
 
     def __call__(self, z: Tensor, t: Tensor, scale: float) -> Tensor:

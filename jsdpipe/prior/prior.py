@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from jsdpipe.image_sizes import image_size
+
 
 class Prior:
     """A frozen latent diffusion model in diffusers' parts; everything it returns is float32.
@@ -22,6 +24,7 @@ class Prior:
         text_encoder: Any,
         tokenizer: Any,
         alphas_cumprod: Tensor,
+        final_alpha_cumprod: float,
         prediction_type: str,
         name: str,
         digest: str,
@@ -30,11 +33,12 @@ class Prior:
             frozen.requires_grad_(False)
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.alphas_cumprod = alphas_cumprod.to(unet.device)
+        self.final_alpha_cumprod = final_alpha_cumprod
         self.prediction_type = prediction_type
         self.name, self.digest = name, digest
         self.device: torch.device = unet.device
         self.dtype: torch.dtype = unet.dtype
-        self.image_size: int = unet.config.sample_size * 2 ** (len(vae.config.block_out_channels) - 1)
+        self.image_size = image_size(unet.config.sample_size, len(vae.config.block_out_channels))
         self.text_length: int = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
         for module in (unet, vae, text_encoder):
             module.requires_grad_(False).eval()
@@ -45,21 +49,30 @@ class Prior:
         return len(self.alphas_cumprod)
 
     def alpha(self, t: Tensor) -> Tensor:
-        """Cumulative alpha (B,) at timesteps t (B,); 1, the clean latent, at negative ones."""
-        return torch.where(t < 0, 1.0, self.alphas_cumprod[t.clamp(min=0)])
+        """Cumulative alpha (B,) at timesteps t (B,); at negative ones the scheduler's `final_alpha_cumprod`.
 
-    def encode(self, images: Tensor) -> Tensor:
+        That is alphas_cumprod[0] where its configuration has `set_alpha_to_one: false`, as Stable Diffusion's, else 1.
+        """
+        return torch.where(t < 0, self.final_alpha_cumprod, self.alphas_cumprod[t.clamp(min=0)])
+
+    def encode(self, images: Tensor, generators: Sequence[torch.Generator] | None = None) -> Tensor:
         """Scaled latents (B, C, h, w) of images (B, 3, H, W) in [0, 1]; differentiable.
 
-        Images of another size than the model's are resized (bilinear, antialiased). Of a KL autoencoder's posterior
-        it takes the mean, so that no noise is drawn (the public codes sample; the deviation is far below the signal).
+        Images of another size than the model's are resized (bilinear, antialiased). Of a KL autoencoder's posterior it
+        takes the mean or, with (CPU) generators, a sample: item i's from generator i. An AutoencoderTiny has none.
         """
         if images.shape[-2:] != (self.image_size, self.image_size):
             size = (self.image_size, self.image_size)
             images = interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
         encoded = self.vae.encode((images * 2 - 1).to(self.vae.dtype))
-        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-        return latents.float() * self.vae.config.scaling_factor
+        if hasattr(encoded, "latents"):
+            latents = encoded.latents.float()
+        else:
+            latents = encoded.latent_dist.mean.float()
+            if generators is not None:
+                noise = torch.stack([torch.randn(latents.shape[1:], generator=g) for g in generators])
+                latents = latents + encoded.latent_dist.std.float() * noise.to(latents.device)
+        return latents * self.vae.config.scaling_factor
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Tensor:

@@ -30,6 +30,13 @@ def load_recipe(name_or_path: str, override: Mapping[str, Any] | None = None) ->
     return validate(Recipe, data, str(path))
 
 
+def about(name: str) -> tuple[str, str]:
+    """What the comment in the first line of one of the package's recipes says, and its `base`, "-" if it has none."""
+    path = FOLDER / f"{name}.yaml"
+    comment, base = path.read_text(encoding="utf-8").partition("\n")[0], read_yaml(path).get("base", "-")
+    return comment.removeprefix("# "), base if isinstance(base, str) else ", ".join(base)
+
+
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`base` with the entries of `over`, mapping by mapping; a mapping of another `kind` replaces the base's."""
     merged = dict(base)

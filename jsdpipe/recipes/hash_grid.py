@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from jsdpipe.recipes.strict import Fraction, NonNegative, Positive, Step, Strict
+from jsdpipe.recipes.strict import Factor, Fraction, LearningRate, Length, Step, Steps, Strict
 
 
 def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
@@ -16,11 +16,11 @@ def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
 class HashGrid(Strict):
     """A multi-resolution hash grid (instant-ngp, arXiv 2201.05989)."""
 
-    levels: Annotated[int, Field(ge=1)]
-    features: Annotated[int, Field(ge=1, description="a level")]
+    levels: Annotated[int, Field(ge=1, le=32)]
+    features: Annotated[int, Field(ge=1, le=16, description="a level")]
     log2_table: Annotated[int, Field(ge=3, le=24, description="log2 of the most entries a level has")]
-    base_resolution: Annotated[int, Field(ge=2)]
-    growth: Annotated[float, Field(ge=1, description="of the resolution, from level to level")]
+    base_resolution: Annotated[int, Field(ge=2, le=1024)]
+    growth: Annotated[float, Field(ge=1, le=16, description="of the resolution, from level to level")]
 
 
 class AnalyticNormals(Strict):
@@ -33,7 +33,7 @@ class FiniteDifferenceNormals(Strict):
     """Normals by central differences of the density."""
 
     kind: Literal["finite_differences"]
-    epsilon: Positive = Field(description="half the distance of the differences, in world units")
+    epsilon: float = Field(gt=0, le=1, description="half the distance of the differences, in world units")
 
 
 class Material(Strict):
@@ -42,9 +42,9 @@ class Material(Strict):
     albedo_only_steps: Step
     lit_probability: Fraction = Field(description="of a step after those")
     textureless_probability: Fraction = Field(description="of a lit step: white instead of albedo")
-    ambient: NonNegative
-    diffuse: NonNegative
-    light_distance: Annotated[tuple[Positive, Positive], AfterValidator(_ordered)] = Field(
+    ambient: Factor
+    diffuse: Factor
+    light_distance: Annotated[tuple[Length, Length], AfterValidator(_ordered)] = Field(
         description="of the light from the origin, uniform"
     )
 
@@ -52,7 +52,7 @@ class Material(Strict):
 class Background(Strict):
     """What all backgrounds share."""
 
-    lr: Positive
+    lr: LearningRate
     random_colour_probability: Fraction = Field(default=0.0, description="of a step with random colours instead")
 
 
@@ -79,16 +79,18 @@ class HashGridField(Strict):
     """A hash-grid field of density and albedo in the ball of radius `bound`."""
 
     kind: Literal["hash_grid"]
-    bound: Positive
+    bound: Length
     encoding: HashGrid
-    hidden: Annotated[int, Field(ge=1, description="width of the one hidden layer of the density and albedo networks")]
-    blob_scale: NonNegative = Field(description="density = softplus(network + blob_scale * (1 - |x| / blob_radius))")
-    blob_radius: Positive
+    hidden: Annotated[
+        int, Field(ge=1, le=1024, description="width of the one hidden layer of the density and albedo networks")
+    ]
+    blob_scale: Factor = Field(description="density = softplus(network + blob_scale * (1 - |x| / blob_radius))")
+    blob_radius: Length
     normals: Annotated[AnalyticNormals | FiniteDifferenceNormals, Field(discriminator="kind")]
     material: Material
     background: Annotated[
         SolidBackground | SphericalHarmonicsBackground | HashGridBackground, Field(discriminator="kind")
     ]
-    occupancy_resolution: Annotated[int, Field(ge=2, description="cells a side of the grid of what is empty")]
-    occupancy_every: Annotated[int, Field(ge=1, description="steps from update to update of that grid")]
-    lr: Positive
+    occupancy_resolution: Annotated[int, Field(ge=2, le=512, description="cells a side of the grid of what is empty")]
+    occupancy_every: Steps = Field(description="steps from update to update of that grid")
+    lr: LearningRate

@@ -3,13 +3,13 @@
 Torch-free, because the workflow reads recipes while it plans.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from jsdpipe.recipes.objectives import Objective
 from jsdpipe.recipes.scene import Cameras, Regularisers, SceneField
-from jsdpipe.recipes.strict import Strict
+from jsdpipe.recipes.strict import NonEmpty, Steps, Strict
 from jsdpipe.recipes.views import Views
 
 
@@ -17,13 +17,17 @@ class Recipe(Strict):
     """One method: its objective, scene, cameras, loss weights and length."""
 
     source: str = Field(description="the paper or public code that the settings come from")
+    prior: NonEmpty = Field(description="what the settings are made for, taken by hand; a run states its own")
     objective: Objective
     field: SceneField
     cameras: Cameras
     views: Views
+    posterior: Literal["mean", "sample"] = Field(
+        description="what is taken of the posterior that a KL autoencoder encodes a render to; others have none"
+    )
     regularisers: Regularisers = Regularisers()
-    steps: Annotated[int, Field(ge=1)]
-    views_per_step: Annotated[int, Field(ge=1)] = 1
+    steps: Steps
+    views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
 
     @model_validator(mode="after")
     def _ordered(self) -> "Recipe":

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from jsdpipe.recipes.strict import Fraction, FractionSchedule, NonNegative, Positive, Strict
+from jsdpipe.recipes.strict import Factor, Fraction, FractionSchedule, LearningRate, Step, Strict
 from jsdpipe.schedules import Schedule, value_at
 
 
@@ -15,7 +15,9 @@ def _ordered(ends: tuple[Schedule, Schedule]) -> tuple[Schedule, Schedule]:
     return ends
 
 
-GuidanceScale = Annotated[float, Field(description="s in e_null + s (e_text - e_null)")]
+Scale = Annotated[float, Field(ge=-1000, le=1000)]
+GuidanceScale = Annotated[Scale, Field(description="s in e_null + s (e_text - e_null)")]
+Timesteps = Annotated[float, Field(ge=1, le=1000)]
 RandomRange = Annotated[
     tuple[FractionSchedule, FractionSchedule],
     AfterValidator(_ordered),
@@ -66,7 +68,7 @@ class VSD(Strict):
     kind: Literal["vsd"]
     guidance_scale: GuidanceScale
     t_range: RandomRange
-    adapter_lr: Positive = Field(description="of the adapter, by AdamW")
+    adapter_lr: LearningRate = Field(description="of the adapter, by AdamW")
     camera_dropout: Fraction = Field(description="share of the adapter's training samples without the camera")
 
 
@@ -74,7 +76,7 @@ class AdversarialSD(VSD):
     """Adversarial score distillation (arXiv 2312.00739)."""
 
     kind: Literal["asd_adversarial"]  # type: ignore[assignment]
-    gamma: float = Field(description="weight of the adapter's distance to the prior; negative in the public code")
+    gamma: Scale = Field(description="weight of the adapter's distance to the prior; negative in the public code")
 
 
 class AsynchronousSD(Strict):
@@ -83,7 +85,7 @@ class AsynchronousSD(Strict):
     kind: Literal["asd_asynchronous"]
     guidance_scale: GuidanceScale
     t_range: RandomRange
-    shift: NonNegative = Field(description="the later timestep is up to shift (t - t_min) later")
+    shift: Factor = Field(description="the later timestep is up to shift (t - t_min) later")
 
 
 class ISM(Strict):
@@ -92,9 +94,11 @@ class ISM(Strict):
     kind: Literal["ism"]
     guidance_scale: GuidanceScale
     t_range: RandomRange
-    interval: Schedule = Field(description="timesteps between the two scores")
+    interval: Timesteps | tuple[Step, Timesteps, Timesteps, Step] = Field(
+        description="timesteps between the two scores"
+    )
     inversion_steps: Annotated[int, Field(ge=1, le=1000)]
-    inversion_stride: Annotated[int, Field(ge=1, description="most timesteps an inversion step takes")]
+    inversion_stride: Annotated[int, Field(ge=1, le=1000, description="most timesteps an inversion step takes")]
 
 
 class SDI(Strict):
@@ -102,9 +106,9 @@ class SDI(Strict):
 
     kind: Literal["sdi"]
     guidance_scale: GuidanceScale
-    inversion_scale: float = Field(description="scale of the DDIM inversion; negative in the public code")
+    inversion_scale: Scale = Field(description="scale of the DDIM inversion; negative in the public code")
     inversion_steps: Annotated[int, Field(ge=1, le=1000, description="nominal steps over the whole schedule")]
-    inversion_eta: NonNegative = Field(description="extra noise a step, in units of the DDIM deviation")
+    inversion_eta: Factor = Field(description="extra noise a step, in units of the DDIM deviation")
     clamp_first_timestep: bool = Field(
         default=False, description="ask the U-Net at 0 where the public code asks at a negative timestep"
     )
@@ -115,7 +119,7 @@ class JSD(SDI):
     """Jensen-Shannon score distillation (arXiv 2503.10660)."""
 
     kind: Literal["jsd"]  # type: ignore[assignment]
-    k: NonNegative = Field(description="weight of the low-density (minority) term; 0 gives SDI")
+    k: Factor = Field(description="weight of the low-density (minority) term; 0 gives SDI")
     warm_up: Fraction = Field(default=0.0, description="share of the run, from its start, without that term")
 
 

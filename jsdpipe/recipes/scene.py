@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from jsdpipe.recipes.hash_grid import HashGridField
-from jsdpipe.recipes.strict import Elevation, Fovy, NonNegative, Positive, Step, Strict
+from jsdpipe.recipes.strict import Elevation, Factor, Fovy, LearningRate, Length, Step, Strict
 
 
 class VoxelField(Strict):
@@ -13,13 +13,13 @@ class VoxelField(Strict):
 
     kind: Literal["voxels"]
     resolution: Annotated[int, Field(ge=8, le=512)]
-    bound: Positive
-    density_scale: Positive = Field(description="density = density_scale * softplus(parameter + blob)")
-    blob_scale: NonNegative = Field(description="blob = blob_scale * (1 - |x| / blob_radius)")
-    blob_radius: Positive
-    density_lr: Positive
-    albedo_lr: Positive
-    background_lr: Positive
+    bound: Length
+    density_scale: float = Field(gt=0, le=10_000, description="density = density_scale * softplus(parameter + blob)")
+    blob_scale: Factor = Field(description="blob = blob_scale * (1 - |x| / blob_radius)")
+    blob_radius: Length
+    density_lr: LearningRate
+    albedo_lr: LearningRate
+    background_lr: LearningRate
 
 
 SceneField = Annotated[VoxelField | HashGridField, Field(discriminator="kind")]
@@ -38,20 +38,20 @@ def _schedule(weight: tuple[int, float, float, int]) -> tuple[int, float, float,
     return weight
 
 
-Size = Annotated[int, Field(ge=8)]
+Size = Annotated[int, Field(ge=8, le=4096)]
 Sizes = Annotated[tuple[tuple[Step, Size], ...], AfterValidator(_milestones)]
-Schedule = Annotated[tuple[Step, NonNegative, NonNegative, Step], AfterValidator(_schedule)]
-Weight = NonNegative | Schedule
+Amount = Annotated[float, Field(ge=0, le=100_000)]
+Weight = Amount | Annotated[tuple[Step, Amount, Amount, Step], AfterValidator(_schedule)]
 
 
 class Cameras(Strict):
     """Random training cameras that look at the origin."""
 
-    distance: tuple[Positive, Positive]
+    distance: tuple[Length, Length]
     fovy_deg: tuple[Fovy, Fovy]
     elevation_deg: tuple[Elevation, Elevation]
     size: Size | Sizes = Field(description="pixels a side of the training renders, or [[step, pixels], ...]")
-    samples_per_ray: Annotated[int, Field(ge=2)]
+    samples_per_ray: Annotated[int, Field(ge=2, le=8192)]
 
 
 class Regularisers(Strict):

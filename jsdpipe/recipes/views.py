@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from jsdpipe.recipes.strict import Positive, Strict
+from jsdpipe.recipes.strict import Strict
 
 
 class Suffixes(Strict):
@@ -18,8 +18,8 @@ class Views(Strict):
     """View-dependent prompts; the directions' limits are those of the public code."""
 
     suffixes: Suffixes
-    front_deg: Positive = Field(default=45.0, description="|azimuth| below this is the front")
-    back_deg: Positive = Field(default=135.0, description="|azimuth| above this is the back")
-    overhead_deg: Positive = Field(default=60.0, description="elevation above this is overhead")
+    front_deg: float = Field(default=45.0, ge=4, le=180, description="|azimuth| below this is the front")
+    back_deg: float = Field(default=135.0, ge=4, le=180, description="|azimuth| above this is the back")
+    overhead_deg: float = Field(default=60.0, ge=4, le=90, description="elevation above this is overhead")
     perp_neg: bool = Field(description="Perp-Neg (arXiv 2304.04968)")
     negative_prompt: str = ""

@@ -9,7 +9,6 @@ from jsdpipe.layout import Shard
 from jsdpipe.manifests import read_manifest
 from jsdpipe.run import Run
 
-ASSET_STAGES = ("generate", "mesh", "render", "quality", "alignment")
 ASSETS = {
     **dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string"),
     "seed": "int64",
@@ -34,8 +33,9 @@ class Results:
     Rows are in the order of the run's shards. The scores of a failed asset are the stages' floors, its recognition is 0
     (nothing of it can be recognised); recognition is NaN where the prompt names no one class. An asset that is whole,
     but that the judge gave no grade, has the status "ungraded", and NaN as alignment and average. Similarity and
-    R-precision are NaN in a run without a model for them, R-precision also where the prompt is its set's only one.
-    The notes of all stages on an asset are one text, missing if there are none.
+    R-precision are NaN in a run without a model for them, R-precision also where the prompt is its set's only one. All
+    of what a run does not score is NaN, and without diversity there are no `prompts`. The notes of all stages on an
+    asset are one text, missing if there are none.
     `similarities`: by (method, set, prompt_id), that of every two seeds, NaN of a failed one; none of fewer than two.
     """
 
@@ -50,7 +50,8 @@ def collect(run: Run) -> Results:
     prompts: list[dict[str, Any]] = []
     similarities: dict[tuple[str, str, str], pd.DataFrame] = {}
     for shard in run.shards():
-        diversity = {record["prompt_id"]: record for record in read_manifest(run, "diversity", shard)}
+        of_prompts = read_manifest(run, "diversity", shard) if run.config.diversity else []
+        diversity = {record["prompt_id"]: record for record in of_prompts}
         assets += _assets(run, shard, diversity)
         prompts += [{**record, "method": shard.method, "set": shard.set} for record in diversity.values()]
         for prompt_id, record in diversity.items():
@@ -62,7 +63,8 @@ def collect(run: Run) -> Results:
 def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     stages = {
         stage: {(record["prompt_id"], record["seed"]): record for record in read_manifest(run, stage, shard)}
-        for stage in ASSET_STAGES
+        for stage in run.config.stages
+        if stage != "diversity"
     }
     rows = []
     for prompt, seed in shard.assets():
@@ -79,15 +81,19 @@ def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> lis
             "set": shard.set,
             "notes": " ".join(notes) or None,
             "status": {None: "ok", "alignment": "ungraded"}.get(row["failed_at"], "failed"),
-            "average": None if row["alignment"] is None else (row["quality"] + row["alignment"]) / 2,
-            "recognition": _recognition(diversity[prompt.id], seed),
+            "average": _average(row.get("quality"), row.get("alignment")),
+            "recognition": _recognition(diversity.get(prompt.id), seed),
         }
         rows.append(row)
     return rows
 
 
-def _recognition(record: dict[str, Any], seed: int) -> float | None:
-    if record["recognition"] is None:
+def _average(quality: float | None, alignment: float | None) -> float | None:
+    return None if quality is None or alignment is None else (quality + alignment) / 2
+
+
+def _recognition(record: dict[str, Any] | None, seed: int) -> float | None:
+    if record is None or record["recognition"] is None:
         return None
     return 0.0 if seed in record["failed_seeds"] else record["recognition"][str(seed)]
 

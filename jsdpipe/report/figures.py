@@ -22,12 +22,6 @@ from jsdpipe.run import Run
 
 WIDEST = 13  # inches
 MOST_DOTS = 40
-CHARTS: dict[str, Sequence[Metric]] = {
-    "scores": metrics.SCORES,
-    "similarity": metrics.JUDGE_FREE,
-    "diversity": metrics.DIVERSITY,
-    "recognition": (metrics.RECOGNITION,),
-}
 
 
 def write(run: Run) -> None:
@@ -37,14 +31,14 @@ def write(run: Run) -> None:
     summary = summarise(run, values)
     with atomic_folder(run.layout.figures) as folder, rc_context(style.MATPLOTLIB):
         write_sheets(run, results.assets, folder)
-        for name, shown in CHARTS.items():
+        for name, shown in metrics.scored_of(metrics.SUMMARISED, run.config.scores).items():
             figure = _chart(run, values, summary, shown)
             figure.savefig(folder / f"{name}.png", metadata={"Software": None})
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
 def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric]) -> Figure:
-    """A panel a metric: groups of sets, a bar or mark a method with its interval, a dot a prompt."""
+    """A panel a metric: groups of sets, a bar or mark a method, a line its interval if there is one, a dot a prompt."""
     methods = list(run.config.methods)
     groups = max(summary["set"].nunique(), 1)
     panel = max(2.6, 0.6 + groups * (0.35 + 0.22 * len(methods)))

@@ -16,16 +16,16 @@ import pandas as pd
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic_folder, read_json
-from jsdpipe.layout import STAGES
-from jsdpipe.progress import progress
+from jsdpipe.progress import duration, progress
 from jsdpipe.report import metrics, style
 from jsdpipe.report.alike import Scale
 from jsdpipe.report.contact import sheet_names
 from jsdpipe.report.images import front
 from jsdpipe.report.presentation import asset_link, label, paired
+from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
-from jsdpipe.report.timing import duration, timings
+from jsdpipe.report.timing import timings
 from jsdpipe.run import Run
 
 FILES = ("mesh.glb", "turntable.webp")
@@ -33,8 +33,8 @@ PICTURED = 6  # prompts of a set on the first page: a browser takes a minute or 
 
 
 def write(run: Run) -> None:
-    """Write the report of a run whose tables, figures and study are made, in place of an older one."""
-    parts = (run.layout.tables, run.layout.figures, run.layout.study)
+    """Write the report of a run whose tables, figures and perhaps study are made, in place of an older one."""
+    parts = [run.layout.tables, run.layout.figures, *([run.layout.study] if run.config.study else [])]
     for folder in parts:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; write it with `jsdpipe {folder.name} --run {run.folder}`")
@@ -65,7 +65,8 @@ def write(run: Run) -> None:
         index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run), "study": study, "others": others}
         page("index.html.j2", "index.html", of_prompt=of_prompt, pictured=PICTURED, **index)
         page("assets.html.j2", "assets.html", of_prompt=of_prompt)
-        page("study.html.j2", "study.html", sections=study)
+        if study:
+            page("study.html.j2", "study.html", sections=study)
         page("timing.html.j2", "timing.html", timings=timings(run), duration=duration)
         for part, prompts in run.prompts.items():
             for number, prompt in enumerate(prompts):
@@ -87,7 +88,11 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         config=run.config,
         methods={name: (label(run, name), style.colour(run, name)) for name in run.config.methods},
         tables=tables.laid_out,
+        title=run.config.report.title or run.config.run,
         metrics=metrics,
+        scored=lambda shown: metrics.scored(shown, run.config.scores),
+        headline=next(reversed(metrics.scored(metrics.SCORES, run.config.scores)), None),
+        fewest=FEWEST,
         values=_values(tables),
         similarities=tables.results.similarities,
         scale=Scale.of(tables.results.similarities.values()),
@@ -140,7 +145,7 @@ def _place(source: Path, target: Path) -> None:
 def _provenance(run: Run) -> list[dict[str, Any]]:
     """Each distinct making that manifests tell of, with its stages, models by role and protocols; one, as a rule."""
     makings: dict[str, dict[str, Any]] = {}
-    for stage in STAGES:
+    for stage in run.config.stages:
         for shard in run.shards():
             making = dict(read_json(run.layout.manifest(stage, shard))["provenance"])
             models, protocol = making.pop("models"), making.pop("protocol_version", None)  # of scores alone

@@ -8,10 +8,12 @@ import pandas as pd
 from jsdpipe.report import metrics, style
 from jsdpipe.report.markup import Cell, Table
 from jsdpipe.report.metrics import Metric
+from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.summary import ALL_SETS
 from jsdpipe.run import Run
 
 NOTHING = "\N{EN DASH}"
+TOO_FEW = "too few"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -30,6 +32,15 @@ def asset_link(part: str, prompt_id: str, method: str, seed: int) -> str:
     return f"prompts/{part}/{prompt_id}.html#{method}.{seed}"
 
 
+def summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> list[Table]:
+    """A table for each of `metrics.SUMMARISED` of which the run has a metric."""
+    found = (
+        scores(run, assets, summary), similarity(run, summary), diversity(run, summary), recognition(run, summary),
+    )  # fmt: skip
+    present = metrics.scored_of(metrics.SUMMARISED, run.config.scores)
+    return [table for table in found if table.name in present]
+
+
 def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
     """Quality, alignment and average, with the numbers of prompts, assets and failures behind them."""
 
@@ -39,17 +50,17 @@ def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
         prompts = len(frame[["set", "prompt_id"]].drop_duplicates())
         return Cell(str(prompts)), Cell(str(len(frame))), Cell(str(failed), link="#failures" if failed else "")
 
-    caption = (
-        f"Scores: {_means(run, summary, metrics.SCORES)} A failed asset counts with the floors: the quality of black "
-        "images, alignment 0."
-    )
+    shown = metrics.scored(metrics.SCORES, run.config.scores)
+    floors = {"quality": "the quality of black images", "alignment": "alignment 0"}
+    floor = ", ".join(text for stage, text in floors.items() if stage in run.config.scores)
+    caption = f"Scores: {_means(run, summary, shown)} A failed asset counts with the floors: {floor}."
     if ungraded := int((assets["status"] == "ungraded").sum()):
         caption += (
             f" {ungraded} of all assets got no grade from the judge: their alignment and average are unknown, and left "
             "out of the means."
         )
-    rows = _rows(run, summary, metrics.SCORES, counts)
-    return Table("scores", caption, _header(metrics.SCORES, "Prompts", "Assets", "Failed"), 2, rows)
+    rows = _rows(run, summary, shown, counts)
+    return Table("scores", caption, _header(shown, "Prompts", "Assets", "Failed"), 2, rows)
 
 
 def similarity(run: Run, summary: pd.DataFrame) -> Table:
@@ -91,10 +102,10 @@ def recognition(run: Run, summary: pd.DataFrame) -> Table:
 def paired(run: Run, comparison: pd.DataFrame, reference: str) -> list[Table]:
     """A method's differences to each other one over the same prompts, a row a set and other method.
 
-    A table for each of `metrics.PAIRED`.
+    A table for each of `metrics.PAIRED` of which the run has a metric.
     """
-    against = _against(comparison, reference)
-    return [_paired(run, against, reference, name, of) for name, of in metrics.PAIRED.items()]
+    against, present = _against(comparison, reference), metrics.scored_of(metrics.PAIRED, run.config.scores)
+    return [_paired(run, against, reference, name, of) for name, of in present.items()]
 
 
 def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: str, columns: Sequence[Metric]) -> Table:
@@ -120,7 +131,7 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
         f"Paired comparison: mean of {label(run, reference)} minus the method over the same prompts (seeds averaged "
         f"within a prompt first), with its {run.config.report.confidence:.0%} bootstrap interval over prompts and the "
         "p-value of a two-sided sign-flip test, not corrected for the number of comparisons; bold where p ≤ "
-        f"{level:.2g}. With n prompts p cannot fall below 2/2ⁿ; one prompt allows neither interval nor p."
+        f"{level:.2g}. With n prompts p cannot fall below 2/2ⁿ." + _too_few(row["low"] for row in found.values())
     )
     empty = "There is nothing to compare: one method, or no prompt that two have numbers of."
     return Table(name, caption, _header(shown, "Prompts"), 2, tuple(rows), empty)
@@ -176,12 +187,17 @@ def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:
 
 
 def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
-    alone = ((summary["prompts"] == 1) & summary["metric"].isin([metric.name for metric in shown])).any()
     return (
         "mean over prompts (seeds averaged within a prompt first) with its "
         f"{run.config.report.confidence:.0%} bootstrap interval over prompts, best of each set in bold."
-        + (" One prompt allows no interval." if alone else "")
+        + _too_few(summary.loc[summary["metric"].isin([metric.name for metric in shown]), "low"])
     )
+
+
+def _too_few(lows: Iterable[float]) -> str:
+    """What a caption says where any of its intervals, of these low ends, is missing."""
+    said = f" Fewer than {FEWEST} prompts are {TOO_FEW} for an interval or a test."
+    return said if any(map(pd.isna, lows)) else ""
 
 
 def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, str], tuple[Cell, ...]]:
@@ -230,4 +246,4 @@ def _best(metric: Metric, means: Sequence[float]) -> str | None:
 
 
 def _interval(text: Callable[[float], str], low: float, high: float) -> str:
-    return "" if pd.isna(low) else f"[{text(low)}, {text(high)}]"
+    return TOO_FEW if pd.isna(low) else f"[{text(low)}, {text(high)}]"

@@ -1,6 +1,9 @@
 """Uncertainty that respects the design: prompts are the sample, seeds are repeats within a prompt.
 
-Values that enter here are one a prompt (the mean over its seeds), so that more seeds never feign more prompts.
+Values that enter here are one a prompt (the mean over its seeds), so that more seeds never feign more prompts. Of fewer
+than `FEWEST` prompts there is neither interval nor p-value: of normal values, the percentile bootstrap's 95 % interval
+covers the mean 51 % of the time with 2, 75 % with 3 and 83 % with 5 (87 % with 6, 93 % with 20), and the sign-flip
+test's least p-value is above 0.05.
 """
 
 from dataclasses import dataclass
@@ -13,12 +16,13 @@ from scipy import stats
 
 from jsdpipe.seeding import seed_of
 
+FEWEST = 6  # prompts that allow an interval and a p-value
 PERMUTATIONS = 10_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` prompts; `low` and `high` bound its interval, None where one prompt allows none."""
+    """A mean over `n` prompts; `low` and `high` bound its interval, None of fewer than `FEWEST`."""
 
     mean: float
     low: float | None
@@ -28,7 +32,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A mean paired difference and the p-value of "no difference", None where one prompt allows none."""
+    """A mean paired difference and the p-value of "no difference", None of fewer than `FEWEST` prompts."""
 
     difference: Estimate
     p_value: float | None
@@ -42,8 +46,8 @@ def mean_interval(values: NDArray[np.float64], confidence: float, resamples: int
     if len(values) == 0 or not np.isfinite(values).all():
         raise ValueError(f"{'/'.join(map(str, key))}: needs one finite value a prompt, got {values}")
     mean = float(values.mean())
-    if len(values) == 1:
-        return Estimate(mean, None, None, 1)
+    if len(values) < FEWEST:
+        return Estimate(mean, None, None, len(values))
     interval = stats.bootstrap(
         (values,),
         np.mean,
@@ -64,7 +68,7 @@ def paired_comparison(
     other sign. It is exact where 2^prompts <= 10 000, else Monte-Carlo; its least value is 2 / 2^prompts.
     """
     difference = mean_interval(a - b, confidence, resamples, *key)
-    return Comparison(difference, None if len(a) == 1 else _sign_flip_test(a - b))
+    return Comparison(difference, None if len(a) < FEWEST else _sign_flip_test(a - b))
 
 
 def _sign_flip_test(differences: NDArray[np.float64]) -> float:

@@ -8,7 +8,9 @@ from jsdpipe.run import Run
 
 
 def read_study(run: Run) -> list[dict[str, Any]]:
-    """The study's sections: name, heading, text, figures (file, title, caption), and a `Table`."""
+    """The study's sections: name, heading, text, figures (file, title, caption), and a `Table`; none of no study."""
+    if run.config.study is None:
+        return []
     sections: list[dict[str, Any]] = read_json(run.layout.study / "study.json")
     return [{**section, "table": _table(section["table"])} for section in sections]
 

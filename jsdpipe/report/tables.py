@@ -32,10 +32,7 @@ def build(run: Run) -> Tables:
     values = per_prompt(results)
     summary, comparison = summarise(run, values), compare(run, values)
     laid_out = (
-        presentation.scores(run, results.assets, summary),
-        presentation.similarity(run, summary),
-        presentation.diversity(run, summary),
-        presentation.recognition(run, summary),
+        *presentation.summarised(run, results.assets, summary),
         *presentation.paired(run, comparison, next(iter(run.config.methods))),
         presentation.failures(run, results.assets),
         presentation.notes(run, results.assets),
@@ -53,14 +50,12 @@ def write(run: Run) -> None:
     def of(shown: Sequence[Metric], frame: pd.DataFrame = tables.summary) -> pd.DataFrame:
         return frame[frame["metric"].isin([metric.name for metric in shown])]
 
+    scores = run.config.scores
     frames = {
         "assets": assets,
         "prompts": tables.results.prompts,
-        "scores": of(metrics.SCORES),
-        "similarity": of(metrics.JUDGE_FREE),
-        "diversity": of(metrics.DIVERSITY),
-        "recognition": of([metrics.RECOGNITION]),
-        **{name: of(shown, tables.comparison) for name, shown in metrics.PAIRED.items()},
+        **{name: of(shown) for name, shown in metrics.scored_of(metrics.SUMMARISED, scores).items()},
+        **{name: of(shown, tables.comparison) for name, shown in metrics.scored_of(metrics.PAIRED, scores).items()},
         "failures": failed[[*key, "failed_at", "reason"]],
         "notes": noted[[*key, "notes"]],
     }

@@ -3,7 +3,6 @@
 import csv
 from dataclasses import dataclass
 
-from jsdpipe.layout import STAGES
 from jsdpipe.run import Run
 
 
@@ -24,7 +23,7 @@ class Timing:
 def timings(run: Run) -> list[Timing]:
     """The stages that have benchmark files; those of a run by hand have none."""
     found = []
-    for stage in STAGES:
+    for stage in run.config.stages:
         seconds, assets, peaks = dict.fromkeys(run.config.methods, 0.0), 0, []
         for shard in run.shards():
             path = run.layout.benchmark(stage, shard)
@@ -40,11 +39,3 @@ def timings(run: Run) -> list[Timing]:
         if assets:
             found.append(Timing(stage, seconds, assets, max(peaks, default=None)))
     return found
-
-
-def duration(seconds: float) -> str:
-    """E.g. "8.1 s", "12 min 5 s", "3 h 20 min"."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -25,9 +25,12 @@ def score(run: Run, shard: Shard) -> None:
 
     Records hold `alignment` (0 to 100), `grade`, and the merged `caption` ("" of a failed asset); where the
     configuration has a model for them, also `similarity` and `r_precision` (`JudgeFree`). An asset whose judge does not
-    answer in form fails here: it has a reason, and neither alignment nor grade. An asset's file holds the captions of
-    its views, the judge's raw answers, and the views' cosines with the prompt and with its nearest rival.
+    answer in form fails here: it has a reason, and neither alignment nor grade, and the next run of the stage asks
+    again. An asset's file holds the captions of its views, the judge's raw answers, and the views' cosines with the
+    prompt and with its nearest rival.
     """
+    assert run.config.alignment is not None
+    again = f"to ask again, run the workflow with --forcerun {run.layout.manifest('alignment', shard)}"
     of_views, captioner = caption_assets(run, shard)
     judge = load_judge(run.config.alignment.judge, run.layout.judge_calls)
     judge_free = JudgeFree.of(run, shard)
@@ -40,7 +43,7 @@ def score(run: Run, shard: Shard) -> None:
             grade = judge.grade(prompt.text, merged) if merged else LOWEST
             numbers: Numbers = {"alignment": alignment(grade), "grade": grade}
         except Unanswered as error:
-            numbers = {"alignment": None, "grade": None, "reason": str(error)}
+            numbers = {"alignment": None, "grade": None, "reason": f"{error}; {again}"}
         details: Numbers = {"captions": captions, "answers": judge.transcript()}
         more, by_view = judge_free.score(prompt.text, None if views is None else views[:]) if judge_free else ({}, {})
         return numbers | {"caption": merged} | more, details | by_view

@@ -26,7 +26,7 @@ def score_assets(
     """Score each asset of a shard by `of`; write `<stage>.json` beside it, and the manifest.
 
     An asset whose `<stage>.json` was made of the same views, prompt, seed, `depends` and `models` (role to identity) is
-    not scored again.
+    not scored again, unless it failed here.
     """
     assets = list(shard.assets())
     records = []
@@ -38,7 +38,7 @@ def score_assets(
             source = None if reason else sha256(views)
             expected = fingerprint(stage, source, prompt.text, [run.config.seed, seed], depends, models, device())
             done = read_fitting(path, expected)
-            if done is None:
+            if done is None or done["record"].get("reason"):
                 record, details = of(prompt, seed, None if reason else Views(views, stage))
                 done = {"fingerprint": expected, "record": record, "views": details}
                 write_json(path, done | {"protocol_version": PROTOCOL_VERSION})

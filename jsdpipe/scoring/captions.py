@@ -19,6 +19,7 @@ def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[s
     An asset's `captions.json` keeps them, whoever judges them and whatever other prompts its set has. The captioner is
     out of memory when this returns, because a local judge is about as large.
     """
+    assert run.config.alignment is not None
     captioner: Captioner = load(run.config.alignment.captioner)
     found: dict[tuple[str, int], list[str]] = {}
     assets = list(shard.assets())

@@ -29,6 +29,7 @@ def score(run: Run, shard: Shard) -> None:
     share of the ring's views whose top class is the one that the prompt names (None if it does not name exactly one).
     One asset's pictures are in memory at a time.
     """
+    assert run.config.diversity is not None
     classifier: Classifier = load(run.config.diversity.classifier)
     extractor: Features = load(run.config.diversity.features)
     failed = {(r["prompt_id"], r["seed"]): r["reason"] is not None for r in read_manifest(run, "render", shard)}

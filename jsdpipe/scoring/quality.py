@@ -45,6 +45,7 @@ def score(run: Run, shard: Shard) -> None:
     Records hold `quality`, `reward_mean`, and `best_view`: the index among the quality views of the best vertex' best
     field of view.
     """
+    assert run.config.quality is not None
     reward: Reward = load(run.config.quality.reward)
     rig = run.config.render.quality
     _, neighbours = icosphere(rig.subdivision)

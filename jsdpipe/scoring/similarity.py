@@ -45,7 +45,7 @@ class JudgeFree:
     @classmethod
     def of(cls, run: Run, shard: Shard) -> Self | None:
         """What a run says of a shard's assets; None if its configuration leaves these scores out."""
-        settings = run.config.alignment.similarity
+        settings = run.config.alignment and run.config.alignment.similarity
         return cls(load(settings), list(dict.fromkeys(p.text for p in run.prompts[shard.set]))) if settings else None
 
     def score(self, text: str, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:

@@ -33,8 +33,9 @@ class Correction(nn.Module):
 class ExactGuide:
     """`Guide` by exact noise predictions: of the mixture `target` as the text, of two fixed ones as null and negative.
 
-    The schedule is Stable Diffusion's: 1000 betas, linear in their root. All particles share one adapter, so that it
-    learns the density of the whole cloud; there is no camera to tell it.
+    The schedule is Stable Diffusion's: 1000 betas, linear in their root, and before the first timestep its alpha again
+    (`set_alpha_to_one: false`). All particles share one adapter, so that it learns the density of the whole cloud;
+    there is no camera to tell it.
     """
 
     timesteps = 1000
@@ -42,10 +43,10 @@ class ExactGuide:
     def __init__(self, target: Mixture) -> None:
         self.target = target
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, self.timesteps, dtype=torch.float64).square()
-        self._alphas = torch.cat([(1 - betas).cumprod(0), torch.ones(1, dtype=torch.float64)])
+        self._alphas = (1 - betas).cumprod(0)
 
     def alpha(self, t: Tensor) -> Tensor:
-        return self._alphas[t.clamp(min=-1)].float()  # the last is that of negative timesteps
+        return self._alphas[t.clamp(min=0)].float()
 
     def __call__(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
         null, direction = self.parts(z, t)
@@ -71,4 +72,4 @@ class ExactGuide:
         return self.text(z, t) + adapter(z.flatten(1), self.alpha(t)).view_as(z)
 
     def _noise(self, mixture: Mixture, z: Tensor, t: Tensor) -> Tensor:
-        return mixture.noise(z.flatten(1).double(), self._alphas[t.clamp(min=-1)]).view_as(z).to(z.dtype)
+        return mixture.noise(z.flatten(1).double(), self._alphas[t.clamp(min=0)]).view_as(z).to(z.dtype)

@@ -12,11 +12,10 @@ Guidance = Literal["exact", "published"]
 GUIDANCE: tuple[Guidance, ...] = ("exact", "published")
 
 RECIPES = ("jsdlr", "sdi", "sds", "sjc", "csd", "nfsd", "vsd", "asd-adversarial", "asd-asynchronous", "ism")
-# what the plane asks for otherwise: half the inversion steps, as in the miniature; no question before the first
-# timestep, where there is no density; an adapter of another kind, which learns in few steps; a bad "prompt" of its own
+# what the plane asks for otherwise: half the inversion steps, as in the miniature; an adapter of another kind, which
+# learns in few steps; a bad "prompt" of its own
 OTHERWISE: dict[str, Any] = {
     "inversion_steps": 5,
-    "clamp_first_timestep": True,
     "adapter_lr": 0.01,
     "negative_prompt": "the middle",
 }

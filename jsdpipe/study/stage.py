@@ -7,6 +7,7 @@ from dataclasses import asdict
 import torch
 from matplotlib import rc_context
 
+from jsdpipe.errors import UserError
 from jsdpipe.files import atomic_folder, write_json
 from jsdpipe.progress import progress
 from jsdpipe.report import style
@@ -19,6 +20,8 @@ from jsdpipe.study.experiments import count_runs, descents, distillations
 def write(run: Run) -> None:
     """Compute the study and write it, in place of an older one. The bytes depend on seed and settings alone."""
     settings = run.config.study
+    if settings is None:
+        raise UserError(f"{run.layout.run_json}: study: left out in the configuration; add it and rerun `configure`")
     with _one_thread():
         with progress("study", count_runs()) as advance:
             followed = descents(settings.steps, settings.particles, run.config.seed, advance)

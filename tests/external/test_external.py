@@ -8,7 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
-import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,10 @@ import tiny
 import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import LONG_S, wait_until
 
 from jsdpipe.config import load_config
-from jsdpipe.dependencies import digest, source_files
+from jsdpipe.dependencies import Dependencies
 from jsdpipe.errors import UserError
 from jsdpipe.external.assets import files_of
 from jsdpipe.external.patterns import filled, filled_for_a_shell, values
@@ -193,7 +194,7 @@ def test_a_star_must_match_one_file(tmp_path, monkeypatch):
     of = config(tmp_path, {"path": "{underscored}@*/model.obj"}, prompts) | {"seeds": [0]}
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
-    found = [path for path in source_files(run, shard) if path.suffix == ".obj"]
+    found = [path for path in Dependencies(run).source_files(shard) if path.suffix == ".obj"]
     assert found == [Path("a_[red]_ball@2023-07-18/model.obj")]
     generate(run, shard)
     assert reasons(run, "generate", shard) == [
@@ -217,16 +218,17 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
     boxes(tmp_path, "m/{line}-{seed}.obj")
     method = {"path": "m/{line}-{seed}.obj"}
     run, shard = run_of(tmp_path, method)
-    names = [path.name for path in source_files(run, shard) if path.suffix == ".obj"]
+    names = [path.name for path in Dependencies(run).source_files(shard) if path.suffix == ".obj"]
     assert names == ["1-0.obj", "1-1.obj", "2-0.obj", "2-1.obj"]
     stages = ("generate", "mesh", "render")
     for change in ({"up": "y"}, {"vertex_colors": "srgb"}):
         other, _ = run_of(tmp_path, method | change)
-        assert [s for s in stages if digest(run, s, shard) != digest(other, s, shard)] == ["mesh"]
-    before, old = digest(run, "generate", shard), tmp_path / "m/1-0.obj"
-    trimesh.creation.box((4, 1, 1)).export(old)
-    os.utime(old, (10**9, 10**9))  # as `cp -p` brings it
-    assert digest(run, "generate", shard) != before
+        one, two = Dependencies(run), Dependencies(other)
+        assert [s for s in stages if one.digest(s, shard) != two.digest(s, shard)] == ["mesh"]
+    before = Dependencies(run).digest("generate", shard)
+    trimesh.creation.box((4, 1, 1)).export(tmp_path / "m/1-0.obj")
+    os.utime(tmp_path / "m/1-0.obj", (10**9, 10**9))  # as `cp -p` brings it
+    assert Dependencies(run).digest("generate", shard) != before
     generate(run, shard)
     extract(run, shard)
     target = run.layout.asset("theirs", "single", shard.prompts[0].id, 0) / "mesh.glb"
@@ -298,14 +300,11 @@ def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monk
         ("echo a >&2; echo ' it burns ' >&2; exit 3", "the command ended with status 3: it burns"),
         ("false", "the command ended with status 1: it said nothing on stderr"),
         ("echo odd >&2", "the command wrote no output.glb: odd"),
-        ("sleep 60 & sleep 60", "the command took more than 2 s and was stopped"),
         ("echo 'no mesh' > {out}", None),
     ],
 )
 def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
-    method = {"command": f"{command} # {{seed}} {{out}}", "cwd": str(tmp_path), "timeout_s": 2}
-    run = Run.resolve(load_config(config(tmp_path, method, "a ball\n") | {"seeds": [0]}), tmp_path / "run")
-    (shard,) = run.shards()
+    run, shard = one_asset(tmp_path, f"{command} # {{seed}} {{out}}")
     generate(run, shard)
     assert reasons(run, "generate", shard) == [reason]
     extract(run, shard)
@@ -313,25 +312,63 @@ def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
     assert found == reason or (reason is None and "output.glb: not a GLB file" in found)
 
 
+def test_a_command_that_takes_too_long_is_stopped(tmp_path):
+    run, shard = one_asset(tmp_path, "sleep 600 & sleep 600; : {seed} {out}", timeout_s=0.1)
+    generate(run, shard)
+    assert reasons(run, "generate", shard) == ["the command took more than 0.1 s and was stopped"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_command_ends_with_the_job_that_runs_it(tmp_path, number):
     """And what it has started."""
     # its own number, and that of a second process; both would go on for long
-    command = "sleep 300 & echo $$ $! > pids.new; mv pids.new pids; sleep 300; : {seed} {out}"
-    of = config(tmp_path, {"command": command, "cwd": str(tmp_path)}, "a ball\n") | {"seeds": [0]}
-    Run.resolve(load_config(of), tmp_path / "run").save()
+    run, shard = one_asset(tmp_path, "sleep 600 & echo $$ $! > pids.new; mv pids.new pids; sleep 600; : {seed} {out}")
+    with job(tmp_path, {number: signal.SIG_DFL}) as running:
+        wait_until((tmp_path / "pids").exists)
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+        assert all(_runs(pid) for pid in pids)
+        running.send_signal(number)
+        assert running.wait(LONG_S) != 0
+        wait_until(lambda: not any(_runs(pid) for pid in pids))
+    assert not run.layout.manifest("generate", shard).exists()
+
+
+def test_a_job_ignores_the_signals_that_it_was_started_to_ignore(tmp_path):
+    """As by nohup, or in the background of a script."""
+    run, shard = one_asset(tmp_path, "touch begun; until [ -e go ]; do sleep 0.05; done; echo {seed} > {out}")
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    with job(tmp_path, dict.fromkeys(numbers, signal.SIG_IGN)) as running:
+        wait_until((tmp_path / "begun").exists)
+        for number in numbers:
+            running.send_signal(number)
+        (tmp_path / "go").touch()
+        assert running.wait(LONG_S) == 0
+    assert reasons(run, "generate", shard) == [None]
+
+
+def one_asset(folder, command, **method):
+    """A saved run of one command, one prompt and one seed."""
+    of = {"command": command, "cwd": str(folder)} | method
+    Run.resolve(load_config(config(folder, of, "a ball\n") | {"seeds": [0]}), folder / "run").save()
+    run = Run.load(folder / "run")
+    (shard,) = run.shards()
+    return run, shard
+
+
+@contextmanager
+def job(folder, signals):
+    """The stage `generate` of `one_asset`, started with these handlers: else it would ignore what this process does."""
+
+    def prepare():
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+
     call = [sys.executable, "-m", "jsdpipe.cli", "generate", "--run", "run", "--shard", "theirs/single/000"]
-    job = subprocess.Popen(call, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 60
-    while not (tmp_path / "pids").exists() and time.monotonic() < until:
-        time.sleep(0.05)
-    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    assert all(Path(f"/proc/{pid}").exists() for pid in pids)
-    job.send_signal(number)
-    assert job.wait(60) != 0
-    time.sleep(0.5)
-    assert not any(_runs(pid) for pid in pids)
-    assert not (tmp_path / "run/generate/theirs/single/000.json").exists()
+    with subprocess.Popen(call, cwd=folder, stderr=subprocess.DEVNULL, preexec_fn=prepare) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def _runs(pid):
@@ -373,12 +410,12 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     colours = [np.unique(glb.load(folder / "mesh.glb").colours, axis=0).tolist() for folder in folders]
     assert colours == [[[102, 102, 102]], [[204, 26, 26]]]
     assert read_json(folders[0] / "mesh.json")["notes"] == [said]
-    before = digest(run, "mesh", shard)
+    before = Dependencies(run).digest("mesh", shard)
 
     run, shard = extracted({"missing_material": "fail"})
     failed, whole = reasons(run, "mesh", shard)
     assert "0.mtl" in failed and "mesh.missing_material" in failed and whole is None
-    assert notes(run, "mesh", shard) == [[], []] and digest(run, "mesh", shard) != before
+    assert notes(run, "mesh", shard) == [[], []] and Dependencies(run).digest("mesh", shard) != before
 
     shutil.copy("1.mtl", "0.mtl")
     run, shard = extracted({})

@@ -1,13 +1,14 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 
 import dolls
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from toys import towards
+from toys import burning, towards
 
 from jsdpipe.config import load_config
 from jsdpipe.errors import UserError
@@ -106,6 +107,18 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior, name):
     assert not torch.equal(together[0].asset.albedo, together[1].asset.albedo)
 
 
+def test_a_sampled_posterior_has_draws_of_its_own(tmp_path):
+    prior = load_prior(str(dolls.diffusion(tmp_path)))  # with a KL autoencoder, whose posterior is wide
+    losses = {}
+    for posterior in ("mean", "sample", "sample"):
+        recipe = load_recipe("sds-miniature", SMALL | {"posterior": posterior})
+        (outcome,) = optimise([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
+        losses.setdefault(posterior, []).append([row["loss"] for row in outcome.history])
+    (mean,), (sample, again) = losses["mean"], losses["sample"]
+    assert sample == again
+    assert all(one != other for one, other in zip(mean, sample, strict=True))
+
+
 def test_several_views_a_step(prior):
     recipe = load_recipe("sds-miniature", SMALL | {"views_per_step": 2})
     (outcome,) = optimise([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
@@ -129,7 +142,7 @@ class TestOne:
         assert load(tmp_path / "out/scene.safetensors").bound == recipe.field.bound
 
     def test_a_loss_that_is_not_finite_is_a_failure(self, prior, tmp_path):
-        recipe = load_recipe("sds-miniature", SMALL | {"objective": {"guidance_scale": 1e38}})
+        recipe = burning(load_recipe("sds-miniature", SMALL))
         reason = generate_one("a ball", recipe, prior, 0, tmp_path)
         assert "not finite in 3 steps in a row, until step 2" in reason
         assert json.loads((tmp_path / "asset.json").read_text())["status"] == "failed"
@@ -142,7 +155,7 @@ class TestOne:
 
     def test_a_failure_leaves_no_older_scene_behind(self, prior, tmp_path):
         generate_one("a ball", load_recipe("sds-miniature", SMALL), prior, 0, tmp_path)
-        recipe = load_recipe("sds-miniature", SMALL | {"objective": {"guidance_scale": 1e38}})
+        recipe = burning(load_recipe("sds-miniature", SMALL))
         generate_one("a ball", recipe, prior, 0, tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["asset.json"]
 
@@ -240,8 +253,8 @@ class TestStage:
             generate(run, shard)
 
     def test_failures_are_recorded_and_the_others_stay(self, folder, tmp_path):
-        run, shard = self.run(tmp_path / "run", folder, objective={"guidance_scale": 1e38})
-        generate(run, shard)
+        run, shard = self.run(tmp_path / "run", folder)
+        generate(replace(run, recipes={"jsd": burning(run.recipes["jsd"])}), shard)
         for record in read_manifest(run, "generate", shard):
             assert record["status"] == "failed"
             assert "not finite" in record["reason"]

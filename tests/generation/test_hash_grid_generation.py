@@ -6,7 +6,7 @@ import tiny
 import torch
 from pictures import solid
 from PIL import Image
-from toys import towards
+from toys import burning, towards
 
 from jsdpipe.generation import generate_one
 from jsdpipe.generation.loop import Subject, optimise
@@ -88,7 +88,7 @@ def test_files_preview_and_mesh(prior, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):
-    recipe = load_recipe("jsdlr", tiny.HASH_GRID | {"objective": {"guidance_scale": 1e38}})
+    recipe = burning(load_recipe("jsdlr", tiny.HASH_GRID))
     assert "not finite in 3 steps in a row, until step 2" in generate_one("a ball", recipe, prior, 0, tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""A prior that wants all pictures to be of one colour."""
+"""A prior that wants all pictures to be of one colour, and a recipe that has no gradient."""
 
 from types import SimpleNamespace
 
@@ -33,10 +33,16 @@ class Shrinking(torch.nn.Module):
         return SimpleNamespace(latents=torch.nn.functional.avg_pool2d(images, 4))
 
 
+def burning(recipe):
+    """A recipe with a guidance scale beyond any that a file may state, so that its gradient is not finite."""
+    return recipe.model_copy(update={"objective": recipe.objective.model_copy(update={"guidance_scale": 1e38})})
+
+
 def towards(mean, prior):
     """A prior of latents (mean + 1) / 2 in colours, with the text encoder and schedule of another."""
     return Prior(
         unet=Towards(mean, prior.alphas_cumprod), vae=Shrinking(), text_encoder=prior.text_encoder,
-        tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas_cumprod, prediction_type="epsilon", name="toy",
+        tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas_cumprod,
+        final_alpha_cumprod=prior.final_alpha_cumprod, prediction_type="epsilon", name="toy",
         digest="",
     )  # fmt: skip

@@ -114,7 +114,7 @@ def test_small_components_are_dropped_by_their_share_of_area():
         assert len(np.unique(mesh.faces)) == len(mesh.vertices)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_any_field_gives_a_closed_outward_mesh(seed, coarse):
     values = np.random.default_rng(seed).random((7, 7, 7))

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jsdpipe.miniature import PROMPTS
 from jsdpipe.miniature.grammar import (
     COLOURS,
     KINDS,
@@ -50,6 +53,14 @@ def test_a_caption_is_parsed_back(description):
 )
 def test_sentences_mean_what_a_reader_takes_them_for(text, meant):
     assert parse(text) == meant
+
+
+def test_the_prompts_of_the_package_and_the_examples_of_the_readme_are_understood():
+    readme = (PROMPTS.parents[2] / "README.md").read_text(encoding="utf-8")
+    examples = re.findall(r'"(an? [^"]+)"', readme)
+    assert len(examples) >= 2
+    for text in [*examples, *(line for file in PROMPTS.iterdir() for line in file.read_text().splitlines())]:
+        parse(text)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMInverseScheduler, DDIMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -72,9 +73,10 @@ class Gaussian:
     means: list[float]
     asked: list[list[int]] = field(default_factory=list)
     timesteps: int = 1000
+    final: float = ALPHAS[0]  # the scheduler's alpha before the first timestep
 
     def alpha(self, t):
-        return torch.tensor([1.0 if i < 0 else ALPHAS[i] for i in t.tolist()])
+        return torch.tensor([self.final if i < 0 else ALPHAS[i] for i in t.tolist()])
 
     def noise(self, z, t, means):
         self.asked.append(t.tolist())
@@ -146,13 +148,13 @@ def reference_sds(z, mean, s, draws):
     return gradient / z.size, 0.5 * (gradient**2).mean()
 
 
-def reference_jsd(z, mean, s, draws, progress):
-    t = int(1000 * (s.t_range[1] + (s.t_range[0] - s.t_range[1]) * progress))
+def reference_jsd(z, mean, s, draws, progress, final):
+    t = int(1000 * ((s.t_range[1] - s.t_range[0]) * (1 - progress) + s.t_range[0]))
     offset = int(draws.uniform() * 100)
     levels = [-99, *(i for i in (1, 101, 201, 301, 401, 501, 601, 701, 801, 901) if i < t), min(t + offset, 999)]
     x = z
     for here, there in pairwise(levels):
-        a = 1.0 if here < 0 else ALPHAS[here]
+        a = final if here < 0 else ALPHAS[here]
         b = ALPHAS[there]
         noise = guided(x, here, mean, s.inversion_scale)
         clean = (x - math.sqrt(1 - a) * noise) / math.sqrt(a)
@@ -321,13 +323,36 @@ def test_sds_is_the_formula(seed):
 
 @pytest.mark.parametrize("k", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("progress", [0.0, 0.37, 0.999])
-def test_jsd_is_the_formula(progress, k):
+@pytest.mark.parametrize("final", [ALPHAS[0], 1.0])
+def test_jsd_is_the_formula(progress, k, final):
     settings = JSD_SETTINGS.model_copy(update={"k": k})
-    z = latents(1)
-    found = objectives.build(settings)(z, Gaussian([1.5]), Clock(int(1000 * progress), 1000), generators(1, 7))
-    gradient, loss = reference_jsd(z[0].double().numpy(), 1.5, settings, Draws(7), progress)
+    z, guide = latents(1), Gaussian([1.5], final=final)
+    found = objectives.build(settings)(z, guide, Clock(int(1000 * progress), 1000), generators(1, 7))
+    gradient, loss = reference_jsd(z[0].double().numpy(), 1.5, settings, Draws(7), progress, final)
     assert np.allclose(found.gradient[0].numpy(), gradient, rtol=1e-3, atol=1e-5)
     assert found.loss[0].item() == pytest.approx(loss, rel=1e-3)
+
+
+@pytest.mark.parametrize("to_one", [False, True])
+def test_the_target_is_that_of_diffusers_schedulers(to_one):
+    schedule = {
+        "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1,
+        "clip_sample": False, "set_alpha_to_one": to_one,
+    }  # fmt: skip
+    inverse, forward = DDIMInverseScheduler(**schedule), DDIMScheduler(**schedule)
+    for scheduler in (inverse, forward):
+        scheduler.set_timesteps(10)
+    guide = Gaussian([1.5], final=float(forward.final_alpha_cumprod))
+    # a draw below 0.01, so that the inversion ends at t = 301, a timestep of theirs
+    seed = next(i for i in range(1000) if torch.rand((), generator=torch.Generator().manual_seed(i)) < 0.01)
+    objective = objectives.build(SDI_SETTINGS.model_copy(update={"inversion_eta": 0.0}))
+    found = objective.estimate(latents(1), guide, 301, generators(1, seed))
+    x = latents(1)
+    for here, there in pairwise([-99, 1, 101, 201, 301]):
+        x = inverse.step(guide(x, torch.tensor([here]), SDI_SETTINGS.inversion_scale), there, x).prev_sample
+    noise = guide(x, torch.tensor([301]), SDI_SETTINGS.guidance_scale)
+    expected = forward.step(noise, 301, x).pred_original_sample
+    assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("settings", ALL, ids=NAMES)
@@ -401,7 +426,7 @@ def test_the_inversions_timesteps_rise_to_the_last(t, steps, u):
     assert len(levels) <= steps + 2
 
 
-@pytest.mark.parametrize(("progress", "t"), [(0.0, 980), (0.5, 615), (1.0, 250), (0.0001, 979)])
+@pytest.mark.parametrize(("progress", "t"), [(0.0, 980), (0.5, 615), (1.0, 250), (0.0001, 979), (0.8, 395)])
 def test_the_timestep_falls_linearly(progress, t):
     assert annealed_timestep(progress, (0.25, 0.98), 1000) == t
 

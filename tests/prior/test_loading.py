@@ -4,10 +4,13 @@ import shutil
 import dolls
 import huggingface_hub
 import pytest
+import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
+from jsdpipe.config import load_config
 from jsdpipe.errors import UserError
+from jsdpipe.machine import inventory
 from jsdpipe.model_files import PRIOR
 from jsdpipe.prior import load_prior
 
@@ -34,7 +37,10 @@ def refused(folder):
     return message
 
 
-@pytest.mark.parametrize("names", PRIOR.required, ids=lambda names: names[0])
+FILES = [*PRIOR.required, *((f"{stem}.safetensors",) for stem in PRIOR.weights)]
+
+
+@pytest.mark.parametrize("names", FILES, ids=lambda names: names[0])
 def test_a_missing_file_is_named(folder, names):
     for name in names:
         (folder / name).unlink(missing_ok=True)
@@ -84,12 +90,72 @@ def test_weights_of_older_transformers_are_the_same(whole, folder):
         ("scheduler/scheduler_config.json", {"prediction_type": "sample"}, "prediction_type"),
         ("scheduler/scheduler_config.json", {"rescale_betas_zero_snr": True}, "rescale_betas_zero_snr"),
         ("unet/config.json", {"sample_size": None}, "sample_size"),
-        ("unet/config.json", {"cross_attention_dim": 32}, "unet"),
+        ("unet/config.json", {"cross_attention_dim": 32}, "cross_attention_dim"),
+        # SDXL, unCLIP, an upscaler, Kandinsky, inpainting
+        ("unet/config.json", {"addition_embed_type": "text_time"}, "addition_embed_type"),
+        ("unet/config.json", {"class_embed_type": "projection"}, "class_embed_type"),
+        ("unet/config.json", {"num_class_embeds": 1000}, "num_class_embeds"),
+        ("unet/config.json", {"encoder_hid_dim_type": "image_proj"}, "encoder_hid_dim_type"),
+        ("unet/config.json", {"in_channels": 9}, "in_channels"),
+        ("text_encoder/config.json", {"model_type": "t5"}, "t5"),
+        ("tokenizer/tokenizer_config.json", {"model_max_length": 2}, "model_max_length"),
     ],
 )
-def test_a_model_of_another_family_is_refused(folder, file, values, word):
+def test_a_model_of_another_family_is_refused_wherever_it_is_named(folder, file, values, word, tmp_path):
     change(folder / file, **values)
     assert word in refused(folder)
+    with pytest.raises(UserError, match=word):
+        load_config(tiny.config(tmp_path) | {"prior": {"model": str(folder)}})
+    assert word in inventory.prior(str(folder)).mends[0]
+
+
+def halves(path):
+    return {name: value.half() for name, value in load_file(path).items()}
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("half", [False, True])
+def test_weights_in_parts_and_in_half_precision(folder, whole, parts, half):
+    """By the names of save_pretrained(variant="fp16", max_shard_size=...)."""
+    expected, variant = load_prior(str(whole)), ".fp16" if half else ""
+    for stem in PRIOR.weights:
+        file = folder / f"{stem}.safetensors"
+        held = halves(file) if half else load_file(file)
+        file.unlink()
+        if parts == 1:
+            save_file(held, folder / f"{stem}{variant}.safetensors", {"format": "pt"})
+            continue
+        of_part = {name: f"{file.stem}{variant}-0000{i % 2 + 1}-of-00002.safetensors" for i, name in enumerate(held)}
+        for part in set(of_part.values()):
+            of_this = {name: value for name, value in held.items() if of_part[name] == part}
+            save_file(of_this, file.with_name(part), {"format": "pt"})
+        index = {"metadata": {"total_size": 1}, "weight_map": of_part}
+        file.with_name(f"{file.stem}.safetensors.index{variant}.json").write_text(json.dumps(index))
+    prior = load_prior(str(folder))
+    z, t, text = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500]), expected.embed(["a ball"])
+    noise = prior.predict_noise(z, t, prior.embed(["a ball"]))
+    assert torch.allclose(noise, expected.predict_noise(z, t, text), atol=2e-2 if half else 1e-5)
+    assert prior.digest != expected.digest or (parts == 1 and not half)
+    if parts == 2:
+        next(folder.glob("unet/*-00002-of-00002.safetensors")).unlink()
+        assert "00002-of-00002.safetensors is missing" in refused(folder)
+
+
+def test_single_precision_comes_first(folder, whole):
+    file = folder / "unet/diffusion_pytorch_model.safetensors"
+    save_file({name: 0 * value for name, value in halves(file).items()}, file.with_suffix(".fp16.safetensors"))
+    assert load_prior(str(folder)).digest == load_prior(str(whole)).digest
+
+
+@pytest.mark.parametrize(
+    ("part", "pickled"), [("unet", "diffusion_pytorch_model.bin"), ("text_encoder", "pytorch_model.bin")]
+)
+def test_pickled_weights_are_refused_with_the_reason(folder, part, pickled):
+    (file,) = (folder / part).glob("*.safetensors")
+    file.rename(file.with_name(pickled))
+    message = refused(folder)
+    assert pickled in message
+    assert "safetensors" in message
 
 
 def test_a_tokenizer_of_older_transformers(whole, folder):

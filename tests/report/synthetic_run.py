@@ -1,6 +1,6 @@
 """A small run folder written with the package's own models and manifests, with values chosen by the test."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,21 @@ def make_run(
     seeds: Iterable[int] = (0, 1),
     numbers: Numbers = lambda method, part, prompt, seed: {},
     labels: dict[str, str] | None = None,
+    without: Collection[str] = (),
     **report: Any,
 ) -> Run:
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
     quality, alignment, caption, similarity, r_precision, recognition, reason (marks it as failed, at the stage
     `failed_at`), notes (by stage) and, with the first seed, the prompt's iq, iv_per_view, iv, cosine (also that of
-    every two seeds).
+    every two seeds). `without` names sections that the configuration leaves out.
     """
     seeds = list(seeds)
+    sections = {
+        "quality": {"reward": {"kind": "miniature-clip"}},
+        "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
+        "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
+        "study": {},
+    }
     config = RunConfig.model_validate(
         {
             "run": "synthetic",
@@ -53,9 +60,7 @@ def make_run(
                 "alignment": {"subdivision": 0, "radius": 4.84, "fovy_deg": 60.0},
                 "diversity": {"views": 8, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
             },
-            "quality": {"reward": {"kind": "miniature-clip"}},
-            "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
-            "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
+            **{name: section for name, section in sections.items() if name not in without},
             "report": {"title": "A synthetic run", "bootstrap": 500, "turntable_views": 4, **report},
         }
     )
@@ -79,12 +84,14 @@ def make_run(
                 "failed_at": "generate",
             } | numbers(shard.method, shard.set, prompt.text, seed)
             _asset(run, stages, shard.method, shard.set, prompt, seed, values)
-        for stage, records in stages.items():
+        for stage, records in ((stage, of) for stage, of in stages.items() if stage not in without):
             scored = {"protocol_version": 1} if stage in ("quality", "alignment") else {}
             write_manifest(run, stage, shard, records, PROVENANCE | scored)
-        of_prompts = [_prompt(shard.method, shard.set, prompt, shard.seeds, numbers) for prompt in shard.prompts]
-        write_manifest(run, "diversity", shard, of_prompts, PROVENANCE | {"protocol_version": 1})
-    _study(run.layout.study)
+        if "diversity" not in without:
+            of_prompts = [_prompt(shard.method, shard.set, prompt, shard.seeds, numbers) for prompt in shard.prompts]
+            write_manifest(run, "diversity", shard, of_prompts, PROVENANCE | {"protocol_version": 1})
+    if "study" not in without:
+        _study(run.layout.study)
     return run
 
 

@@ -76,6 +76,15 @@ def test_the_legend_of_many_methods_is_within_a_narrow_chart(tmp_path):
     assert chart.axes[0].get_position().height * chart.get_figheight() > 1  # inches
 
 
+def test_too_few_prompts_have_no_whisker(tmp_path):
+    run = make_run(tmp_path / "run", {"few": list("abcde"), "enough": list("ghijkl")}, methods=["jsd"])
+    values = per_prompt(collect(run))
+    chart = figures._chart(run, values, summarise(run, values), [metrics.RECOGNITION])
+    (whiskers,) = chart.axes[0].collections
+    drawn = [len(segment) == 2 for segment in whiskers.get_segments()]
+    assert drawn == [False, True, True]  # and all sets
+
+
 @pytest.mark.parametrize("seeds", [[0], [0, 1]])
 def test_one_prompt_or_one_seed_is_enough(tmp_path, seeds):
     run = make_run(tmp_path / "run", {"single": ["a"]}, methods=["jsd"], seeds=seeds)

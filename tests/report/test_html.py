@@ -82,7 +82,8 @@ def test_pages(run, pages):
     assert names == {"index.html", "assets.html", "study.html", "timing.html", *prompts}
 
 
-def test_every_link_leads_to_a_file_and_an_anchor_of_the_folder(run, pages):
+def links(run, pages):
+    """Check every link of pages; returns how many there are."""
     count = 0
     for path, page in pages.items():
         for link in page.links:
@@ -96,7 +97,53 @@ def test_every_link_leads_to_a_file_and_an_anchor_of_the_folder(run, pages):
             if link.endswith("/front.webp"):  # the script puts this beside it
                 assert target.with_name("turntable.webp").is_file()
             count += 1
-    assert count > 100
+    return count
+
+
+def test_every_link_leads_to_a_file_and_an_anchor_of_the_folder(run, pages):
+    assert links(run, pages) > 100
+
+
+# what is left out -> the tables that remain, beside that of the failures, and what a picture states below it
+LEFT_OUT = {
+    ("study",): ({"scores", "similarity", "diversity", "recognition", "paired", "paired-diversity"}, "62.5"),
+    ("study", "diversity"): ({"scores", "similarity", "paired"}, "62.5"),
+    ("alignment",): ({"scores", "diversity", "recognition", "paired", "paired-diversity"}, "50.0"),
+    ("quality",): ({"scores", "similarity", "diversity", "recognition", "paired", "paired-diversity"}, "75.0"),
+    ("quality", "alignment"): ({"diversity", "recognition", "paired", "paired-diversity"}, None),
+    ("study", "quality", "alignment", "diversity"): (set(), None),
+}
+
+
+@pytest.mark.parametrize("without", LEFT_OUT)
+def test_what_is_left_out_is_nowhere(tmp_path, without):
+    remain, stated = LEFT_OUT[without]
+    run = make_run(tmp_path / "run", {"single": ["a cone", "a ball"]}, without=without, title=None)
+    for write in (tables.write, figures.write, html.write):
+        write(run)
+    pages = {path: Page(path) for path in run.layout.report.rglob("*.html")}
+    assert links(run, pages) > 50
+    assert (run.layout.report / "study.html").exists() == ("study" not in without)
+    assert {path.stem for path in run.layout.tables.glob("*.md")} == remain | {"failures", "notes"}
+    charts = {"scores", "similarity", "diversity", "recognition"} & remain
+    assert {path.stem for path in run.layout.figures.glob("*.svg")} == charts
+    index = pages[run.layout.report / "index.html"]
+    assert charts | {"failures"} <= set(index.ids)
+    assert {"scores", "similarity", "diversity", "recognition", "paired", "study"} - set(index.ids) == (
+        {"scores", "similarity", "diversity", "recognition", "paired"} - remain | {"study"} & set(without)
+    )
+    assert ("seed 0 75.0" in index.text, "seed 0 50.0" in index.text, "seed 0 62.5" in index.text) == (
+        stated == "75.0", stated == "50.0", stated == "62.5"
+    )  # fmt: skip
+    assert index.text.startswith("synthetic")  # without a title, the run's name
+    names = {"alignment": "Alignment", "quality": "Quality", "diversity": "Recognition"}
+    headers = pages[run.layout.report / "assets.html"].text
+    assert {name for name, heading in names.items() if f"{heading} \N{UPWARDS ARROW}" not in headers} == (
+        set(without) - {"study"}
+    )
+    assert ("Average \N{UPWARDS ARROW}" in headers) == (not {"quality", "alignment"} & set(without))
+    card = pages[next(run.layout.report.glob("prompts/single/a-cone*.html"))].text
+    assert ("caption found in the views" in card) == ("alignment" not in without)
 
 
 def test_ids_are_unique(pages):
@@ -192,8 +239,8 @@ def test_where_the_time_goes(copy):
     html.write(copy)
     text = Page(copy.layout.report / "timing.html").text
     # Two shards a method (two prompts of two seeds; one), 30 s each, twelve assets in all.
-    assert "generate 1 min 0 s 1 min 0 s 2 min 0 s 10.0 s 0.5 GB 50%" in text
-    assert "mesh 1 min 0 s 1 min 0 s 2 min 0 s 10.0 s \N{EN DASH} 50%" in text
+    assert "generate 1 min 0 s 1 min 0 s 2 min 0 s 10 s 0.5 GB 50%" in text
+    assert "mesh 1 min 0 s 1 min 0 s 2 min 0 s 10 s \N{EN DASH} 50%" in text
     assert "all 2 min 0 s 2 min 0 s 4 min 0 s" in text
 
 
@@ -246,16 +293,17 @@ def test_the_first_page_has_six_prompts_of_a_set_and_leads_to_the_others(tmp_pat
 def test_every_method_against_every_other(tmp_path):
     quality = {"a": 40.0, "b": 50.0, "c": 70.0}
     run = make_run(
-        tmp_path / "run", {"s": ["x", "y"]}, methods=quality, numbers=lambda method, *_: {"quality": quality[method]}
-    )
+        tmp_path / "run", {"s": list("uvwxyz")}, methods=quality,
+        numbers=lambda method, *_: {"quality": quality[method]},
+    )  # fmt: skip
     for write in (tables.write, figures.write, html.write):
         write(run)
     page = Page(run.layout.report / "index.html")
     assert page.tags.count("details") == 2  # the first method's table is open
     first, of_b, of_c = re.split("[bc] minus the others", page.text.split("Paired comparison")[2].split("Failures")[0])
-    assert "b -10.0 [-10.0, -10.0], p 0.500" in first and "c -30.0 [-30.0, -30.0], p 0.500" in first
-    assert "a +10.0 [+10.0, +10.0], p 0.500" in of_b and "c -20.0 [-20.0, -20.0], p 0.500" in of_b
-    assert "a +30.0 [+30.0, +30.0], p 0.500" in of_c and "b +20.0 [+20.0, +20.0], p 0.500" in of_c
+    assert "b -10.0 [-10.0, -10.0], p 0.031" in first and "c -30.0 [-30.0, -30.0], p 0.031" in first
+    assert "a +10.0 [+10.0, +10.0], p 0.031" in of_b and "c -20.0 [-20.0, -20.0], p 0.031" in of_b
+    assert "a +30.0 [+30.0, +30.0], p 0.031" in of_c and "b +20.0 [+20.0, +20.0], p 0.031" in of_c
 
 
 def test_one_method_one_prompt_one_seed(tmp_path):

@@ -2,6 +2,7 @@
 
 import csv
 
+import numpy as np
 import pandas as pd
 import pytest
 from synthetic_run import make_run
@@ -21,7 +22,7 @@ def test_scores(tmp_path):
             return {"quality": 62.04 if seed else 62.0, "alignment": 75.0}
         return {"quality": 40.0, "alignment": 75.0}
 
-    run = make_run(tmp_path / "run", {"single": ["a", "b"]}, numbers=numbers, labels={"jsd": "JSD_x"})
+    run = make_run(tmp_path / "run", {"single": list("abcdef")}, numbers=numbers, labels={"jsd": "JSD_x"})
     tables.write(run)
     assert cells(run.layout.tables / "scores.md") == [
         [
@@ -30,11 +31,11 @@ def test_scores(tmp_path):
             r"**62.0** \[62.0, 62.0\]",
             r"75.0 \[75.0, 75.0\]",
             r"**68.5** \[68.5, 68.5\]",
-            "2",
-            "4",
+            "6",
+            "12",
             "0",
         ],
-        ["single", "sds", r"40.0 \[40.0, 40.0\]", r"75.0 \[75.0, 75.0\]", r"57.5 \[57.5, 57.5\]", "2", "4", "0"],
+        ["single", "sds", r"40.0 \[40.0, 40.0\]", r"75.0 \[75.0, 75.0\]", r"57.5 \[57.5, 57.5\]", "6", "12", "0"],
     ]
     with (run.layout.tables / "scores.csv").open() as stream:
         first = next(csv.DictReader(stream))
@@ -47,12 +48,28 @@ def test_lower_is_better_for_iq_and_cosine(tmp_path):
 
     run = make_run(tmp_path / "run", {"single": ["a"]}, numbers=numbers)
     tables.write(run)
-    text = (run.layout.tables / "diversity.md").read_text()
-    assert "One prompt allows no interval." in text
     assert cells(run.layout.tables / "diversity.md") == [
-        ["single", "jsd", "**0.100**", "0.200", "**0.600**", "**0.300**", "1"],
-        ["single", "sds", "0.200", "**0.400**", "0.300", "0.900", "1"],
+        ["single", "jsd", "**0.100** too few", "0.200 too few", "**0.600** too few", "**0.300** too few", "1"],
+        ["single", "sds", "0.200 too few", "**0.400** too few", "0.300 too few", "0.900 too few", "1"],
     ]
+
+
+def test_fewer_than_six_prompts_are_too_few(tmp_path):
+    """In the words for people; in files for programs, their numbers are empty."""
+    for count, few in ((5, True), (6, False)):
+        run = make_run(tmp_path / str(count), {"s": [f"prompt {number}" for number in range(count)]})
+        tables.write(run)
+        folder = run.layout.tables
+        for name in ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity"):
+            caption = (folder / f"{name}.md").read_text().splitlines()[0]
+            assert ("Fewer than 6 prompts are too few" in caption) == few
+            for row in cells(folder / f"{name}.md"):
+                assert all(("too few" in cell, "[" in cell) == (few, not few) for cell in row[2:] if "." in cell)
+            assert (" {\\scriptsize too" in (folder / f"{name}.tex").read_text()) == few
+            frame = pd.read_csv(folder / f"{name}.csv")
+            numbers = frame[[column for column in ("low", "high", "p_value") if column in frame]]
+            assert (set(numbers.dtypes) == {np.dtype("float64")}) and len(numbers)
+            assert numbers.isna().all(axis=None) if few else numbers.notna().all(axis=None)
 
 
 def test_similarity_and_the_prompts_that_it_is_of(tmp_path):
@@ -60,15 +77,15 @@ def test_similarity_and_the_prompts_that_it_is_of(tmp_path):
         of_set = {"similarity": 30.0 if method == "jsd" else 10.0, "r_precision": 0.5}
         return of_set | ({"r_precision": None} if part == "multi" else {})
 
-    run = make_run(tmp_path / "run", {"single": ["a", "b"], "multi": ["c"]}, numbers=numbers)
+    run = make_run(tmp_path / "run", {"single": list("abcdef"), "multi": ["g"]}, numbers=numbers)
     tables.write(run)
     assert cells(run.layout.tables / "similarity.md") == [
-        ["single", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "2"],
-        ["single", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "2"],
-        ["multi", "jsd", "**30.0**", "\N{EN DASH}", "1"],
-        ["multi", "sds", "10.0", "\N{EN DASH}", "1"],
-        ["all sets", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "3, 2"],
-        ["all sets", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "3, 2"],
+        ["single", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "6"],
+        ["single", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "6"],
+        ["multi", "jsd", "**30.0** too few", "\N{EN DASH}", "1"],
+        ["multi", "sds", "10.0 too few", "\N{EN DASH}", "1"],
+        ["all sets", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "7, 6"],
+        ["all sets", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "7, 6"],
     ]
     left_out = make_run(tmp_path / "other", {"s": ["a"]}, numbers=lambda *_: {"similarity": None, "r_precision": None})
     tables.write(left_out)
@@ -76,10 +93,10 @@ def test_similarity_and_the_prompts_that_it_is_of(tmp_path):
 
 
 def test_paired_turns_intervals_round_for_another_reference(tmp_path):
-    values = {("a", "x"): 40.0, ("b", "x"): 50.0, ("a", "y"): 40.0, ("b", "y"): 45.0, ("c", "x"): 0.0, ("c", "y"): 0.0}
+    values = {"a": dict.fromkeys("uvwxyz", 40.0), "b": dict(zip("uvwxyz", (41.0,) * 5 + (47.0,), strict=True))}
     run = make_run(
-        tmp_path / "run", {"s": ["x", "y"]}, methods=["a", "b", "c"],
-        numbers=lambda method, part, prompt, seed: {"quality": values[method, prompt]},
+        tmp_path / "run", {"s": list("uvwxyz")}, methods=["a", "b", "c"],
+        numbers=lambda method, part, prompt, seed: {"quality": values[method][prompt] if method in values else 0.0},
     )  # fmt: skip
     built = tables.build(run)
 
@@ -87,9 +104,10 @@ def test_paired_turns_intervals_round_for_another_reference(tmp_path):
         rows = presentation.paired(run, built.comparison, reference)[0].rows
         return {row[1].text: (row[2].text, row[2].aside.replace("\N{NO-BREAK SPACE}", " ")) for row in rows}
 
-    # differences 10 and 5: two prompts' resamples reach both; of the four sign patterns two are as far from 0
-    assert quality("a") == {"b": ("-7.5", "[-10.0, -5.0], p 0.500"), "c": ("+40.0", "[+40.0, +40.0], p 0.500")}
-    assert quality("b") == {"a": ("+7.5", "[+5.0, +10.0], p 0.500"), "c": ("+47.5", "[+45.0, +50.0], p 0.500")}
+    # b - a: five times 1, once 7, which a resample holds 0 to 3 times (see test_statistics.py); of 64 sign patterns two
+    # are as far from 0
+    assert quality("a") == {"b": ("-2.0", "[-4.0, -1.0], p 0.031"), "c": ("+40.0", "[+40.0, +40.0], p 0.031")}
+    assert quality("b") == {"a": ("+2.0", "[+1.0, +4.0], p 0.031"), "c": ("+42.0", "[+41.0, +44.0], p 0.031")}
     assert built.laid_out["paired"].rows == presentation.paired(run, built.comparison, "a")[0].rows
 
 
@@ -179,7 +197,9 @@ def test_too_little_to_say(tmp_path):
     )
     tables.write(run)
     folder = run.layout.tables
-    assert cells(folder / "scores.md") == [["multi", "jsd", "50.0", "75.0", "62.5", "1", "1", "0"]]
+    assert cells(folder / "scores.md") == [
+        ["multi", "jsd", "50.0 too few", "75.0 too few", "62.5 too few", "1", "1", "0"]
+    ]
     assert "No prompt has two assets" in (folder / "diversity.md").read_text()
     assert "No prompt names exactly one class" in (folder / "recognition.md").read_text()
     for name in ("paired", "paired-diversity"):

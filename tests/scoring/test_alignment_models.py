@@ -49,7 +49,7 @@ def test_an_endpoint_grades_and_what_it_cannot_grade_does_not_stop_the_shard(bal
     def answer(body):
         asked = body["messages"][1]["content"]
         if '"captions"' in asked:
-            return Reply("a ball of some kind")
+            return Reply('{"caption": "a ball of some kind"}')
         return Reply("between 2 and 3" if "a blue ball" in asked else '{"grade": 4}')
 
     with chat_server.serving() as server:
@@ -58,19 +58,31 @@ def test_an_endpoint_grades_and_what_it_cannot_grade_does_not_stop_the_shard(bal
         run, records, details = scored(balls, captioner, judge)
         made = len(server.requests)
         (run.layout.manifest("alignment", balls[1])).unlink()
+        again = scored(balls, captioner, judge)
+        # what was not understood is asked for again, of two assets, three times each; nothing else is
+        assert (again[1:], len(server.requests)) == ((records, details), made + 6)
+        server.otherwise = lambda body: Reply("2")  # mended
+        _, mended, _ = scored(balls, captioner, judge)
+        assert [record["grade"] for record in mended] == [4, 4, 1, 2, 1, 2]
+        assert len(server.requests) == made + 7  # of equal captions and prompts one answer
+        made = len(server.requests)
         for path in run.folder.rglob("alignment.json"):
             path.unlink()
-        again = scored(balls, captioner, judge)
-        assert (again[1:], len(server.requests)) == ((records, details), made)
+        assert scored(balls, captioner, judge)[1] == mended
+        assert len(server.requests) == made
     failed = [record["reason"] for record in records]
     assert [record["alignment"] for record in records] == [75, 75, 0, None, 0, None]
     assert [record["grade"] for record in records] == [4, 4, 1, None, 1, None]
     assert [record["status"] for record in records] == ["ok", "ok", "failed", "failed", "failed", "failed"]
     assert "not finite" in failed[2] and "empty field" in failed[4]
-    said = 'the judge gave no answer of the required form, the last was "between 2 and 3"'
+    manifest = run.layout.manifest("alignment", balls[1])
+    said = (
+        'the judge gave no answer of the required form, the last was "between 2 and 3"; '
+        f"to ask again, run the workflow with --forcerun {manifest}"
+    )
     assert failed[3] == failed[5] == said
-    assert details[3]["answers"] == ["a ball of some kind", *["between 2 and 3"] * 3]
-    assert details[0]["answers"] == ["a ball of some kind", '{"grade": 4}']
+    assert details[3]["answers"] == ['{"caption": "a ball of some kind"}', *["between 2 and 3"] * 3]
+    assert details[0]["answers"] == ['{"caption": "a ball of some kind"}', '{"grade": 4}']
     assert [record["caption"] for record in records[:4:3]] == ["a ball of some kind"] * 2
     views = read_views(run.layout.views(balls[1], records[0]["prompt_id"], 0), "alignment")
     draws = seed_of(run.config.seed, records[0]["prompt_id"], 0, "captions")
@@ -79,7 +91,7 @@ def test_an_endpoint_grades_and_what_it_cannot_grade_does_not_stop_the_shard(bal
     assert server.requests[0]["body"]["messages"] == questions.merging(captions).messages()
     assert read_json(run.layout.judge_calls) == {"calls": made}
     origin = read_json(run.layout.manifest("alignment", balls[1]))["provenance"]["models"]
-    assert origin["judge"] == f"m at {server.base_url}, prompts {questions.PROMPT_VERSION}"
+    assert origin["judge"] == f'm at {server.base_url} {{"temperature": 0}}, prompts {questions.PROMPT_VERSION}'
 
 
 def test_captions_outlive_another_judge_and_other_texts(balls, captioner, tmp_path, monkeypatch):

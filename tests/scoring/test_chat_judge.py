@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from itertools import count
 
 import dolls_language
 import pytest
 import torch
+from dolls_language import CHAT_TEMPLATE
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from jsdpipe.errors import UserError
@@ -61,11 +63,13 @@ def test_a_grade_is_the_likeliest_digit(judge, model, prompt, caption):
 
 
 @contextmanager
-def _preferring(judge, token):
-    """The model's head, made to prefer a token."""
+def _preferring(judge, token, every=1):
+    """The model's head, made to prefer a token, at one call of so many."""
+    calls = count(1)
 
     def prefer(_model, _inputs, output):
-        output.logits[..., judge._tokenizer.convert_tokens_to_ids(token)] += 1e4
+        if next(calls) % every == 0:
+            output.logits[..., judge._tokenizer.convert_tokens_to_ids(token)] += 1e4
 
     hook = judge._model.register_forward_hook(prefer)
     yield
@@ -79,29 +83,43 @@ def test_every_grade_can_come_out(judge, grade):
     judge.transcript()
 
 
-def test_merging_is_greedy_whatever_the_models_own_settings(judge, model, monkeypatch):
-    monkeypatch.setitem(chat.GREEDY, "max_new_tokens", 8)
+def test_merging_is_greedy_up_to_the_quote_whatever_the_models_own_settings(judge, model):
     network, tokenizer = model
     captions = ["a red ball", "a ball on a table"]
-    tokens = tokenizer(_chat(questions.merging(captions)), return_tensors="pt")["input_ids"]
+    tokens = tokenizer(_chat(questions.merging(captions)) + '{"caption": "', return_tensors="pt")["input_ids"]
     start = tokens.shape[1]
     with torch.no_grad():
-        for _ in range(8):
+        for _ in range(6):
             best = network(tokens).logits[0, -1].argmax()
             tokens = torch.cat([tokens, best.reshape(1, 1)], dim=1)
-            if int(best) in network.generation_config.eos_token_id:
-                break
-    raw = tokenizer.decode(tokens[0, start:], skip_special_tokens=True)
+    raw = f'{{"caption": "{tokenizer.decode(tokens[0, start:], skip_special_tokens=True)}"}}'
     expected = questions.read_caption(raw)
     assert expected
-    assert judge.merge(captions) == judge.merge(captions) == expected
+    # the seventh token is the quote
+    with _preferring(judge, '"', every=7):
+        assert judge.merge(captions) == judge.merge(captions) == expected
     assert judge.transcript() == [raw, raw]
 
 
 def test_a_model_that_says_nothing_has_no_caption(judge):
-    with _preferring(judge, "<|im_end|>"), pytest.raises(Unanswered, match=r'the last was ""'):
+    with _preferring(judge, "<|im_end|>"), pytest.raises(Unanswered):
         judge.merge(["a mug"])
-    assert judge.transcript() == ["", "", ""]
+    assert judge.transcript() == ['{"caption": ""}'] * 3
+
+
+def test_a_caption_without_end_is_cut_and_refused(judge, monkeypatch):
+    monkeypatch.setitem(chat.GREEDY, "max_new_tokens", 8)
+    with _preferring(judge, "x"), pytest.raises(Unanswered, match="cut: "):
+        judge.merge(["a mug"])
+    assert judge.transcript() == ['{"caption": "xxxxxxxx'] * 3
+
+
+def test_a_model_without_a_system_role(tmp_path, judge):
+    template = "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}" + CHAT_TEMPLATE
+    folder = dolls_language.chat(tmp_path / "doll", template)
+    alone = load_judge(settings.ChatJudge(kind="transformers", model=str(folder), system_role=False))
+    assert alone.grade("a", "b") in range(1, 6)
+    assert alone.identity.endswith("without a system role")
 
 
 def test_the_identity_is_of_the_files_and_the_prompts(folder, judge):
@@ -113,7 +131,7 @@ def test_the_identity_is_of_the_files_and_the_prompts(folder, judge):
     ("template", "message"),
     [
         (None, "chat_template is not set"),
-        ("{{ raise_exception('no system role') }}", "no system role"),
+        ("{{ raise_exception('no system role') }}", "no system role.*system_role: false"),
         ("{{ messages[0].content", "no tokenizer with a chat template"),
     ],
 )

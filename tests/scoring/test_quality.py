@@ -22,7 +22,7 @@ def averaging() -> np.ndarray:
     return near / near.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(REWARDS)
 def test_is_the_third_power_of_averaging(rewards):
     expected = np.linalg.matrix_power(averaging(), 3) @ rewards.max(axis=1)
@@ -32,7 +32,7 @@ def test_is_the_third_power_of_averaging(rewards):
     assert result.smoothed[result.vertex] == result.smoothed.max()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(REWARDS, st.floats(-2, 2))
 def test_bounds_shift_and_monotony(rewards, shift):
     score = quality(rewards, NEIGHBOURS).score

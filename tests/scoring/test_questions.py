@@ -72,6 +72,13 @@ def test_plain_words_are_sent_as_they_are():
     )
 
 
+@given(TEXTS)
+def test_without_a_system_role_the_user_is_told_all(text):
+    question = grading(text, "a mug")
+    system, user = (message["content"] for message in question.messages(1))
+    assert question.messages(1, system_role=False) == [{"role": "user", "content": f"{system}\n\n{user}"}]
+
+
 def test_attempts_are_different_requests():
     sent = {json.dumps(grading("a", "b").messages(attempt)) for attempt in range(3)}
     assert len(sent) == 3
@@ -94,8 +101,25 @@ def test_attempts_are_different_requests():
         ("", None),
         ("5 5", None),
         ("Grade: 5", None),
-        ('{"grade": "5"}', None),
-        ('{"grade": 5.0}', None),
+        ('{"grade": "5"}', 5),
+        ('{"grade": 5.0}', 5),
+        ("4.0", 4),
+        ('"4"', 4),
+        ('"4.0"', 4),
+        ("4.01", None),
+        ("true", None),
+        ("NaN", None),
+        ("[4]", None),
+        ("Score: 4/5", None),
+        ("**4**", None),
+        ('{"grade": 4, "why": "x"}', None),
+        ('{"grade": {"grade": 4}}', None),
+        ('```JSON\n{"grade": 5}\n```', 5),
+        ("<think>4 or 5?</think>4", 4),
+        ("<think>4", None),
+        ("<think>4</think>", None),
+        ("[" * 100_000, None),
+        ("1" * 10_000, None),
         ('{"grade": 5, "grade": 1}', None),
         ('{"grade": 1} {"grade": 5}', None),
         ('```json\n{"grade": 5}\n```', 5),
@@ -125,13 +149,22 @@ def test_an_echo_of_the_data_is_no_grade(prompt, caption):
 @pytest.mark.parametrize(
     ("answer", "caption"),
     [
-        ("a red mug", "a red mug"),
-        ('  "a red mug."\n', "a red mug."),
-        ("a red\n\tmug\u202e", "a red mug"),
-        ('"', '"'),
-        ('""', None),
-        (" \n", None),
-        ("x" * 999, "x" * CAPTION_ROOM),
+        ('{"caption": "a red mug"}', "a red mug"),
+        ('{"caption": "a\tred\nmug"}', "a red mug"),
+        (' {"caption":"a red\\n\\tmug\\u202e. "}\n', "a red mug ."),
+        ('<think>\n{"caption": "a cup"}\n</think>\n\n```json\n{"caption": "a red mug"}\n```', "a red mug"),
+        ('{"caption": "' + "x" * 999 + '"}', "x" * CAPTION_ROOM),
+        ("a red mug", None),
+        ('"a red mug"', None),
+        ('{"caption": ""}', None),
+        ('{"caption": ["a red mug"]}', None),
+        ('{"caption": "a red mug", "captions": []}', None),
+        ('{"captions": "a red mug"}', None),
+        ('{"caption": "a red', None),
+        ("<think> Okay, let me look at the captions ...", None),
+        ("Sure! Here is the combined caption: **a red mug**", None),
+        ('Sure! {"caption": "a red mug"}', None),
+        ("", None),
     ],
 )
 def test_a_caption_is_one_short_line(answer, caption):

@@ -43,9 +43,10 @@ def test_the_noise_is_the_noised_densitys_slope(noise, mixture):
     assert torch.allclose(noise(Z, T).flatten(1), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_before_the_first_timestep_there_is_no_noise():
-    assert GUIDE.alpha(torch.tensor([-99, -1])).tolist() == [1.0, 1.0]
-    assert GUIDE.text(Z[:1], torch.tensor([-99])).abs().max() == 0
+def test_before_the_first_timestep_the_noise_is_the_firsts():
+    before, first = torch.tensor([-99, -1]), torch.tensor([0, 0])
+    assert GUIDE.alpha(before).tolist() == pytest.approx([1 - 0.00085] * 2)
+    assert torch.equal(GUIDE.text(Z[:2], before), GUIDE.text(Z[:2], first))
 
 
 def test_guidance_and_its_parts():

@@ -2,7 +2,8 @@
 
 import json
 import os
-import time
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -47,6 +48,8 @@ def finished(tmp_path_factory):
     tiny.write(folder / "tiny.yaml", config)
     done = snakemake(folder, "--cores", "2", "--configfile", "tiny.yaml")
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
+    (folder / "said.txt").write_text(done.stdout)
+    (folder / "log.txt").write_text(done.stderr)
     return folder
 
 
@@ -63,6 +66,29 @@ def test_the_run_ends_in_a_report_with_the_broken_mesh_s_reason(finished):
     assert "obj/{underscored}@{seed}/model.obj" in index
     page = next((report / "prompts/single").iterdir()).read_text()
     assert "mesh.glb" in page and "preview.png" not in page
+
+
+def test_the_last_lines_name_the_broken_mesh(finished):
+    counted, named, report = (finished / "said.txt").read_text().splitlines()[-3:]
+    assert counted == "1 of 4 assets failed: 1 at mesh"
+    assert re.match(r"  mesh theirs/single/a-red-ball-\w+/seed1: glb/1-1.glb: not a GLB file", named)
+    assert report.endswith("results/tiny/report/index.html")
+
+
+def test_the_log_follows_the_whole_run(finished):
+    *_, last = re.findall(r"^run: (\d+)/(\d+) jobs, .*", (finished / "log.txt").read_text(), re.MULTILINE)
+    assert last == ("17", "17")  # six stages by two methods, and five others
+
+
+def test_a_run_says_first_what_it_replaces_and_in_the_end_that_it_broke(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    (folder / "results/tiny/mesh/others/single/000.json").write_text("broken")
+    done = snakemake(folder, "--cores", "1", "--configfile", "tiny.yaml", "--config", "render={size: 24}")
+    assert done.returncode == 1
+    assert "results/tiny holds 4 assets; render.size (32 -> 24) changed: all 4 are" in done.stderr
+    said = done.stdout.splitlines()
+    assert said[-3] == "1 of 4 assets failed: 1 at mesh"
+    assert said[-1].startswith("results/tiny is not finished: ")
 
 
 def test_the_broken_mesh_has_the_protocol_s_floor(finished):
@@ -99,7 +125,6 @@ def test_a_changed_file_reruns_its_shard_alone(finished):
     done = snakemake(finished, *plan)
     assert "Nothing to be done" in done.stdout + done.stderr
     mtl = next((finished / "obj/a_red_ball@0").glob("*.mtl"))
-    os.utime(mtl, (time.time() + 5, time.time() + 5))
     mtl.write_text(mtl.read_text() + "# changed\n")
     found = jobs(snakemake(finished, *plan))
     assert {stage: found.get(stage) for stage in STAGES} == dict.fromkeys(STAGES, 1)

@@ -80,6 +80,34 @@ def test_every_experiment_on_a_cluster(folder):
         assert jobs(done).items() >= dict.fromkeys(STAGES, shards).items()
 
 
+COUNTING = """
+import sys
+from snakemake import cli, io
+hashed, plain = 0, io._IOFile.__hash__
+def counted(self):
+    global hashed
+    hashed += 1
+    return plain(self)
+io._IOFile.__hash__ = counted
+try:
+    cli.main(sys.argv[1:])
+finally:
+    print("torch" in sys.modules, hashed)
+"""
+
+
+def test_a_plan_takes_no_torch_and_time_in_proportion_to_its_jobs(folder):
+    """A path is hashed about 80 times a job; were a rule's files looked at in pairs, 1,500 times."""
+    tiny.write(folder / "tiny.yaml", tiny.config(folder, "".join(f"prompt {number}\n" for number in range(125))))
+    arguments = ("--snakefile", ROOT / "Snakefile", "-n", "--quiet", "rules", "--configfile", "tiny.yaml")
+    command = [sys.executable, "-c", COUNTING, *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert jobs(done)["total"] == 6 * 2 * 125 + 5
+    *_, imported, hashed = done.stdout.split()
+    assert imported == "False"
+    assert int(hashed) < 150 * jobs(done)["total"]
+
+
 @pytest.mark.parametrize("name", ["diversity", "own-meshes"])
 def test_experiments_of_the_paper_s_scale_score_alike(name):
     scale, other = (read_yaml(ROOT / f"workflow/experiments/{of}.yaml") for of in ("t3bench", name))
@@ -92,6 +120,25 @@ def test_a_configuration_stands_alone_and_its_keys_can_be_overridden(folder):
     done = snakemake(folder, "-n", "--configfile", path, "--config", "run=other", "seed=3")
     assert jobs(done)["generate"] == 2  # two methods, one shard: nothing of config.yaml
     assert "Write the report of results/other" in done.stdout
+
+
+def test_two_configurations_are_not_merged(folder):
+    files = [tiny.write(folder / name, tiny.config(folder)).name for name in ("one.yaml", "two.yaml")]
+    done = snakemake(folder, "-n", "--configfile", *files)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("jsdpipe: error: --configfile: one.yaml, two.yaml: ")
+
+
+def test_lists_and_mappings_on_the_command_line_are_read_as_in_a_file(folder):
+    path = tiny.write(folder / "tiny.yaml", tiny.config(folder, "a red ball\na blue ball\n"))
+    values = ("seeds=[0, 3]", "generation={shard_assets: 4, 'batch_assets': 1}", "seed=3", "run=tiny")
+    arguments = ("-n", "--quiet", "rules", "--configfile", path, "--config")
+    assert jobs(snakemake(folder, *arguments, *values))["generate"] == 2  # the two prompts in a shard
+    assert jobs(snakemake(folder, *arguments, "seeds=[0]"))["generate"] == 2  # as one shard has two assets
+    done = snakemake(folder, *arguments, "seeds=[0, x]")
+    assert (done.returncode, "seeds.1: " in done.stderr.splitlines()[-1]) == (2, True)
+    done = snakemake(folder, *arguments, "seeds=[0,")
+    assert (done.returncode, "--config seeds: " in done.stderr.splitlines()[-1]) == (2, True)
 
 
 def test_a_mistake_is_one_line(folder):
@@ -111,5 +158,17 @@ def test_prompts_that_the_judge_cannot_read_end_the_run_before_its_first_job(fol
     said = f"jsdpipe: error: tiny.yaml: sets.single.file: {folder / 'prompts.txt'}: line 2: the judge 'attributes' "
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(said)
+    assert "Traceback" not in done.stderr
+    assert not any((folder / "results").glob("*"))
+
+
+def test_what_a_run_lacks_ends_it_before_its_first_job(folder, monkeypatch):
+    monkeypatch.delenv("JUDGE_KEY", raising=False)
+    config = tiny.config(folder)
+    config["alignment"]["judge"] = {"kind": "openai", "base_url": "http://a/v1", "model": "m", "key_env": "JUDGE_KEY"}
+    tiny.write(folder / "tiny.yaml", config)
+    done = snakemake(folder, "--cores", "1", "--configfile", "tiny.yaml")
+    assert done.returncode == 2
+    assert "alignment.judge.key_env" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert not any((folder / "results").glob("*"))

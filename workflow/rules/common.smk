@@ -1,17 +1,20 @@
 # The run that is planned, and what its rules share.
 
+import gc
 import shlex
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 from jsdpipe.config import load_config
-from jsdpipe.dependencies import digest, model_files, source_files
+from jsdpipe.dependencies import Dependencies, model_files
 from jsdpipe.errors import UserError
 from jsdpipe.fingerprints import fingerprint
-from jsdpipe.layout import STAGES
+from jsdpipe.layout import of_run
+from jsdpipe.report.metrics import PAIRED, SUMMARISED, scored_of
 from jsdpipe.run import Run
-from jsdpipe.validation import read_yaml
+from jsdpipe.validation import overrides, read_yaml
+from snakemake.utils import update_config
 
 
 @contextmanager
@@ -24,15 +27,23 @@ def one_line_errors():
         sys.exit(2)
 
 
+# A large plan is millions of objects that stay. Python would look through all of them again and again for garbage.
+gc.set_threshold(100_000)
+
 with one_line_errors():
-    # Snakemake has read and merged the files already, but keeps the last of two equal keys without a word.
-    for path in workflow.configfiles:
-        read_yaml(Path(path))
     CONFIG_NAME = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
+    if len(workflow.configfiles) > 1:
+        raise UserError(
+            f"--configfile: {CONFIG_NAME}: a configuration stands alone; give one, and --config for its keys"
+        )
+    # Snakemake has read the file already, but keeps the last of two equal keys without a word.
+    read_yaml(Path(CONFIG_NAME))
+    update_config(config, overrides(workflow.config_settings.config_args or []))
     CONFIG = load_config(config, CONFIG_NAME)
-    RUN = Run.resolve(CONFIG, Path("results") / CONFIG.run)
+    RUN = Run.resolve(CONFIG, of_run(CONFIG.run))
 
 LAYOUT = RUN.layout
+DEPENDENCIES = Dependencies(RUN)
 DIGEST = fingerprint("report", RUN.content())
 
 
@@ -45,19 +56,22 @@ wildcard_constraints:
 
 
 def stage_digest(stage):
-    """Of a shard, what its job takes from the configuration: a job is run again when it changes, and only then."""
-    return lambda wildcards: digest(RUN, stage, RUN.shard(wildcards.shard))
+    """Of a shard, what its job takes from the configuration: a job is run again when it changes, and only then.
+
+    If it is the same for all shards, it is a plain value, of which Snakemake makes less than of a function.
+    """
+    if stage != "generate" and len(found := {DEPENDENCIES.digest(stage, shard) for shard in RUN.shards()}) == 1:
+        return found.pop()
+    return lambda wildcards: DEPENDENCIES.digest(stage, RUN.shard(wildcards.shard))
 
 
 def shard_sources(wildcards):
     """The files that a shard's assets are made from."""
-    return source_files(RUN, RUN.shard(wildcards.shard))
+    return DEPENDENCIES.source_files(RUN.shard(wildcards.shard))
 
 
-def manifests(*stages):
-    """The manifests of all shards."""
-    return [LAYOUT.manifest(stage, shard) for stage in stages for shard in RUN.shards()]
-
+# The manifests of all shards.
+MANIFESTS = [LAYOUT.manifest(stage, shard) for stage in CONFIG.stages for shard in RUN.shards()]
 
 # Views are large, and the scores hold what was seen in them.
 kept_or_temp = (lambda path: path) if CONFIG.render.keep_views else temp

@@ -1,6 +1,6 @@
 rule figures:
     input:
-        manifests=manifests(*STAGES),
+        manifests=MANIFESTS,
     output:
         [
             report(
@@ -9,7 +9,7 @@ rule figures:
                 category="Figures",
                 labels={"of": name},
             )
-            for name in ("scores", "similarity", "diversity", "recognition")
+            for name in scored_of(SUMMARISED, CONFIG.scores)
         ],
         # the first sheet of each set; a long set has more
         [

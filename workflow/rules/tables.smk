@@ -1,9 +1,9 @@
-LAID_OUT = ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity", "failures", "notes")
+LAID_OUT = (*scored_of(SUMMARISED, CONFIG.scores), *scored_of(PAIRED, CONFIG.scores), "failures", "notes")
 
 
 rule tables:
     input:
-        manifests=manifests(*STAGES),
+        manifests=MANIFESTS,
     output:
         LAYOUT.tables / "assets.csv",
         LAYOUT.tables / "prompts.csv",

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from jsdpipe.errors import UserError, first_line
+from jsdpipe.errors import UserError
 from jsdpipe.mesh.renderers import Samples, tinted
+from jsdpipe.mesh.renderers.egl import open_context
 from jsdpipe.mesh.surface import Surface, Texture
 
 VERTEX = """
@@ -83,15 +84,7 @@ def context() -> Iterator[Any]:
     with suppress(ImportError):
         import triton  # noqa: F401  # its LLVM crashes if it is loaded after Mesa's, as PyTorch does later
 
-    try:
-        import moderngl
-
-        gl = moderngl.create_context(require=330, standalone=True, backend="egl")  # type: ignore[arg-type]
-    except Exception as error:  # a bare one if EGL fails, OSError or ImportError if something is not installed
-        raise UserError(
-            f"render.renderer: moderngl finds no OpenGL by EGL here ({first_line(error)}); install a GPU's driver or "
-            "Mesa (Debian's libegl1, libgl1 and libgl1-mesa-dri), or set embree"
-        ) from None
+    gl = open_context()
     try:
         yield gl
     finally:

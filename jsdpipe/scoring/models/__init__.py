@@ -68,8 +68,7 @@ class Features(Model, Protocol):
 
 def chosen(config: "RunConfig") -> dict[str, Settings | Stored]:
     """The models that a configuration names, by its keys, such as "quality.reward", and their parts from elsewhere."""
-    sections = ("quality", "alignment", "diversity")
-    named = {f"{section}.{key}": value for section in sections for key, value in getattr(config, section)}
+    named = {f"{section}.{key}": value for section in config.scores for key, value in getattr(config, section)}
     models = {key: value for key, value in named.items() if isinstance(value, Settings)}
     parts = {f"{key}.{name}": value for key, model in models.items() for name, value in model}
     return models | {key: value for key, value in parts.items() if isinstance(value, Stored)}
@@ -93,16 +92,15 @@ def fetch_models(config: "RunConfig") -> None:
 
 def check_prompt(config: "RunConfig", prompt: str) -> None:
     """Raise `UserError` if a configuration's judge cannot read a prompt."""
-    getattr(_class_of(config.alignment.judge), "check_prompt", lambda _: None)(prompt)
+    if config.alignment:
+        getattr(_class_of(config.alignment.judge), "check_prompt", lambda _: None)(prompt)
 
 
 def check_prompts(run: "Run") -> None:
     """As `check_prompt`, of all of a run's prompts, with set, file and line."""
-    for name, of_set in run.prompts.items():
-        # Prompt files have no empty line, so that a prompt's number is its line.
-        for line, prompt in enumerate(of_set, start=1):
-            with at(f"sets.{name}.file: {run.config.sets[name].file}: line {line}"):
-                check_prompt(run.config, prompt.text)
+    for place, prompt in run.placed_prompts():
+        with at(place):
+            check_prompt(run.config, prompt.text)
 
 
 def weight_files(config: "RunConfig", section: str) -> list[Path]:

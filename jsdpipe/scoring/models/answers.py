@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import read_json, write_json
+from jsdpipe.scoring.models.language_judge import Answer
 
 
 class AnswerCache:
@@ -21,15 +22,18 @@ class AnswerCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def answer(self, request: dict[str, Any], ask: Callable[[], str]) -> str:
-        """The kept answer to a request, or that of `ask`, which is kept."""
+    def answer(
+        self, request: dict[str, Any], ask: Callable[[], Answer], understood: Callable[[Answer], bool]
+    ) -> Answer:
+        """The kept answer to a request, or that of `ask`; only what is understood is kept."""
         key = hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
         path = self.folder / key[:2] / f"{key}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.parent / "lock"):
-            if not path.is_file():
-                write_json(path, {"request": request, "answer": ask()})
-            answer: str = read_json(path)["answer"]
+            if path.is_file() and understood(kept := Answer(read_json(path)["answer"])):
+                return kept
+            if understood(answer := ask()):
+                write_json(path, {"request": request, "answer": answer.text})
             return answer
 
 

@@ -6,9 +6,9 @@ folder, whose `of(settings)` loads the model.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from jsdpipe.errors import UserError
 from jsdpipe.miniature import WEIGHTS
@@ -25,7 +25,7 @@ from jsdpipe.model_files import (
     Format,
     torch_hub_file,
 )
-from jsdpipe.recipes.strict import NonEmpty, Positive, Strict
+from jsdpipe.recipes.strict import NonEmpty, Seconds, Strict
 
 Dtype = Literal["float32", "float16", "bfloat16"]
 
@@ -100,8 +100,8 @@ class OpenClipReward(Pretrained):
     """Any CLIP of open_clip: the cosine, less its mean over true pairs, over their deviation."""
 
     kind: Literal["open-clip"]
-    mean: float = Field(description="of the model's cosines of texts and images that belong together")
-    std: Positive = Field(description="their standard deviation")
+    mean: float = Field(ge=-1, le=1, description="of the model's cosines of texts and images that belong together")
+    std: float = Field(gt=0, le=1, description="their standard deviation")
     adapter = "open_clip_models:OpenClipReward"
     format = OPEN_CLIP
 
@@ -159,12 +159,25 @@ class EndpointJudge(Settings):
     base_url: Annotated[str, Field(pattern=r"^https?://[^\s?#@]+[^\s?#@/]$", description="up to /chat/completions")]
     model: NonEmpty
     key_env: NonEmpty | None = Field(default=None, description="the environment variable that holds the key, if any")
-    timeout_s: Positive = Field(default=60.0, description="seconds for one answer")
-    retries: Annotated[int, Field(ge=0)] = 5
-    max_calls: Annotated[int, Field(ge=0)] | None = Field(default=10_000, description="a run's, cached answers apart")
+    fields: dict[str, Any] = Field(
+        default={}, description="of the request, beside model and messages: set, or with null left out, as temperature"
+    )
+    system_role: bool = Field(default=True, description="false: the instructions stand in the user's turn")
+    timeout_s: Seconds = Field(default=60.0, description="seconds for the whole of one answer")
+    retries: Annotated[int, Field(ge=0, le=100)] = 5
+    max_calls: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = Field(
+        default=10_000, description="a run's, cached answers apart"
+    )
     cache: NonEmpty = Field(default="results/answers", description="the folder of all answers, which runs share")
     adapter = "endpoint:EndpointJudge"
     unscored = frozenset({"key_env", "timeout_s", "retries", "max_calls", "cache"})
+
+    @field_validator("fields")
+    @classmethod
+    def _free(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(fields.keys() & {"model", "messages", "stream", "n"}):
+            raise ValueError(f"must not set {', '.join(taken)}")
+        return fields
 
     @property
     def name(self) -> str:
@@ -175,6 +188,7 @@ class ChatJudge(Pretrained):
     """A local chat model, such as Qwen/Qwen2.5-7B-Instruct."""
 
     kind: Literal["transformers"]
+    system_role: bool = Field(default=True, description="false: the instructions stand in the user's turn")
     dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
     adapter = "chat:ChatJudge"
     format = CHAT

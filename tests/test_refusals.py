@@ -1,0 +1,109 @@
+"""What a user got wrong is told before any large library is imported, so that it is told at once."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import tiny
+
+LARGE = ["diffusers", "matplotlib", "open_clip", "pandas", "scipy", "skimage", "torch", "transformers", "trimesh"]
+# Run commands one after the other; of each, its exit status and the large libraries that it was the first to import.
+CALLS = f"""
+import json, sys
+from jsdpipe.cli import main
+found = []
+for arguments in json.load(sys.stdin):
+    before, sys.argv, status = set(sys.modules), ["jsdpipe", *arguments], 0
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code or 0
+    found.append([status, sorted(set({LARGE}) & (set(sys.modules) - before))])
+print(json.dumps(found))
+"""
+MISTAKES = [
+    ["none"],
+    ["check", "none.yaml"],
+    ["check", "bad.yaml"],
+    ["check", "no-model.yaml"],
+    ["configure", "good.yaml", "--run", "ball.glb"],
+    ["recipes", "none"],
+    ["prompts", "fetch", "none"],
+    ["models", "check", "bad.yaml"],
+    ["bench", "evaluate", "bad.yaml"],
+    ["bench", "evaluate", "no-model.yaml"],
+    ["miniature", "train"],
+    ["miniature", "train", "none"],
+    ["miniature", "evaluate"],
+    ["score", "none.glb", "--prompt", "a ball"],
+    ["score", "ball.glb"],
+    ["score", "ball.glb", "--prompt", ""],
+    ["score", "ball.glb", "--prompt", "a zebra"],
+    ["score", "ball.glb", "--prompt", "a ball", "--front", "-y"],
+    ["score", "ball.glb", "--prompt", "a ball", "--config", "bad.yaml"],
+    ["score", "ball.glb", "--prompt", "a ball", "--config", "no-model.yaml"],
+    ["score", "ball.glb", "--prompt", "a ball", "--out", "ball.glb/scores.json"],
+    ["generate"],
+    ["generate", ""],
+    ["generate", "a ball", "--seed", "-1"],
+    ["generate", "a ball", "--recipe", "none"],
+    ["generate", "a ball", "--recipe", "bad.yaml"],
+    ["generate", "a ball", "--prior", "none"],
+    ["generate", "a ball", "--dtype", "int8"],
+    ["generate", "a ball", "--out", "ball.glb"],
+    ["generate", "a ball", "--out", "."],
+    ["generate", "a ball", "--recipe", "small.yaml", "--out", "asset", "--seed", "1"],
+    ["generate", "--run", "run", "--shard", "none"],
+    *(
+        [stage, "--run", "run", "--shard", "jsd/single/000"]
+        for stage in ("mesh", "render", "quality", "alignment", "diversity")
+    ),
+    *([summary, "--run", run] for summary in ("tables", "figures", "report") for run in ("run", "none")),
+    ["study", "--run", "none"],
+]
+GOOD = [
+    ["--help"],
+    ["--version"],
+    ["generate", "--help"],
+    ["recipes"],
+    ["check"],
+    ["configure", "good.yaml", "--run", "run"],
+    ["models", "check"],
+    ["generate", "a ball", "--recipe", "small.yaml", "--out", "asset"],  # is there
+]
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory):
+    """What came of every command, in a folder with a file, configurations, a run of which nothing is made, an asset."""
+    folder = tmp_path_factory.mktemp("refusals")
+    (folder / "ball.glb").touch()
+    config = tiny.config(folder)
+    tiny.write(folder / "good.yaml", config)
+    tiny.write(folder / "bad.yaml", config | {"seeds": "many"})
+    no_model = config | {"quality": {"reward": {"kind": "open-clip", "model": "./none", "mean": 0.0, "std": 1.0}}}
+    tiny.write(folder / "no-model.yaml", no_model)
+    recipe = {"base": "sds-miniature", "steps": 2, "field": {"resolution": 12}}
+    tiny.write(folder / "small.yaml", recipe | {"cameras": {"size": 16, "samples_per_ray": 8}})
+
+    def call(commands):
+        process = [sys.executable, "-c", CALLS]
+        done = subprocess.run(process, input=json.dumps(commands), cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    made = call(GOOD[-1:])
+    assert made[0][0] == 0 and "torch" in made[0][1]
+    commands = GOOD + MISTAKES
+    return {" ".join(command): of for command, of in zip(commands, call(commands), strict=True)}
+
+
+@pytest.mark.parametrize("command", MISTAKES, ids=" ".join)
+def test_a_mistake_is_told_before_large_imports(calls, command):
+    assert calls[" ".join(command)] == [2, []]
+
+
+@pytest.mark.parametrize("command", GOOD, ids=" ".join)
+def test_what_needs_no_large_library_imports_none(calls, command):
+    assert calls[" ".join(command)] == [0, []]

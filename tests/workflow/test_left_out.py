@@ -1,0 +1,44 @@
+"""The real Snakemake with sections of the configuration left out: their rules, views and tables are not there."""
+
+import pytest
+import tiny
+import trimesh
+from test_plans import jobs, snakemake
+
+from jsdpipe.errors import UserError
+from jsdpipe.manifests import read_manifest
+from jsdpipe.mesh.views import Views
+from jsdpipe.run import Run
+
+
+@pytest.mark.parametrize("scores", [("quality",), ()])
+def test_a_run_of_meshes_that_scores_little_or_nothing(tmp_path, scores):
+    trimesh.creation.icosphere(subdivisions=1).export(tmp_path / "ball.glb")
+    whole = tiny.config(tmp_path, "a red ball\n")
+    config = {
+        "run": "little", "seeds": [0], "sets": whole["sets"],
+        "methods": {"mine": {"kind": "external", "path": "ball.glb"}},
+        "render": {"size": 16, "quality": whole["render"]["quality"], "keep_views": True},
+        **{name: whole[name] for name in scores},
+        "report": {"turntable_views": 4},
+    }  # fmt: skip
+    tiny.write(tmp_path / "little.yaml", config | {"study": None})
+    plan = jobs(snakemake(tmp_path, "-n", "--quiet", "rules", "--configfile", "little.yaml"))
+    assert plan.keys() - {"total"} == {"generate", "mesh", "render", *scores, "tables", "figures", "report", "all"}
+    done = snakemake(tmp_path, "--cores", "1", "--configfile", "little.yaml")
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
+    run = Run.load(tmp_path / "results/little")
+    (shard,) = run.shards()
+    (prompt,) = shard.prompts
+    assert [record["status"] for record in read_manifest(run, "render", shard)] == ["ok"]
+    counts = {}
+    for rig in ("quality", "alignment", "diversity"):
+        try:
+            counts[rig] = len(Views(run.layout.views(shard, prompt.id, 0), rig))
+        except UserError as error:
+            assert f"no {rig} views" in str(error)
+    assert counts == ({"quality": 12} if scores else {})
+    assert (run.layout.report / "index.html").is_file()
+    assert not run.layout.study.exists()
+    again = snakemake(tmp_path, "-n", "--configfile", "little.yaml")
+    assert "Nothing to be done" in again.stdout + again.stderr
