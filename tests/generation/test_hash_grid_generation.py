@@ -74,7 +74,7 @@ def test_all_parameters_are_trained(prior):
 def test_the_size_follows_its_milestones(prior, monkeypatch):
     sizes = []
     encode = prior.encode
-    monkeypatch.setattr(prior, "encode", lambda images: sizes.append(images.shape[-1]) or encode(images))
+    monkeypatch.setattr(prior, "encode", lambda images, draws: sizes.append(images.shape[-1]) or encode(images, draws))
     optimise([Subject("a ball", ("ball", 0))], load_recipe("jsdlr", tiny.HASH_GRID), prior, nothing)
     assert sizes == [8, 8, 16]
 
