@@ -13,6 +13,11 @@ settings.register_profile("jsdpipe", deadline=None, suppress_health_check=[Healt
 settings.load_profile("jsdpipe")
 
 
+def pytest_collection_modifyitems(items):
+    """The real workflow first: its files take longest, and at the end one process would wait for the other's."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def inception_file(tmp_path_factory):
     """The weights of an Inception-v3 doll, as torchvision's file has them."""

@@ -40,7 +40,7 @@ def finished(tmp_path_factory):
         assert {path.suffix for path in target.iterdir()} == {".obj", ".mtl", ".png"}
     (folder / "glb/1-1.glb").write_bytes(b"glTF, they said")
     config = tiny.config(folder, "a red ball\n")
-    del config["prior"]
+    del config["prior"], config["study"]
     config["methods"] = {
         "theirs": {"kind": "external", "path": "glb/{line}-{seed}.glb"},
         "others": {"kind": "external", "path": "obj/{underscored}@{seed}/model.obj", "label": "Others"},

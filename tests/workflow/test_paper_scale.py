@@ -51,7 +51,7 @@ def run(tmp_path_factory):
         # two steps make haze, and a CPU has no hours
         "mesh": config["mesh"] | {"resolution": 24, "threshold": "auto"},
         "render": config["render"] | {"size": 64, "diversity": config["render"]["diversity"] | {"views": 6}},
-        "study": {"steps": 2, "particles": 6},
+        "study": None,
     }
     config["prior"]["dtype"] = "float32"
     config["resources"] = {stage: {**need, "gpu": 0, "threads": 1} for stage, need in config["resources"].items()}
