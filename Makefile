@@ -35,6 +35,7 @@ requirements: .venv/ready
 		--python-platform x86_64-manylinux_2_28 --extra dev --extra slurm pyproject.toml --output-file requirements.txt
 
 # An environment that was not finished is begun anew: it can lack files unnoticed.
+# Bytecode, as pip makes it: without, each of a run's many processes may compile what it imports.
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c '' 2>/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name it: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
@@ -42,7 +43,7 @@ requirements: .venv/ready
 	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
 	@rm -f $@
 	@$(UV) --version >/dev/null 2>&1 || $(PIP) --quiet uv || true
-	@$(UV) pip install --python .venv $(PINNED) $(PACKAGES) || \
+	@$(UV) pip install --compile-bytecode --python .venv $(PINNED) $(PACKAGES) || \
 		{ test -z "$$UV_TORCH_BACKEND" && $(PIP) pip && $(PIP) $(PACKAGES); } || \
 		{ echo "error: the packages were not installed; mend what is said above, often the network, and make again" >&2; exit 1; }
 	@touch $@
