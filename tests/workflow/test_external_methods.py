@@ -77,7 +77,7 @@ def test_the_last_lines_name_the_broken_mesh(finished):
 
 def test_the_log_follows_the_whole_run(finished):
     *_, last = re.findall(r"^run: (\d+)/(\d+) jobs, .*", (finished / "log.txt").read_text(), re.MULTILINE)
-    assert last == ("16", "16")  # six stages by two methods, and five others
+    assert last == ("16", "16")  # six stages by two methods, and four others
 
 
 def test_a_run_says_first_what_it_replaces_and_in_the_end_that_it_broke(finished, tmp_path):
