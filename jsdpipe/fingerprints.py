@@ -31,7 +31,7 @@ KINDS = (".py", ".j2", ".css")  # and not what editors and file managers leave b
 # of each stage, the files and folders of the package that its numbers and pictures come from
 CODE: dict[str, tuple[str, ...]] = {
     "generate": (
-        "cameras.py", "checkpoints.py", "device.py", "image_sizes.py", "schedules.py", "seeding.py",
+        "cameras.py", "checkpoints.py", "device.py", "prior_family.py", "schedules.py", "seeding.py",
         "generation", "objectives", "prior", "scene",
     ),
     "mesh": (

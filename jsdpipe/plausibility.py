@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from jsdpipe.cpu import half_precision_warning
 from jsdpipe.errors import UserError
-from jsdpipe.image_sizes import image_size
 from jsdpipe.machine.known import MOVED, PRIORS
 from jsdpipe.model_files import PRIOR
 from jsdpipe.pretrained import json_object
+from jsdpipe.prior_family import image_size
 from jsdpipe.recipes.models import Recipe
 from jsdpipe.schedules import size_at
 from jsdpipe.validation import at

@@ -1,4 +1,4 @@
-"""Whether a folder in diffusers' format is of Stable Diffusion's family, as its configurations tell. Torch-free."""
+"""What a prior's configurations tell: if it is of Stable Diffusion's family, how large its images are. Torch-free."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -58,3 +58,8 @@ def check(folder: Path) -> None:
         refuse(SCHEDULE, "prediction_type", f"{kind!r} is none of {', '.join(PREDICTION_TYPES)}")
     if schedule.get("rescale_betas_zero_snr"):
         refuse(SCHEDULE, "rescale_betas_zero_snr", "no noise is defined where nothing of the signal is left")
+
+
+def image_size(sample_size: int, blocks: int) -> int:
+    """Pixels a side of a U-Net's images: of latents of this size, before so many blocks of an autoencoder's encoder."""
+    return sample_size * 2 ** (blocks - 1)

@@ -72,7 +72,6 @@ def make(
         "code": {stage: fingerprint(stage) for stage in ("generate", "mesh")},  # and the libraries' versions
     }
     with at("--prior"):
-        PRIOR.local_folder(of.model, of.revision)
         fit = misfit(settings, prior_size(of.model, of.revision))
     record = _record(folder)
     _check_same(folder, record, inputs)

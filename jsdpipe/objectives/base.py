@@ -4,6 +4,7 @@ Notation: z a clean latent, a the cumulative alpha of a timestep, z_t = sqrt(a) 
 An item's result depends on that item and its own generator alone, so a batch gives what its items give one by one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -73,18 +74,20 @@ class Output:
     diagnostics: dict[str, Tensor]
 
 
-class Objective:
+class Objective(ABC):
     """A score distillation objective; what it trains beside the scene, if anything, is its own `state`."""
 
+    @abstractmethod
     def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
         """The gradient at latents z (B, C, h, w); item i draws from generator i alone."""
-        raise NotImplementedError
 
     def state_dict(self) -> dict[str, Tensor]:
         """What a checkpoint must hold of the objective, beside its settings."""
         return {}
 
-    def load_state_dict(self, state: dict[str, Tensor], guide: Guide, generators: Generators) -> None:
+    def load_state_dict(  # noqa: B027, most objectives have no state
+        self, state: dict[str, Tensor], guide: Guide, generators: Generators
+    ) -> None:
         """Go on from what `state_dict` gave; the generators are set to where they were by the caller, afterwards."""
 
 
