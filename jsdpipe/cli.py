@@ -2,15 +2,16 @@
 
 import importlib
 import os
+import pkgutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from jsdpipe import __version__
+from jsdpipe.accept import accept
 from jsdpipe.bench.commands import app as bench
 from jsdpipe.changes import changes
 from jsdpipe.config import Stage, load_config
@@ -18,6 +19,8 @@ from jsdpipe.config_argument import Config, source
 from jsdpipe.errors import UserError, warn
 from jsdpipe.external.assets import mesh_paths
 from jsdpipe.external.settings import External
+from jsdpipe.files import write_json
+from jsdpipe.fingerprints import ENTRIES, made_by
 from jsdpipe.layout import BEFORE, SCORES, of_run
 from jsdpipe.machine import commands as machine
 from jsdpipe.manifests import check_there
@@ -33,19 +36,19 @@ from jsdpipe.scoring import models
 from jsdpipe.scoring.models.settings import EndpointJudge
 from jsdpipe.validation import at
 
-STAGES: dict[Stage, tuple[str, str]] = {
-    "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets, or make one of a PROMPT by hand."),
-    "mesh": ("jsdpipe.mesh.stage:extract", "Extract the surfaces of a shard's assets."),
-    "render": ("jsdpipe.mesh.render_stage:render", "Render a shard's meshes by the protocols' cameras."),
-    "quality": ("jsdpipe.scoring.quality:score", "Score the quality of a shard's assets."),
-    "alignment": ("jsdpipe.scoring.alignment:score", "Score how well a shard's assets show their prompts."),
-    "diversity": ("jsdpipe.scoring.diversity:score", "Score the diversity over the seeds of a shard's prompts."),
+STAGES: dict[Stage, str] = {
+    "generate": "Optimise a shard's assets, or make one of a PROMPT by hand.",
+    "mesh": "Extract the surfaces of a shard's assets.",
+    "render": "Render a shard's meshes by the protocols' cameras.",
+    "quality": "Score the quality of a shard's assets.",
+    "alignment": "Score how well a shard's assets show their prompts.",
+    "diversity": "Score the diversity over the seeds of a shard's prompts.",
 }
 SUMMARIES = {
-    "tables": ("jsdpipe.report.tables:write", "Write a run's tables."),
-    "figures": ("jsdpipe.report.figures:write", "Draw a run's figures."),
-    "study": ("jsdpipe.study.stage:write", "Compare divergences and objectives where all is known exactly."),
-    "report": ("jsdpipe.report.html:write", "Write a run's report."),
+    "tables": "Write a run's tables.",
+    "figures": "Draw a run's figures.",
+    "study": "Compare divergences and objectives where all is known exactly.",
+    "report": "Write a run's report.",
 }
 
 app = typer.Typer(
@@ -59,6 +62,7 @@ app.add_typer(miniature, name="miniature")
 app.add_typer(machine.models, name="models")
 app.add_typer(bench, name="bench")
 app.command()(machine.doctor)
+app.command()(accept)
 app.command(epilog=MERGING)(recipes)
 
 RUN = typer.Option("--run", help="the run's folder", metavar="FOLDER")
@@ -140,12 +144,6 @@ def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
     return run, name
 
 
-def _place(place: str) -> Callable[..., Any]:
-    module, function = place.split(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    return found
-
-
 def _add_stage(name: Stage, about: str) -> None:
     @app.command(name, help=about)
     def stage(folder: Folder, shard: Annotated[str, SHARD]) -> None:
@@ -165,20 +163,21 @@ def _run_stage(name: Stage, folder: Path, shard: str) -> None:
 
     # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
     torch.set_num_threads(need.threads)
-    _place(STAGES[name][0])(run, of_run)
+    pkgutil.resolve_name(ENTRIES[name])(run, of_run)
 
 
-def _add_summary(name: str, place: str, about: str) -> None:
+def _add_summary(name: str, about: str) -> None:
     @app.command(name, help=about)
     def summary(folder: Folder) -> None:
         run = Run.load(folder)
         if name != "study":
             check_there(run, run.config.stages, *run.shards())
-        _place(place)(run)
+        pkgutil.resolve_name(ENTRIES[name])(run)
+        write_json(run.layout.code(name), made_by(run, name))
 
 
 @app.command(
-    help=STAGES["generate"][1],
+    help=STAGES["generate"],
     epilog=escape("\n\n".join(["What the miniature understands, the prior of `--recipe` *-miniature:", *explained()])),
 )
 def generate(
@@ -202,7 +201,7 @@ def generate(
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
     if prompt is not None and not {"run", "shard"} & given.keys():
-        made = _place("jsdpipe.by_hand.generate:make")(prompt, **given)
+        made = importlib.import_module("jsdpipe.by_hand.generate").make(prompt, **given)
         for path in made.written:
             typer.echo(path)
         if not made.written:
@@ -246,11 +245,11 @@ def score(
         raise typer.Exit(1)
 
 
-for _stage, (_, _about) in STAGES.items():
+for _stage, _about in STAGES.items():
     if _stage != "generate":
         _add_stage(_stage, _about)
-for _summary, _what in SUMMARIES.items():
-    _add_summary(_summary, *_what)
+for _summary, _about in SUMMARIES.items():
+    _add_summary(_summary, _about)
 
 
 @prompts.command("fetch")

@@ -12,11 +12,12 @@ from jsdpipe.config import OfRecipe
 from jsdpipe.contents import contents
 from jsdpipe.external.assets import files_of, mesh_paths
 from jsdpipe.external.settings import External
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code, fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.model_files import PRIOR
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
+from jsdpipe.study.settings import GUIDANCE, settings
 
 
 class Dependencies:
@@ -24,29 +25,30 @@ class Dependencies:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._digests: dict[tuple[str, str, str], str] = {}
+        self._digests: dict[tuple[str, str, str, str], str] = {}
         self._contents: dict[str, str] = {}
         self._sources: dict[str, list[Path]] = {}
 
     def digest(self, stage: str, shard: Shard) -> str:
         """Hash of what a stage's job of a shard takes from the configuration and the user's files, code and libraries.
 
-        The workflow looks at the files' time stamps too, but what replaces one may well be older than it.
+        Files count by their contents alone: what replaces one may well be older than it, and a checkout may be moved.
         """
-        shared = self._shared(stage, shard.method, shard.set)
+        by = code(self._run, stage, shard)
+        shared = self._shared(by, stage, shard.method, shard.set)
         if stage != "generate":
             return shared
         own = [[prompt.text for prompt in shard.prompts], shard.seeds]
         if isinstance(self._run.config.methods[shard.method], External):
             own += [list(map(str, mesh_paths(self._run, shard))), contents(self.source_files(shard))]
-        return fingerprint(stage, shared, own)
+        return fingerprint(by, shared, own)
 
-    def _shared(self, stage: str, method: str, part: str) -> str:
-        key = stage, method, part
+    def _shared(self, by: str, stage: str, method: str, part: str) -> str:
+        key = by, stage, method, part
         if key not in self._digests:
             made_by_recipe = stage == "generate" and isinstance(self._run.config.methods[method], OfRecipe)
             brought = contents(self._prior_files) if made_by_recipe else self._models(stage)
-            self._digests[key] = fingerprint(stage, taken(self._run, *key), brought)
+            self._digests[key] = fingerprint(by, taken(self._run, stage, method, part), brought)
         return self._digests[key]
 
     def _models(self, stage: str) -> str:
@@ -70,6 +72,14 @@ class Dependencies:
         assert prior is not None
         folder = PRIOR.local_folder(prior.model, prior.revision)
         return PRIOR.files(folder) if folder else []
+
+
+def study_digest(run: Run) -> str:
+    """Hash of what the study takes of a run's configuration and of recipes, and of its code and libraries."""
+    of = run.config.study
+    assert of is not None
+    objectives = [[one.model_dump() for one in settings(guidance, of.steps)] for guidance in GUIDANCE]
+    return fingerprint(code(run, "study"), run.config.seed, of.model_dump(), objectives)
 
 
 def taken(run: Run, stage: str, method: str, part: str) -> dict[str, Any]:

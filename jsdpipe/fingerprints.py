@@ -1,70 +1,94 @@
-"""What a result depends on, as one hash: its inputs, the code that makes it, and the libraries.
+"""What a result depends on, as one hash: its inputs, and the code and libraries that make it.
 
-Torch-free, because the workflow asks while it plans. A result that is kept has the fingerprint of one that would be
-made now, so the manifest that keeps it may state today's code and libraries as its origin.
+Torch-free, because the workflow asks while it plans.
 """
 
 import hashlib
 import json
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
-from jsdpipe.files import sha256
-from jsdpipe.provenance import libraries
+from jsdpipe.code_closure import Code, closure
+from jsdpipe.external.settings import External
+from jsdpipe.files import write_json
+from jsdpipe.layout import Layout, Shard
+from jsdpipe.mesh.renderers import RENDERERS
+from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.run import Run
+from jsdpipe.scoring import models
 
-_SCORES = (
-    "cameras.py",
-    "seeding.py",
-    "mesh/rigs.py",
-    "mesh/surface.py",
-    "mesh/views.py",
-    "miniature/data.py",
-    "miniature/grammar.py",
-    "miniature/scenes.py",
-    "miniature/solids.py",
-    "miniature/things.py",
-    "miniature/tracing.py",
-    "scoring",
-)
-KINDS = (".py", ".j2", ".css")  # and not what editors and file managers leave beside them
-# of each stage, the files and folders of the package that its numbers and pictures come from
-CODE: dict[str, tuple[str, ...]] = {
-    "generate": (
-        "cameras.py", "checkpoints.py", "device.py", "prior_family.py", "schedules.py", "seeding.py",
-        "generation", "objectives", "prior", "scene",
-    ),
-    "mesh": (
-        "mesh/axes.py", "mesh/glb.py", "mesh/isosurface.py", "mesh/obj.py", "mesh/parts.py", "mesh/readers",
-        "mesh/reading.py", "mesh/srgb.py", "mesh/stage.py", "mesh/surface.py", "mesh/texturing.py", "mesh/topology.py",
-        "schedules.py", "scene",
-    ),
-    "render": ("cameras.py", "mesh"),
-    "quality": _SCORES,
-    "alignment": _SCORES,
-    "diversity": _SCORES,
-    "report": ("seeding.py", "report"),
-    "study": (
-        "checkpoints.py", "schedules.py", "seeding.py", "objectives", "recipes/objectives.py", "report/markup.py",
-        "report/style.py", "study",
-    ),
-}  # fmt: skip
+# of each stage, what runs it; a stage may keep a part of its work by a fingerprint of its own
+ENTRIES = {
+    "generate": "jsdpipe.generation.stage:generate",
+    "mesh": "jsdpipe.mesh.stage:extract",
+    "render": "jsdpipe.mesh.render_stage:render",
+    "quality": "jsdpipe.scoring.quality:score",
+    "alignment": "jsdpipe.scoring.alignment:score",
+    "captions": "jsdpipe.scoring.captions:caption_assets",
+    "diversity": "jsdpipe.scoring.diversity:score",
+    "tables": "jsdpipe.report.tables:write",
+    "figures": "jsdpipe.report.figures:write",
+    "study": "jsdpipe.study.stage:write",
+    "report": "jsdpipe.report.html:write",
+}
+COLLECT = "jsdpipe.external.stage:collect"  # the stage `generate` of an external method
+PARTS = {"alignment": ("alignment", "captions")}  # what has a fingerprint of its own, of stages that have several
 
 
-def fingerprint(stage: str, *parts: Any) -> str:
-    """Hex SHA-256 of a stage's code, the libraries' versions, and `parts`: values that JSON can hold."""
-    return hashlib.sha256(json.dumps([_code(stage), libraries(), parts], sort_keys=True).encode()).hexdigest()
+def code_of(stage: str, uses: Iterable[str] = ()) -> Code:
+    """The code of a stage that uses these entries of registries, each a "module:name" or "file.py:name"."""
+    return closure(ENTRIES[stage], *uses)
 
 
-def sources(stage: str) -> list[Path]:
-    """The source files that a stage's results come from, relative to the package."""
-    root = Path(__file__).parent
-    files = (file for name in CODE[stage] for file in ([root / name] if "." in name else (root / name).rglob("*")))
-    return sorted(file.relative_to(root) for file in files if file.suffix in KINDS)
+def code_in(run: Run, stage: str, method: str = "") -> Code:
+    """The code of a stage for a method of a run."""
+    if stage == "generate" and isinstance(run.config.methods[method], External):
+        return closure(COLLECT)
+    return code_of(stage, _uses(run, stage, method))
 
 
-@cache
-def _code(stage: str) -> str:
-    root = Path(__file__).parent
-    listing = "".join(f"{path.as_posix()}\0{sha256(root / path)}\0" for path in sources(stage))
-    return hashlib.sha256(listing.encode()).hexdigest()
+def _uses(run: Run, stage: str, method: str) -> Iterable[str]:
+    config = run.config
+    match stage:
+        case "generate":
+            return [OBJECTIVES[run.recipes[method].objective.kind]]
+        case "render":
+            return [RENDERERS[config.render.renderer]]
+        case "captions" if config.alignment:
+            return [models.adapter(config.alignment.captioner)]
+        case "study":
+            return OBJECTIVES.values()
+    return models.adapters(config, stage)
+
+
+def code(run: Run, stage: str, shard: Shard | None = None) -> str:
+    """The hash of the code that a stage's results of a shard count as made by: today's, or one that this stands for."""
+    today = code_in(run, stage, shard.method if shard else "").hash
+    return run.accepted.get((stage, shard.name if shard else ""), {}).get(today, today)
+
+
+def fingerprint(code: str, *parts: Any) -> str:
+    """Hex SHA-256 of code, by its hash, and `parts`: values that JSON can hold."""
+    return hashlib.sha256(json.dumps([code, parts], sort_keys=True).encode()).hexdigest()
+
+
+def made_by(run: Run, stage: str, shard: Shard | None = None) -> dict[str, dict[str, str]]:
+    """What a result says of its code: by part of the stage the hash that counts, and today's where it is another.
+
+    The run's folder then holds what is behind today's hashes.
+    """
+    found: dict[str, dict[str, str]] = {"code": {}}
+    for part in PARTS.get(stage, (stage,)):
+        today, counts = code_in(run, part, shard.method if shard else ""), code(run, part, shard)
+        describe(run.layout, today)
+        found["code"][part] = counts
+        if counts != today.hash:
+            found.setdefault("accepted", {})[part] = today.hash
+    return found
+
+
+def describe(layout: Layout, code: Code) -> None:
+    """Keep what is behind a hash of code in a run's folder."""
+    path = layout.code(code.hash)
+    if not path.is_file():
+        write_json(path, {"modules": code.modules, "libraries": code.libraries})

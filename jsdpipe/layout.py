@@ -106,6 +106,15 @@ class Layout:
         folder = self.folder / "benchmarks"
         return folder / stage / f"{_name(shard)}.tsv" if shard else folder / f"{stage}.tsv"
 
+    def code(self, of: str) -> Path:
+        """What is behind a hash of code; or of which one a stage without shards was made."""
+        return self.folder / "code" / f"{of}.json"
+
+    @property
+    def accepted(self) -> Path:
+        """Which code stands for which, by `jsdpipe accept`."""
+        return self.folder / "accepted.json"
+
     @property
     def judge_calls(self) -> Path:
         """How often the run has called a judge that costs money."""

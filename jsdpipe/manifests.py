@@ -5,6 +5,7 @@ from typing import Any
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import read_json, write_json
+from jsdpipe.fingerprints import made_by
 from jsdpipe.layout import Shard
 from jsdpipe.prompts import Prompt
 from jsdpipe.run import Run
@@ -28,7 +29,10 @@ def asset_record(
 
 
 def write_manifest(run: Run, stage: str, shard: Shard, records: list[Record], provenance: dict[str, Any]) -> None:
-    """Write a shard's manifest; its records must be exactly the shard's assets (diversity: prompts), in order."""
+    """Write a shard's manifest; its records must be exactly the shard's assets (diversity: prompts), in order.
+
+    To its provenance it adds the code.
+    """
     if (found := _keys(records)) != (expected := _expected(stage, shard)):
         raise ValueError(f"{stage} {shard.name}: records {found}, expected {expected}")
     write_json(
@@ -39,7 +43,7 @@ def write_manifest(run: Run, stage: str, shard: Shard, records: list[Record], pr
             "set": shard.set,
             "shard": shard.index,
             "records": records,
-            "provenance": provenance,
+            "provenance": provenance | made_by(run, stage, shard),
         },
     )
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jsdpipe import __version__
+import jsdpipe
 
 LIBRARIES = (
     "torch", "torchvision", "diffusers", "transformers", "open_clip_torch", "numpy", "scipy", "pillow", "trimesh",
@@ -24,7 +24,7 @@ def libraries() -> dict[str, str]:
 @cache
 def git_commit() -> str | None:
     """The commit of the source tree the package runs from, with `-dirty` if it has changes; None outside of one."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(jsdpipe.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
@@ -37,7 +37,7 @@ def git_commit() -> str | None:
 def provenance(device: str = "cpu", **models: str) -> dict[str, Any]:
     """What a manifest says of its making; `models` maps a role to a model's id and hash."""
     return {
-        "jsdpipe": __version__,
+        "jsdpipe": jsdpipe.__version__,
         "commit": git_commit(),
         "python": platform.python_version(),
         "libraries": libraries(),

@@ -55,6 +55,15 @@ class Run:
         except (KeyError, TypeError, AttributeError, ValidationError):
             raise UserError(f"{path}: not a run of this version; rerun `jsdpipe configure`") from None
 
+    @cached_property
+    def accepted(self) -> dict[tuple[str, str], dict[str, str]]:
+        """By stage and name of a shard ("" without one): of a hash of code, the one of results that it stands for."""
+        path, found = self.layout.accepted, dict[tuple[str, str], dict[str, str]]()
+        for one in read_json(path) if path.is_file() else []:
+            for name in one["shards"]:
+                found.setdefault((one["stage"], name), {})[one["code"]] = one["stands_for"]
+        return found
+
     def content(self) -> dict[str, Any]:
         """What `run.json` holds."""
         return {

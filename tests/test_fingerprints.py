@@ -1,84 +1,63 @@
-"""The code that a result depends on is all in its fingerprint, and little else."""
-
-import ast
-from pathlib import Path
+"""What a run's results depend on: by stage and method, and what was accepted for it."""
 
 import pytest
+import tiny
 
-import jsdpipe
-from jsdpipe.fingerprints import CODE, fingerprint, sources
-
-ROOT = Path(jsdpipe.__file__).parent
-ENTRIES = {
-    "generate": "generation.stage", "mesh": "mesh.stage", "render": "mesh.render_stage", "quality": "scoring.quality",
-    "alignment": "scoring.alignment", "diversity": "scoring.diversity", "report": "report.html",
-    "study": "study.stage",
-}  # fmt: skip
-# what reads, checks, names, carries or tells, but has no part in any number or picture
-NEUTRAL = {
-    "config", "cpu", "device", "errors", "files", "fingerprints", "layout", "manifests", "model_files", "pretrained",
-    "progress", "prompts", "provenance", "run", "validation", "recipes", "miniature", "external",
-}  # fmt: skip
+from jsdpipe import fingerprints
+from jsdpipe.code_closure import Code, closure
+from jsdpipe.config import load_config
+from jsdpipe.files import read_json, write_json
+from jsdpipe.fingerprints import ENTRIES, code, code_in, fingerprint, made_by
+from jsdpipe.run import Run
 
 
-def neutral(module):
-    return module in NEUTRAL or module.startswith(("recipes.", "external."))
+@pytest.fixture
+def run(tmp_path):
+    config = tiny.config(tmp_path)
+    config["methods"]["theirs"] = {"kind": "external", "command": "cp {seed}.glb {out}"}
+    return Run.resolve(load_config(config), tmp_path / "run")
 
 
-def name_of(path):
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+def test_a_fingerprint_is_of_code_and_parts():
+    assert fingerprint("a", 1, "b") == fingerprint("a", 1, "b")
+    assert len({fingerprint("a", 1), fingerprint("a", 2), fingerprint("b", 1), fingerprint("a", 1, None)}) == 4
 
 
-FILES = {name_of(path): path for path in ROOT.rglob("*.py")}
+def test_another_version_of_a_library_is_other_code():
+    one, same, other = (Code({"m": "0"}, {"torch": version}) for version in ("1", "1", "2"))
+    assert one.hash == same.hash != other.hash
 
 
-def imported(module):
-    """The package's modules that a module's source imports, at its top or within a function."""
-    found = set()
-    for node in ast.walk(ast.parse(FILES[module].read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "jsdpipe":
-            base = (node.module or "").removeprefix("jsdpipe").removeprefix(".")
-            names = {f"{base}.{alias.name}".removeprefix(".") for alias in node.names}
-            found |= {name if name in FILES else base for name in names}
-    return found - {""}
+def test_every_stage_has_code(run):
+    for stage in ENTRIES:
+        assert ENTRIES[stage].split(":")[0] in code_in(run, stage, "jsd").modules
 
 
-def closure(module):
-    found, ahead = set(), [module]
-    while ahead:
-        if (now := ahead.pop()) not in found:
-            found.add(now)
-            # neutral modules are not looked into: what they import serves to check, not to compute
-            ahead += [] if neutral(now) else imported(now)
-    return found
+def test_a_method_s_objective_and_a_score_s_models_count(run):
+    modules = {method: {*code_in(run, "generate", method).modules} for method in run.config.methods}
+    assert modules["jsd"] - modules["sds"] == {"jsdpipe.objectives.jsd", "jsdpipe.objectives.sdi"}
+    assert modules["theirs"] == {"jsdpipe.external.stage"}
+    assert "jsdpipe.scoring.models.miniature_clip" in code_in(run, "quality").modules
+    assert "jsdpipe.scoring.models.attributes" in code_in(run, "alignment").modules
+    assert "jsdpipe.scoring.models.miniature_captioner" in code_in(run, "captions").modules
+    assert "jsdpipe.scoring.models.attributes" not in code_in(run, "captions").modules
 
 
-@pytest.mark.parametrize("stage", CODE)
-def test_all_that_a_stage_imports_counts(stage):
-    counted = {name_of(ROOT / path) for path in sources(stage)}
-    entries = {ENTRIES[stage]}
-    if ENTRIES[stage].startswith("scoring."):
-        entries |= {name for name in FILES if name.startswith("scoring.models.")}  # imported by name, as configured
-    assert {m for m in set().union(*map(closure, entries)) - counted if not neutral(m)} == set()
+def test_accepted_code_stands_for_the_results_that_it_was_accepted_for(run):
+    one, other = run.shard("jsd/single/000"), run.shard("sds/single/000")
+    today = code_in(run, "mesh", "jsd").hash
+    write_json(run.layout.accepted, [{"stage": "mesh", "code": today, "stands_for": "before", "shards": [one.name]}])
+    accepted = Run(run.folder, run.config, run.recipes, run.prompts)
+    assert code(accepted, "mesh", one) == "before"
+    assert code(accepted, "mesh", other) == today
+    assert code(accepted, "render", one) == code_in(run, "render").hash
+    assert made_by(accepted, "mesh", one) == {"code": {"mesh": "before"}, "accepted": {"mesh": today}}
 
 
-def test_pages_count_their_templates():
-    assert {path.suffix for path in sources("report")} == {".py", ".j2", ".css"}
-
-
-def test_every_file_that_is_listed_exists():
-    for stage in CODE:
-        assert all((ROOT / path).is_file() for path in sources(stage))
-        assert all((ROOT / name).exists() for name in CODE[stage])
-
-
-def test_a_fingerprint_is_of_its_stage_and_its_parts():
-    assert fingerprint("mesh", 1) == fingerprint("mesh", 1)
-    assert len({fingerprint("mesh", 1), fingerprint("mesh", 2), fingerprint("render", 1)}) == 3
-
-
-def test_another_library_makes_another_fingerprint(monkeypatch):
-    before = fingerprint("mesh", 1)
-    monkeypatch.setattr("jsdpipe.fingerprints.libraries", lambda: {"torch": "0"})
-    assert fingerprint("mesh", 1) != before
+def test_a_result_says_what_code_made_it(run):
+    shard = run.shard("jsd/single/000")
+    found = made_by(run, "alignment", shard)
+    assert found == {"code": {part: code_in(run, part, "jsd").hash for part in ("alignment", "captions")}}
+    described = read_json(run.layout.code(found["code"]["captions"]))
+    captions = closure(ENTRIES["captions"], *fingerprints._uses(run, "captions", "jsd"))
+    assert described == {"modules": captions.modules, "libraries": captions.libraries}

@@ -11,11 +11,12 @@ from typing import Any
 from jsdpipe.config import Mesh, Prior, Resources
 from jsdpipe.errors import UserError, shown, warn
 from jsdpipe.files import read_json, try_writing, write_json
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code_of
 from jsdpipe.layout import by_hand
 from jsdpipe.manifests import asset_record
 from jsdpipe.miniature.strangers import warn_of_strangers
 from jsdpipe.model_files import PRIOR
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.plausibility import misfit, prior_size
 from jsdpipe.progress import progress
 from jsdpipe.prompts import Prompt, to_prompt
@@ -69,7 +70,11 @@ def make(
         "recipe": settings.model_dump(mode="json"),
         "prior": {"dtype": of.dtype},
         "mesh": MESH.model_dump(mode="json"),
-        "code": {stage: fingerprint(stage) for stage in ("generate", "mesh")},  # and the libraries' versions
+        # and the libraries' versions
+        "code": {
+            "generate": code_of("generate", [OBJECTIVES[settings.objective.kind]]).hash,
+            "mesh": code_of("mesh").hash,
+        },
     }
     with at("--prior"):
         fit = misfit(settings, prior_size(of.model, of.revision))
@@ -147,7 +152,7 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     write_json(folder / RECORD, inputs | {"status": UNFINISHED})
     failed = generate_one(subject.text, recipe, model, seed, folder)
     with progress(f"mesh {subject.text[:40]}", RESOLUTION) as advance:
-        reason, numbers = extract_one(folder, failed, MESH, advance)
+        reason, numbers = extract_one(folder, failed, inputs["code"]["mesh"], MESH, advance)
     record = asset_record(subject, seed, reason, **numbers) | inputs
     record |= {
         "files": sorted(path.name for path in _stamps(folder)),

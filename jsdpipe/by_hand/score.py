@@ -16,6 +16,7 @@ from jsdpipe.config_argument import source
 from jsdpipe.errors import UserError
 from jsdpipe.external.settings import External
 from jsdpipe.files import read_json, sha256, try_writing, write_json
+from jsdpipe.fingerprints import code
 from jsdpipe.layout import Shard
 from jsdpipe.machine.columns import columns
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
@@ -118,7 +119,7 @@ def _take(run: Run, shard: Shard, meshes: Sequence[Path], *taken: Any) -> None:
     records = []
     for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
         folder = run.layout.asset(METHOD, SET, prompt.id, seed)
-        reason, numbers = take_one(folder, None, mesh, *taken)
+        reason, numbers = take_one(folder, None, code(run, "mesh", shard), mesh, *taken)
         records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())
 

@@ -8,9 +8,10 @@ from PIL import Image
 
 from jsdpipe.errors import UserError
 from jsdpipe.files import atomic, read_json, write_json
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code_of, fingerprint
 from jsdpipe.generation.loop import Outcome, Subject, optimise
 from jsdpipe.generation.viewpoints import ring
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.prior import Prior
 from jsdpipe.progress import Advance, progress
 from jsdpipe.prompts import prompt_id
@@ -25,7 +26,8 @@ def generate_one(
 ) -> str | None:
     """Generate one asset into `folder`, by hand, unless it is there; returns why it failed, or None."""
     subject = Subject(prompt, (0, "by hand", prompt_id(prompt), seed))
-    mark = batch_fingerprint([subject], recipe, prior, preview_views)
+    code = code_of("generate", [OBJECTIVES[recipe.objective.kind]]).hash
+    mark = batch_fingerprint(code, [subject], recipe, prior, preview_views)
     if not done(folder, mark):
         with progress(f"generate {prompt[:40]}", recipe.steps) as advance:
             generate_batch([subject], [folder], recipe, prior, preview_views, mark, advance)
@@ -46,13 +48,13 @@ def generate_batch(
         _write(folder, outcome, recipe, preview_views, mark)
 
 
-def batch_fingerprint(batch: Sequence[Subject], recipe: Recipe, prior: Prior, preview_views: int) -> str:
-    """The fingerprint of a batch's assets: its recipe, prior, prompts and draws, and where it runs.
+def batch_fingerprint(code: str, batch: Sequence[Subject], recipe: Recipe, prior: Prior, preview_views: int) -> str:
+    """The fingerprint of a batch's assets: the code's hash, its recipe, prior, prompts and draws, and where it runs.
 
     The whole batch counts, because the last bits of an asset depend on what it shared its U-Net calls with.
     """
     return fingerprint(
-        "generate",
+        code,
         recipe.model_dump(mode="json"),
         [prior.digest, str(prior.dtype), prior.device.type],
         [[subject.text, *subject.key] for subject in batch],

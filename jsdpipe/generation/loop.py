@@ -11,6 +11,7 @@ from jsdpipe import objectives
 from jsdpipe.generation.painter import Painter
 from jsdpipe.generation.troubles import NOT_FINITE, NOT_OPAQUE, Troubles
 from jsdpipe.generation.viewpoints import draw
+from jsdpipe.objectives.base import Clock
 from jsdpipe.prior import Prior, ViewPrompts
 from jsdpipe.progress import Advance
 from jsdpipe.recipes.models import Recipe
@@ -75,7 +76,7 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
         guide = prompts.look(of_item, *view)
-        output = objective(z.detach(), guide, objectives.Clock(step, recipe.steps), item_draws)
+        output = objective(z.detach(), guide, Clock(step, recipe.steps), item_draws)
         terms = torch.stack(
             [
                 regularise(recipe.regularisers, step, rendering, asset, views)

@@ -5,6 +5,7 @@ import torch
 from jsdpipe.device import device
 from jsdpipe.external.settings import External
 from jsdpipe.external.stage import collect
+from jsdpipe.fingerprints import code
 from jsdpipe.generation.asset import batch_fingerprint, done, failure, generate_batch
 from jsdpipe.generation.loop import Subject
 from jsdpipe.layout import Shard
@@ -42,7 +43,8 @@ def _optimise(run: Run, shard: Shard) -> None:
     folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in assets]
     size, views = config.generation.batch_assets, config.generation.preview_views
     batches = [slice(start, start + size) for start in range(0, len(assets), size)]
-    marks = [batch_fingerprint(subjects[batch], recipe, prior, views) for batch in batches]
+    by = code(run, "generate", shard)
+    marks = [batch_fingerprint(by, subjects[batch], recipe, prior, views) for batch in batches]
     missing = [
         (batch, mark)
         for batch, mark in zip(batches, marks, strict=True)

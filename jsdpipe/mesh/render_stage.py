@@ -10,11 +10,12 @@ from PIL import Image
 from jsdpipe.config import Render, RingRig
 from jsdpipe.external.settings import External
 from jsdpipe.files import atomic, read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code, fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh import glb, rigs
-from jsdpipe.mesh.renderers import Renderer, opened
+from jsdpipe.mesh.renderers import opened
+from jsdpipe.mesh.renderers.base import Renderer
 from jsdpipe.mesh.rendering import render_each
 from jsdpipe.mesh.views import views_comment, write_views
 from jsdpipe.progress import Advance, progress, share
@@ -37,6 +38,7 @@ def render(run: Run, shard: Shard) -> None:
     assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
     frames, solid = run.config.report.turntable_views, not isinstance(method, External)
     cameras = _cameras(config, run.config.scores)
+    by = code(run, "render", shard)
     records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())
     run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
     with progress(f"render {shard.name}", len(assets) * count) as advance:
@@ -48,7 +50,7 @@ def render(run: Run, shard: Shard) -> None:
                     for file in (views, folder / "turntable.webp", folder / "render.json"):
                         file.unlink(missing_ok=True)
                 else:
-                    notes = _render(folder, views, config, cameras, frames, solid, of_asset)
+                    notes = _render(folder, views, by, config, cameras, frames, solid, of_asset)
             records.append(asset_record(prompt, seed, before["reason"], notes))
     write_manifest(run, "render", shard, records, provenance())
 
@@ -66,15 +68,16 @@ def _cameras(config: Render, scores: Sequence[str]) -> dict[str, rigs.Cameras]:
 def _render(
     folder: Path,
     views: Path,
+    by: str,
     config: Render,
     cameras: dict[str, rigs.Cameras],
     frames: int,
     solid: bool,
     advance: Advance,
 ) -> list[str]:
-    """Write what is rendered of the asset in a folder, unless it is there; returns the notes on it."""
+    """Write what is rendered of the asset in a folder, unless it is there by this code; returns the notes on it."""
     source, turntable, report = (folder / name for name in ("mesh.glb", "turntable.webp", "render.json"))
-    expected = fingerprint("render", sha256(source), config.model_dump(exclude={"keep_views"}), list(cameras), frames)
+    expected = fingerprint(by, sha256(source), config.model_dump(exclude={"keep_views"}), list(cameras), frames)
     done = read_fitting(report, expected)
     if done is not None and views_comment(views) == expected and turntable.exists():
         notes: list[str] = done["notes"]

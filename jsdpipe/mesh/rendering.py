@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.mesh.renderers import Renderer, Samples
+from jsdpipe.mesh.renderers.base import Renderer, Samples
 from jsdpipe.mesh.rigs import Cameras
 from jsdpipe.mesh.surface import Surface
 

@@ -9,7 +9,7 @@ from jsdpipe.config import Mesh
 from jsdpipe.external.assets import files_of, mesh_path
 from jsdpipe.external.settings import External
 from jsdpipe.files import read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code, fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh import glb, obj
@@ -34,6 +34,7 @@ def extract(run: Run, shard: Shard) -> None:
     before keeps its reason.
     """
     assets, method, config = list(shard.assets()), run.config.methods[shard.method], run.config.mesh
+    by = code(run, "mesh", shard)
     records, steps = [], 1 if isinstance(method, External) else config.resolution or 1
     with progress(f"mesh {shard.name}", len(assets) * steps) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
@@ -43,18 +44,20 @@ def extract(run: Run, shard: Shard) -> None:
                     mesh = mesh_path(run, shard, prompt, seed)
                     whole = config.missing_material == "fail"
                     taken = method.up, method.front, whole, method.vertex_colors
-                    reason, numbers = take_one(folder, before["reason"], mesh, *taken)
+                    reason, numbers = take_one(folder, before["reason"], by, mesh, *taken)
                 else:
-                    reason, numbers = extract_one(folder, before["reason"], config, of_asset)
+                    reason, numbers = extract_one(folder, before["reason"], by, config, of_asset)
             records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())
 
 
-def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance) -> tuple[str | None, Details]:
+def extract_one(
+    folder: Path, failed: str | None, by: str, config: Mesh, advance: Advance
+) -> tuple[str | None, Details]:
     """Write `mesh.glb` and `mesh.json` of the asset in a folder, unless they are there; `failed` says why it has none.
 
-    Returns why there is no mesh, or None, and what else its record says: the mesh's numbers, and notes. What has to be
-    sampled advances by up to `config.resolution` steps.
+    `by` is the code's hash. Returns why there is no mesh, or None, and what else its record says: the mesh's numbers,
+    and notes. What has to be sampled advances by up to `config.resolution` steps.
     """
     assert config.resolution is not None and config.threshold is not None
     resolution, level = config.resolution, config.threshold
@@ -68,12 +71,13 @@ def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance
         return found, {"threshold": threshold}
 
     taken = config.model_dump(exclude={"missing_material"})
-    return _kept(folder, failed, lambda: [sha256(source), taken], surface, "obj" in config.formats)
+    return _kept(folder, failed, lambda: fingerprint(by, sha256(source), taken), surface, "obj" in config.formats)
 
 
 def take_one(
     folder: Path,
     failed: str | None,
+    by: str,
     mesh: Path,
     up: Up | None,
     front: Front | None,
@@ -83,25 +87,25 @@ def take_one(
     """As `extract_one`, of a mesh from elsewhere, as `read` takes it."""
     taken = up, front, whole, vertex_colors
 
-    def hashes() -> list[Any]:
-        return [[[str(path), sha256(path)] for path in files_of(mesh)], *taken]
+    def mark() -> str:
+        return fingerprint(by, [[str(path), sha256(path)] for path in files_of(mesh)], *taken)
 
-    return _kept(folder, failed, hashes, lambda: (_at_the_origin(read(mesh, *taken)), {}))
+    return _kept(folder, failed, mark, lambda: (_at_the_origin(read(mesh, *taken)), {}))
 
 
 def _kept(
     folder: Path,
     failed: str | None,
-    source: Callable[[], list[Any]],
+    mark: Callable[[], str],
     surface: Callable[[], tuple[Surface, Details]],
     as_obj: bool = False,
 ) -> tuple[str | None, Details]:
-    """Write a mesh's files, unless they were made of the same source, and return its reason, numbers and notes."""
+    """Write a mesh's files, unless they have this fingerprint, and return its reason, numbers and notes."""
     target, other, report = folder / "mesh.glb", folder / "mesh.obj", folder / "mesh.json"
     if failed:
         _remove(target, report, *obj.files(other))
         return failed, {}
-    expected = fingerprint("mesh", *source())
+    expected = mark()
     done = read_fitting(report, expected)
     whole = target.exists() and (other.exists() or not as_obj)
     if done is None or (done["reason"] is None and not whole):

@@ -1,37 +1,31 @@
-"""Score distillation objectives: one file each, and the registry that builds one from a recipe's settings."""
+"""Score distillation objectives: one file each, and the registry that builds one from a recipe's settings.
 
-from collections.abc import Callable
-from typing import Any
+Torch-free, because the workflow asks which file a recipe uses. Nothing is imported by name here, so that a result
+depends on its own objective alone.
+"""
 
-from jsdpipe.objectives.asd_adversarial import AdversarialScoreDistillation
-from jsdpipe.objectives.asd_asynchronous import AsynchronousScoreDistillation
-from jsdpipe.objectives.base import Clock, Guide, Objective, Output
-from jsdpipe.objectives.csd import ClassifierScoreDistillation
-from jsdpipe.objectives.ism import IntervalScoreMatching
-from jsdpipe.objectives.jsd import JensenShannon
-from jsdpipe.objectives.nfsd import NoiseFreeScoreDistillation
-from jsdpipe.objectives.sdi import Inversion
-from jsdpipe.objectives.sds import ScoreDistillation
-from jsdpipe.objectives.sjc import ScoreJacobianChaining
-from jsdpipe.objectives.vsd import VariationalScoreDistillation
+import pkgutil
+from typing import TYPE_CHECKING, Any
 
-OBJECTIVES: dict[str, Callable[[Any], Objective]] = {
-    "asd_adversarial": AdversarialScoreDistillation,
-    "asd_asynchronous": AsynchronousScoreDistillation,
-    "csd": ClassifierScoreDistillation,
-    "ism": IntervalScoreMatching,
-    "jsd": JensenShannon,
-    "nfsd": NoiseFreeScoreDistillation,
-    "sdi": Inversion,
-    "sds": ScoreDistillation,
-    "sjc": ScoreJacobianChaining,
-    "vsd": VariationalScoreDistillation,
+if TYPE_CHECKING:
+    from jsdpipe.objectives.base import Objective
+
+# of each kind in recipes, its class
+OBJECTIVES = {
+    "asd_adversarial": "jsdpipe.objectives.asd_adversarial:AdversarialScoreDistillation",
+    "asd_asynchronous": "jsdpipe.objectives.asd_asynchronous:AsynchronousScoreDistillation",
+    "csd": "jsdpipe.objectives.csd:ClassifierScoreDistillation",
+    "ism": "jsdpipe.objectives.ism:IntervalScoreMatching",
+    "jsd": "jsdpipe.objectives.jsd:JensenShannon",
+    "nfsd": "jsdpipe.objectives.nfsd:NoiseFreeScoreDistillation",
+    "sdi": "jsdpipe.objectives.sdi:Inversion",
+    "sds": "jsdpipe.objectives.sds:ScoreDistillation",
+    "sjc": "jsdpipe.objectives.sjc:ScoreJacobianChaining",
+    "vsd": "jsdpipe.objectives.vsd:VariationalScoreDistillation",
 }
 
 
-def build(settings: Any) -> Objective:
+def build(settings: Any) -> "Objective":
     """The objective of a recipe's `objective` settings, by their kind."""
-    return OBJECTIVES[settings.kind](settings)
-
-
-__all__ = ["OBJECTIVES", "Clock", "Guide", "Objective", "Output", "build"]
+    objective: Objective = pkgutil.resolve_name(OBJECTIVES[settings.kind])(settings)
+    return objective

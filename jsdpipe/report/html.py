@@ -148,10 +148,13 @@ def _provenance(run: Run) -> list[dict[str, Any]]:
     for stage in run.config.stages:
         for shard in run.shards():
             making = dict(read_json(run.layout.manifest(stage, shard))["provenance"])
+            making.pop("code", None)  # another of each stage
+            accepted = making.pop("accepted", {})
             models, protocol = making.pop("models"), making.pop("protocol_version", None)  # of scores alone
-            shared = {**making, "stages": {}, "models": {}, "protocols": {}}
+            shared = {**making, "stages": {}, "models": {}, "protocols": {}, "accepted": {}}
             known = makings.setdefault(json.dumps(making, sort_keys=True), shared)
             known["stages"][stage] = None  # keys in order of the data
+            known["accepted"] |= dict.fromkeys(accepted)
             known["protocols"] |= {} if protocol is None else {protocol: None}
             for role, model in models.items():
                 known["models"].setdefault(role, {})[model] = None

@@ -5,7 +5,7 @@ from typing import Any
 
 from jsdpipe.device import device
 from jsdpipe.files import read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code, fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.mesh.views import Views
@@ -29,6 +29,7 @@ def score_assets(
     not scored again, unless it failed here.
     """
     assets = list(shard.assets())
+    by = code(run, stage, shard)
     records = []
     with progress(f"{stage} {shard.name}", len(assets)) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "render", shard), strict=True):
@@ -36,7 +37,7 @@ def score_assets(
             path = run.layout.asset(shard.method, shard.set, prompt.id, seed) / f"{stage}.json"
             views = run.layout.views(shard, prompt.id, seed)
             source = None if reason else sha256(views)
-            expected = fingerprint(stage, source, prompt.text, [run.config.seed, seed], depends, models, device())
+            expected = fingerprint(by, source, prompt.text, [run.config.seed, seed], depends, models, device())
             done = read_fitting(path, expected)
             if done is None or done["record"].get("reason"):
                 record, details = of(prompt, seed, None if reason else Views(views, stage))

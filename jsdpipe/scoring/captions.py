@@ -2,7 +2,7 @@
 
 from jsdpipe.device import device
 from jsdpipe.files import read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code, fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import read_manifest
 from jsdpipe.mesh.views import read_views
@@ -21,6 +21,7 @@ def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[s
     """
     assert run.config.alignment is not None
     captioner: Captioner = load(run.config.alignment.captioner)
+    by = code(run, "captions", shard)
     found: dict[tuple[str, int], list[str]] = {}
     assets = list(shard.assets())
     with progress(f"captions {shard.name}", len(assets)) as advance:
@@ -29,7 +30,7 @@ def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[s
                 path = run.layout.asset(shard.method, shard.set, prompt.id, seed) / "captions.json"
                 views = run.layout.views(shard, prompt.id, seed)
                 draws = seed_of(run.config.seed, prompt.id, seed, "captions")  # of equal views the same by any method
-                expected = fingerprint("alignment", sha256(views), draws, captioner.identity, device())
+                expected = fingerprint(by, sha256(views), draws, captioner.identity, device())
                 done = read_fitting(path, expected)
                 if done is None:
                     captions = captioner.caption(read_views(views, "alignment"), draws)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from jsdpipe.device import device
 from jsdpipe.files import read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code, fingerprint
 from jsdpipe.layout import Shard
 from jsdpipe.manifests import Record, read_manifest, write_manifest
 from jsdpipe.mesh.views import read_views
@@ -51,7 +51,7 @@ def _score(
     files = {seed: run.layout.asset(shard.method, shard.set, prompt.id, seed) / "diversity.json" for seed in seeds}
     sources = [(seed, sha256(path)) for seed, path in zips.items()]
     models = [classifier.identity, extractor.identity]
-    expected = fingerprint("diversity", prompt.text, shard.seeds, sources, models, device())
+    expected = fingerprint(code(run, "diversity", shard), prompt.text, shard.seeds, sources, models, device())
     kept = [done["record"] for path in files.values() if (done := read_fitting(path, expected))]
     if kept and len(kept) == len(seeds):
         return kept[0]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from jsdpipe import objectives
-from jsdpipe.objectives import Clock
+from jsdpipe.objectives.base import Clock
 from jsdpipe.seeding import generator
 from jsdpipe.study.guide import ExactGuide
 from jsdpipe.study.optimisation import START, adam

@@ -5,7 +5,7 @@ import torch
 from jsdpipe.generation import loop
 from jsdpipe.generation.loop import Subject, optimise
 from jsdpipe.generation.troubles import LIMITS, NOT_FINITE, NOT_OPAQUE, Troubles
-from jsdpipe.objectives import Output
+from jsdpipe.objectives.base import Output
 from jsdpipe.prior import load_prior
 from jsdpipe.recipes import load_recipe
 

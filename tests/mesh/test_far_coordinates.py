@@ -63,7 +63,7 @@ def pictures(folder, vertices, faces, kind):
     folder.mkdir()
     file = folder / f"a.{kind}"
     KINDS[kind](file, vertices, faces)
-    reason, _ = take_one(folder, None, file, "z", None, whole=True)
+    reason, _ = take_one(folder, None, "code", file, "z", None, whole=True)
     assert reason is None
     surface = glb.load(folder / "mesh.glb")
     seen = views(rigs.place_for_t3bench(surface), CAMERAS, 64, geometry=True)

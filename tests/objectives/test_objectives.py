@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from jsdpipe import objectives
-from jsdpipe.objectives import Clock
+from jsdpipe.objectives.base import Clock
 from jsdpipe.objectives.sdi import annealed_timestep, inversion_timesteps
 from jsdpipe.recipes.objectives import CSD, ISM, JSD, NFSD, SDI, SDS, SJC, VSD, AdversarialSD, AsynchronousSD, Objective
 

@@ -6,7 +6,7 @@ import torch
 from test_objectives import ALL, NAMES, generators
 
 from jsdpipe import objectives
-from jsdpipe.objectives import Clock
+from jsdpipe.objectives.base import Clock
 from jsdpipe.prior import ViewPrompts, load_prior
 from jsdpipe.recipes import load_recipe
 

@@ -11,6 +11,7 @@ import tiny
 from test_plans import STAGES, jobs, snakemake
 
 from jsdpipe import cli
+from jsdpipe.fingerprints import ENTRIES
 from jsdpipe.run import Run
 
 METHODS = ("jsd", "sds")
@@ -102,7 +103,7 @@ def test_a_change_reruns_what_depends_on_it(finished, tmp_path, change, reruns):
 # Each command in a process of its own, because what ran before in a process can turn the last bits of a score; forked
 # from one that has imported what they need, which takes longer than what they do.
 FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload([place.split(":")[0] for place, _ in (cli.STAGES | cli.SUMMARIES).values()])
+FORKING.set_forkserver_preload([entry.split(":")[0] for entry in ENTRIES.values()])
 
 
 def by_hand(*arguments):

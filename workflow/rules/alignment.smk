@@ -2,7 +2,6 @@ rule alignment:
     input:
         renders=LAYOUT.manifest("render", "{shard}"),
         views=LAYOUT.views_folder("{shard}"),
-        model=model_files(RUN, "alignment"),
     output:
         LAYOUT.manifest("alignment", "{shard}"),
     log:

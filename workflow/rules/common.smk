@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jsdpipe.config import load_config
-from jsdpipe.dependencies import Dependencies, model_files
+from jsdpipe.dependencies import Dependencies, study_digest
 from jsdpipe.errors import UserError
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.fingerprints import code, fingerprint
 from jsdpipe.layout import of_run
 from jsdpipe.report.metrics import PAIRED, SUMMARISED, scored_of
 from jsdpipe.run import Run
@@ -44,7 +44,6 @@ with one_line_errors():
 
 LAYOUT = RUN.layout
 DEPENDENCIES = Dependencies(RUN)
-DIGEST = fingerprint("report", RUN.content())
 
 
 # The commands of this Python's environment, whether it is activated or not.
@@ -65,9 +64,9 @@ def stage_digest(stage):
     return lambda wildcards: DEPENDENCIES.digest(stage, RUN.shard(wildcards.shard))
 
 
-def shard_sources(wildcards):
-    """The files that a shard's assets are made from."""
-    return DEPENDENCIES.source_files(RUN.shard(wildcards.shard))
+def summary_digest(name):
+    """What the tables, figures or report take: the whole configuration."""
+    return fingerprint(code(RUN, name), RUN.content())
 
 
 # The manifests of all shards.

@@ -2,7 +2,6 @@ rule diversity:
     input:
         renders=LAYOUT.manifest("render", "{shard}"),
         views=LAYOUT.views_folder("{shard}"),
-        model=model_files(RUN, "diversity"),
     output:
         LAYOUT.manifest("diversity", "{shard}"),
     log:

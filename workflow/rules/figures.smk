@@ -32,7 +32,7 @@ rule figures:
         runtime=CONFIG.need("report").runtime,
     params:
         run=LAYOUT.folder,
-        digest=DIGEST,
+        digest=summary_digest("figures"),
     message:
         "Draw the figures of {params.run}"
     shell:

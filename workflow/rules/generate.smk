@@ -1,6 +1,4 @@
 rule generate:
-    input:
-        sources=shard_sources,
     output:
         LAYOUT.manifest("generate", "{shard}"),
     log:

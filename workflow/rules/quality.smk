@@ -2,7 +2,6 @@ rule quality:
     input:
         renders=LAYOUT.manifest("render", "{shard}"),
         views=LAYOUT.views_folder("{shard}"),
-        model=model_files(RUN, "quality"),
     output:
         LAYOUT.manifest("quality", "{shard}"),
     log:

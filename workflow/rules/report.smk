@@ -18,7 +18,7 @@ rule report:
         runtime=CONFIG.need("report").runtime,
     params:
         run=LAYOUT.folder,
-        digest=DIGEST,
+        digest=summary_digest("report"),
     message:
         "Write the report of {params.run}"
     shell:

@@ -31,7 +31,7 @@ rule study:
         runtime=CONFIG.need("report").runtime,
     params:
         run=LAYOUT.folder,
-        digest=fingerprint("study", CONFIG.seed, CONFIG.study.model_dump()),
+        digest=study_digest(RUN),
     message:
         "Study divergences and objectives for {params.run}"
     shell:

@@ -28,7 +28,7 @@ rule tables:
         runtime=CONFIG.need("report").runtime,
     params:
         run=LAYOUT.folder,
-        digest=DIGEST,
+        digest=summary_digest("tables"),
     message:
         "Write the tables of {params.run}"
     shell:

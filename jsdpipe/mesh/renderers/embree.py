@@ -1,5 +1,6 @@
 """Surfaces by ray casting on the CPU (embreex): needs nothing but pip."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
-from jsdpipe.mesh.renderers import Samples, tinted
+from jsdpipe.mesh.renderers.base import Samples, tinted
 from jsdpipe.mesh.srgb import times
 from jsdpipe.mesh.surface import Surface, Texture, Wrap
 
@@ -76,6 +77,11 @@ class EmbreeRenderer:
             texels = bilinear(image, u, v)[:, :3].T
             colours[:, here] = 255 * times(colours[:, here] / 255, texels / 255) if self._tinted else texels
         return colours
+
+
+def opened(surface: Surface, solid: bool) -> AbstractContextManager[EmbreeRenderer]:
+    """A surface made ready; a solid one is no other to rays."""
+    return nullcontext(EmbreeRenderer(surface))
 
 
 def _planes(values: NDArray[Any], faces: NDArray[np.int32]) -> NDArray[np.float32]:

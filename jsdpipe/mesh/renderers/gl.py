@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from jsdpipe.errors import UserError
-from jsdpipe.mesh.renderers import Samples, tinted
+from jsdpipe.mesh.renderers.base import Samples, tinted
 from jsdpipe.mesh.renderers.egl import open_context
 from jsdpipe.mesh.surface import Surface, Texture
 
@@ -195,3 +195,10 @@ class GLRenderer:
         lens = np.diag((focal, -focal, -(far + near) / (far - near), 0.0))
         lens[2, 3], lens[3, 2] = -2 * far * near / (far - near), -1
         return lens @ view
+
+
+@contextmanager
+def opened(surface: Surface, solid: bool) -> Iterator[GLRenderer]:
+    """A surface made ready, in a context of its own."""
+    with context() as gl:
+        yield GLRenderer(surface, gl, solid)

@@ -4,7 +4,7 @@ Torch-free until a model is loaded, so that files and prompts can be checked bef
 imports torch within functions alone, and a judge that cannot read every prompt has `check_prompt(text)`.
 """
 
-import importlib
+import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -109,6 +109,17 @@ def weight_files(config: "RunConfig", section: str) -> list[Path]:
     return sorted({path for settings in of_section for path in settings.files()})
 
 
+def adapter(settings: Settings) -> str:
+    """The module and class that load a model, as "module:Class"."""
+    return f"{__name__}.{settings.adapter}"
+
+
+def adapters(config: "RunConfig", section: str) -> list[str]:
+    """As `adapter`, of all models of a section; none of a stage that has no such section."""
+    found = chosen(config).items()
+    return sorted({adapter(of) for key, of in found if key.startswith(f"{section}.") and isinstance(of, Settings)})
+
+
 def load(settings: Settings) -> Any:
     """The adapter of a model, loaded; `UserError` if its files are missing or are not of that model."""
     return _class_of(settings).of(settings)
@@ -121,5 +132,4 @@ def load_judge(settings: Settings, calls: Path | None = None) -> "Judge":
 
 
 def _class_of(settings: Settings) -> Any:
-    module, name = settings.adapter.split(":")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    return pkgutil.resolve_name(adapter(settings))
