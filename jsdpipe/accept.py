@@ -28,9 +28,12 @@ def accept(run: Annotated[str, typer.Argument(help="a run's folder, or its name"
     if not found:
         typer.echo(f"{of.folder}: nothing to accept")
         return
+    methods: dict[tuple[str, str], dict[str, None]] = {}
     for (stage, by, made), names in found.items():
-        methods = ", ".join(dict.fromkeys(name.partition("/")[0] for name in names))
-        typer.echo(f"{stage}{' of ' if methods else ''}{methods}: {', '.join(_differences(of, made, by))}")
+        changed = ", ".join(_differences(of, made, by))
+        methods.setdefault((stage, changed), {}).update(dict.fromkeys(name.partition("/")[0] for name in names))
+    for (stage, changed), those in methods.items():
+        typer.echo(f"{stage}{' of ' * any(those)}{', '.join(those)}: {changed}")
     accepted = read_json(of.layout.accepted) if of.layout.accepted.is_file() else []
     accepted += [
         {"stage": stage, "code": by, "stands_for": made, "shards": names, "commit": git_commit()}

@@ -16,6 +16,7 @@ from jsdpipe.mesh.renderers import RENDERERS
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.run import Run
 from jsdpipe.scoring import models
+from jsdpipe.study.settings import settings
 
 # of each stage, what runs it; a stage may keep a part of its work by a fingerprint of its own
 ENTRIES = {
@@ -57,7 +58,7 @@ def _uses(run: Run, stage: str, method: str) -> Iterable[str]:
         case "captions" if config.alignment:
             return [models.adapter(config.alignment.captioner)]
         case "study":
-            return OBJECTIVES.values()
+            return [OBJECTIVES[of.kind] for of in settings("exact", 1)]
     return models.adapters(config, stage)
 
 
