@@ -170,7 +170,7 @@ def read_provenance(at, stage, shard):
 
 def test_what_was_never_made_is_made_by_today_s_code(moved):
     shutil.rmtree(moved.folder / "results/tiny/alignment/jsd")
-    moved.edit("jsdpipe.seeding", "import torch\n", "import torch\n\nUNUSED = 1\n")
+    moved.edit("jsdpipe.seeding", "import json\n", "import json\n\nUNUSED = 1\n")
     assert moved.jsdpipe("accept", "results/tiny").returncode == 0
     accepted = json.loads((moved.folder / "results/tiny/accepted.json").read_text())
     shards = {one["stage"]: set(one["shards"]) for one in accepted}
