@@ -11,8 +11,8 @@ import pytest
 import tiny
 from test_plans import ROOT, jobs
 
-from jsdpipe.manifests import read_manifest
-from jsdpipe.run import Run
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.pipeline.run import Run
 
 pytestmark = pytest.mark.slow
 STAGES = ("generate", "mesh", "render", "alignment")
@@ -93,9 +93,9 @@ def test_harmless_edits_have_nothing_to_do(moved):
     moved.edit("jsdpipe.objectives.jsd", '"""Jensen-Shannon', '"""The Jensen-Shannon')
     moved.edit("jsdpipe.generation.loop", "\nRECORDS = ", "\n# how many\nRECORDS = ")
     moved.edit("jsdpipe.mesh.stage", "records, steps = [], ", "records, steps = [ ], ")
-    moved.edit("jsdpipe.progress", "import sys\n", "import sys\n\nX = 1\n")
-    moved.edit("jsdpipe.mesh.renderers.gl", "import os\n", "import os\n\nX = 1\n")  # which the run does not use
-    moved.edit("jsdpipe.scoring.models.chat", "import json\n", "import json\n\nX = 1\n")
+    moved.edit("jsdpipe.base.progress", "import sys\n", "import sys\n\nX = 1\n")
+    moved.edit("jsdpipe.render.opengl", "import os\n", "import os\n\nX = 1\n")  # which the run does not use
+    moved.edit("jsdpipe.models.chat", "import json\n", "import json\n\nX = 1\n")
     entry = 'OBJECTIVES = {\n    "mine": "jsdpipe.objectives.mine:Mine",'
     moved.edit("jsdpipe.objectives.__init__", "OBJECTIVES = {", entry)
     (moved.folder / "jsdpipe/objectives/mine.py").write_text("class Mine: ...\n")
@@ -170,7 +170,7 @@ def read_provenance(at, stage, shard):
 
 def test_what_was_never_made_is_made_by_today_s_code(moved):
     shutil.rmtree(moved.folder / "results/tiny/alignment/jsd")
-    moved.edit("jsdpipe.seeding", "import json\n", "import json\n\nUNUSED = 1\n")
+    moved.edit("jsdpipe.base.seeding", "import json\n", "import json\n\nUNUSED = 1\n")
     assert moved.jsdpipe("accept", "results/tiny").returncode == 0
     accepted = json.loads((moved.folder / "results/tiny/accepted.json").read_text())
     shards = {one["stage"]: set(one["shards"]) for one in accepted}

@@ -11,8 +11,8 @@ import tiny
 from test_plans import STAGES, jobs, snakemake
 
 from jsdpipe import cli
-from jsdpipe.fingerprints import ENTRIES
-from jsdpipe.run import Run
+from jsdpipe.pipeline.fingerprints import ENTRIES
+from jsdpipe.pipeline.run import Run
 
 METHODS = ("jsd", "sds")
 
