@@ -1,6 +1,7 @@
 # make demo           set everything up, run the miniature benchmark, say where its report is
 # make test           set everything up, run the tests
 # make lint           set everything up, check style and types
+# make docs           set everything up, build the documentation's site, say where it is
 # make requirements   pin in requirements.txt what pyproject.toml asks for; lines that are there stay as they are
 
 PYTHON ?= python3
@@ -8,9 +9,9 @@ BIN := .venv/bin
 UV := PATH="$(CURDIR)/$(BIN):$$PATH" uv
 PINNED := --constraint requirements.txt
 PIP := $(BIN)/python -m pip install $(PINNED)
-PACKAGES := --build-constraint requirements.txt --editable '.[dev,slurm]'
+PACKAGES := --build-constraint requirements.txt --editable '.[dev,docs,slurm]'
 
-.PHONY: help demo test lint requirements
+.PHONY: help demo test lint docs requirements
 .DELETE_ON_ERROR:
 
 help:
@@ -30,9 +31,13 @@ lint: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow
 
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "The documentation: $(CURDIR)/site/index.html"
+
 requirements: .venv/ready
 	UV_CUSTOM_COMPILE_COMMAND="make requirements" $(UV) pip compile --quiet --no-annotate --python-version 3.11 \
-		--python-platform x86_64-manylinux_2_28 --extra dev --extra slurm pyproject.toml --output-file requirements.txt
+		--python-platform x86_64-manylinux_2_28 --extra dev --extra docs --extra slurm pyproject.toml --output-file requirements.txt
 
 # An environment that was not finished is begun anew: it can lack files unnoticed.
 # Bytecode, as pip makes it: without, each of a run's many processes may compile what it imports.

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from jsdpipe import __version__, models
+from jsdpipe.base.axes import Front, Up, VertexColors
 from jsdpipe.base.errors import UserError, warn
 from jsdpipe.base.files import write_json
 from jsdpipe.base.validation import at
@@ -20,7 +21,6 @@ from jsdpipe.commands.bench_commands import app as bench
 from jsdpipe.commands.config_argument import Config, source
 from jsdpipe.commands.fetch_prompts import SOURCES, fetch
 from jsdpipe.commands.recipes import MERGING, recipes
-from jsdpipe.config.axes import Front, Up, VertexColors
 from jsdpipe.config.external import External
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.run_config import Stage, load_config

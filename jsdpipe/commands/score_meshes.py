@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from jsdpipe import models
+from jsdpipe.base.axes import Front, Up, VertexColors, to_world, up_of
 from jsdpipe.base.columns import columns
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, sha256, try_writing, write_json
 from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at
 from jsdpipe.commands.config_argument import source
-from jsdpipe.config.axes import Front, Up, VertexColors, to_world, up_of
 from jsdpipe.config.external import External
 from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.run_config import PromptSet, RunConfig, Stage, read_config

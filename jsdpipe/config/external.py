@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from jsdpipe.base.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
 from jsdpipe.base.fields import NonEmpty, Seconds, Strict
-from jsdpipe.config.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
 from jsdpipe.config.path_patterns import OUT, check_pattern
 
 

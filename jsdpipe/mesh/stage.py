@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jsdpipe.base.axes import Front, Up, VertexColors
 from jsdpipe.base.files import read_fitting, sha256, write_json
 from jsdpipe.base.progress import Advance, progress, share
 from jsdpipe.base.provenance import provenance
-from jsdpipe.config.axes import Front, Up, VertexColors
 from jsdpipe.config.external import External
 from jsdpipe.config.run_config import Mesh
 from jsdpipe.mesh import glb, obj

@@ -24,24 +24,29 @@ from jsdpipe.base.files import sha256
 # a result is in its fingerprint by value. They are neither counted nor looked into.
 NEUTRAL = (
     "jsdpipe.__init__",
-    "jsdpipe.config.run_config",
     "jsdpipe.base.errors",
-    "jsdpipe.external",
+    "jsdpipe.base.fields",
     "jsdpipe.base.files",
+    "jsdpipe.base.progress",
+    "jsdpipe.base.provenance",
+    "jsdpipe.base.registry",
+    "jsdpipe.base.validation",
+    "jsdpipe.config",
+    "jsdpipe.model_files.formats",
+    "jsdpipe.models.__init__",
+    "jsdpipe.models.settings",
+    "jsdpipe.objectives.__init__",
+    "jsdpipe.pipeline.__init__",
+    "jsdpipe.pipeline.code_closure",
+    "jsdpipe.pipeline.contents",
+    "jsdpipe.pipeline.external_assets",
     "jsdpipe.pipeline.fingerprints",
     "jsdpipe.pipeline.layout",
     "jsdpipe.pipeline.manifests",
-    "jsdpipe.render.renderers.__init__",
-    "jsdpipe.model_files.formats",
-    "jsdpipe.objectives.__init__",
-    "jsdpipe.base.progress",
-    "jsdpipe.config.prompts",
-    "jsdpipe.base.provenance",
-    "jsdpipe.config.recipes",
     "jsdpipe.pipeline.run",
-    "jsdpipe.models.__init__",
-    "jsdpipe.models.settings",
-    "jsdpipe.base.validation",
+    "jsdpipe.render.renderers",
+    "jsdpipe.scene.hash_grid.settings",
+    "jsdpipe.scene.settings",
 )
 DATA = (".j2", ".css")  # what counts beside a module that reads there, and in folders there that are no packages
 # distributions that are called otherwise than what they let import; to find out about all takes 0.4 s
@@ -84,14 +89,17 @@ def closure(*entries: str) -> Code:
     data = {path.relative_to(_PACKAGE.parent).as_posix(): sha256(path) for folder in read for path in _data(folder)}
     tops = {name.partition(".")[0] for source in found.values() for name in source.imports}
     libraries = map(_distribution, tops - sys.stdlib_module_names - {jsdpipe.__name__})
-    return Code({name: source.hash for name, source in found.items()} | data, {of: _version(of) for of in libraries})
+    code = {name: source.hash for name, source in found.items() if not source.empty}
+    return Code(code | data, {of: _version(of) for of in libraries})
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A file's syntax, hashed; the full names of what it imports; and whether it has a `__file__` to read beside."""
+    """A file's syntax, hashed; whether there is none but a docstring; the full names of what it imports; and whether
+    it has a `__file__` to read beside."""
 
     hash: str
+    empty: bool
     imports: frozenset[str]
     reads_beside: bool
 
@@ -123,9 +131,10 @@ def _source(path: Path) -> _Source:
             fields["body"] = node.body[1:]
         return type(node).__name__, {name: plain(of) for name, of in fields.items() if of is not None and of != []}
 
-    text = repr(plain(tree))
+    syntax = plain(tree)
+    text = repr(syntax)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return _Source(digest, frozenset(imports), "'__file__'" in text)
+    return _Source(digest, not syntax[1].get("body"), frozenset(imports), "'__file__'" in text)
 
 
 def _seen(nodes: list[Any]) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from PIL import Image
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
-from jsdpipe.config.axes import to_world
+from jsdpipe.base.axes import to_world
 from jsdpipe.mesh import reading
 from jsdpipe.mesh.reading import BadMesh, read
 

@@ -159,7 +159,10 @@ def test_the_names_of_distributions_are_those_that_are_installed():
 
 def test_a_plan_has_a_stage_s_code_soon_and_without_torch():
     """0.2 s on a slow core; the closure of a stage is read and parsed once a process."""
-    code = "import sys; from jsdpipe.pipeline.code_closure import closure; closure(*sys.argv[1:]); print('torch' in sys.modules)"
+    code = (
+        "import sys; from jsdpipe.pipeline.code_closure import closure; "
+        "closure(*sys.argv[1:]); print('torch' in sys.modules)"
+    )
     start = time.perf_counter()
     command = [sys.executable, "-c", code, ENTRIES["generate"], OBJECTIVES["jsd"]]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
