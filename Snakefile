@@ -29,15 +29,12 @@ rule all:
 
 
 include: "workflow/rules/hooks.smk"
-include: "workflow/rules/generate.smk"
-include: "workflow/rules/mesh.smk"
-include: "workflow/rules/render.smk"
+include: "workflow/rules/shards.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-# what the configuration may leave out
-for name in (*CONFIG.scores, *(["study"] if CONFIG.study else [])):
+if CONFIG.study:
 
-    include: f"workflow/rules/{name}.smk"
+    include: "workflow/rules/study.smk"

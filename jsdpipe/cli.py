@@ -1,8 +1,6 @@
 """The command line: thin, and quick to start, because stages are imported when they are run."""
 
 import importlib
-import os
-import pkgutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,45 +8,18 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from jsdpipe import __version__, models
+from jsdpipe import __version__
 from jsdpipe.base.axes import Front, Up, VertexColors
-from jsdpipe.base.errors import UserError, warn
-from jsdpipe.base.files import write_json
-from jsdpipe.base.validation import at
+from jsdpipe.base.errors import UserError
 from jsdpipe.commands import models as machine
 from jsdpipe.commands.accept import accept
 from jsdpipe.commands.bench_commands import app as bench
-from jsdpipe.commands.config_argument import Config, source
+from jsdpipe.commands.check import check, configure
 from jsdpipe.commands.fetch_prompts import SOURCES, fetch
 from jsdpipe.commands.recipes import MERGING, recipes
-from jsdpipe.config.external import External
-from jsdpipe.config.plausibility import warnings
-from jsdpipe.config.run_config import Stage, load_config
+from jsdpipe.commands.stage import stage
 from jsdpipe.miniature.grammar import explained
 from jsdpipe.miniature_training.commands import app as miniature
-from jsdpipe.models.settings import EndpointJudge
-from jsdpipe.pipeline.external_assets import mesh_paths
-from jsdpipe.pipeline.fingerprints import ENTRIES, made_by
-from jsdpipe.pipeline.layout import BEFORE, SCORES, of_run
-from jsdpipe.pipeline.manifests import check_there
-from jsdpipe.pipeline.run import Run
-from jsdpipe.planning.changes import changes
-from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
-
-STAGES: dict[Stage, str] = {
-    "generate": "Optimise a shard's assets, or make one of a PROMPT by hand.",
-    "mesh": "Extract the surfaces of a shard's assets.",
-    "render": "Render a shard's meshes by the protocols' cameras.",
-    "quality": "Score the quality of a shard's assets.",
-    "alignment": "Score how well a shard's assets show their prompts.",
-    "diversity": "Score the diversity over the seeds of a shard's prompts.",
-}
-SUMMARIES = {
-    "tables": "Write a run's tables.",
-    "figures": "Draw a run's figures.",
-    "study": "Compare divergences and objectives where all is known exactly.",
-    "report": "Write a run's report.",
-}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -61,12 +32,11 @@ app.add_typer(miniature, name="miniature")
 app.add_typer(machine.models, name="models")
 app.add_typer(bench, name="bench")
 app.command()(machine.doctor)
+app.command()(check)
+app.command()(configure)
+app.command()(stage)
 app.command()(accept)
 app.command(epilog=MERGING)(recipes)
-
-RUN = typer.Option("--run", help="the run's folder", metavar="FOLDER")
-Folder = Annotated[Path, RUN]
-SHARD = typer.Option(help="e.g. jsd/single/000", metavar="METHOD/SET/INDEX")
 
 
 def _version(asked: bool) -> None:
@@ -84,135 +54,33 @@ def options(
     """A benchmark of text-to-3D generation by score distillation."""
 
 
-@app.command()
-def configure(folder: Folder, config: Config = None) -> None:
-    """Check a configuration and write it, with its recipes and prompts, to a run's folder."""
-    run, _ = _resolve(config, folder)
-    for line in changes(run):
-        typer.echo(line, err=True)
-    run.save()
-
-
-@app.command()
-def check(config: Config = None) -> None:
-    """Check a configuration, and say what it would make, and make again of what is there."""
-    run, name = _resolve(config)
-    shards = run.shards()
-    assets = sum(len(list(shard.assets())) for shard in shards)
-    found = f"{assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}{_left_out(run)}"
-    typer.echo(f"{name}: good, {found}")
-    for line in changes(run):
-        typer.echo(line)
-
-
-def _meshes(run: Run) -> str:
-    """How many of the meshes from elsewhere are there; a missing one fails, and has the floors."""
-    paths = [
-        path
-        for shard in run.shards()
-        if isinstance(method := run.config.methods[shard.method], External) and method.path
-        for path in mesh_paths(run, shard)
-    ]
-    return f", {sum(map(os.path.isfile, paths))} of {len(paths)} meshes are there" if paths else ""
-
-
-def _calls(run: Run, assets: int) -> str:
-    """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
-    judge = run.config.alignment and run.config.alignment.judge
-    if not isinstance(judge, EndpointJudge):
-        return ""
-    cap = "no cap" if judge.max_calls is None else f"capped at {judge.max_calls:,} (alignment.judge.max_calls)"
-    return f", {2 * assets:,} calls of the judge or more, {cap}"
-
-
-def _left_out(run: Run) -> str:
-    """Which of the sections that a run need not have it has not."""
-    absent = [name for name in (*SCORES, "study") if getattr(run.config, name) is None]
-    return f", without {', '.join(absent)}" if absent else ""
-
-
-def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
-    """The run of a configuration, and what to call that."""
-    content, name = source(config)
-    loaded = load_config(content, name)
-    run = Run.resolve(loaded, folder or of_run(loaded.run))
-    with at(name):
-        models.check_prompts(run)
-    warn(*warnings(run.config, run.recipes))
-    warn_of_strangers_in(run)
-    return run, name
-
-
-def _add_stage(name: Stage, about: str) -> None:
-    @app.command(name, help=about)
-    def stage(folder: Folder, shard: Annotated[str, SHARD]) -> None:
-        _run_stage(name, folder, shard)
-
-
-def _run_stage(name: Stage, folder: Path, shard: str) -> None:
-    run = Run.load(folder)
-    of_run = run.shard(shard)
-    if name not in run.config.stages:
-        raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
-    check_there(run, BEFORE[name], of_run)  # now, and not after the imports
-    need = run.config.need(name)
-    if not need.gpu:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count
-    import torch
-
-    # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
-    torch.set_num_threads(need.threads)
-    pkgutil.resolve_name(ENTRIES[name])(run, of_run)
-
-
-def _add_summary(name: str, about: str) -> None:
-    @app.command(name, help=about)
-    def summary(folder: Folder) -> None:
-        run = Run.load(folder)
-        if name != "study":
-            check_there(run, run.config.stages, *run.shards())
-        pkgutil.resolve_name(ENTRIES[name])(run)
-        write_json(run.layout.code(name), made_by(run, name))
-
-
 @app.command(
-    help=STAGES["generate"],
     epilog=escape("\n\n".join(["What the miniature understands, the prior of `--recipe` *-miniature:", *explained()])),
 )
-def generate(
-    prompt: Annotated[str | None, typer.Argument(help="what to make by hand")] = None,
-    recipe: Annotated[str | None, typer.Option(help="a name or a YAML file; without: jsd-miniature")] = None,
+def make(
+    prompt: Annotated[str, typer.Argument(help="what to make")],
+    recipe: Annotated[str, typer.Option(help="a name or a YAML file")] = "jsd-miniature",
     prior: Annotated[
         str | None, typer.Option(help="a folder in diffusers' format, a hub id, or miniature; without: the recipe's")
     ] = None,
     revision: Annotated[str | None, typer.Option(help="of a hub id: a branch, tag or commit")] = None,
-    dtype: Annotated[str | None, typer.Option(help="of the prior's weights; without: float32")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="without: 0")] = None,
+    dtype: Annotated[str, typer.Option(help="of the prior's weights")] = "float32",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[
         Path | None, typer.Option(help="without: results/by-hand/<prompt>/<recipe>/seed<N>", metavar="FOLDER")
     ] = None,
-    folder: Annotated[Path | None, RUN] = None,
-    shard: Annotated[str | None, SHARD] = None,
 ) -> None:
-    options = {
-        "recipe": recipe, "prior": prior, "revision": revision, "dtype": dtype, "seed": seed, "out": out,
-        "run": folder, "shard": shard,
-    }  # fmt: skip
-    given = {name: value for name, value in options.items() if value is not None}
-    if prompt is not None and not {"run", "shard"} & given.keys():
-        made = importlib.import_module("jsdpipe.commands.make_asset").make(prompt, **given)
-        for path in made.written:
-            typer.echo(path)
-        if not made.written:
-            typer.echo(f"{made.folder}: nothing to be done, it was made from the same inputs")
-        if made.reason is not None:
-            typer.echo(f"{made.folder}: failed: {made.reason}", err=True)
-            raise typer.Exit(1)
-    elif prompt is None and folder is not None and shard is not None and len(given) == 2:
-        _run_stage("generate", folder, shard)
-    else:
-        found = ", ".join(["PROMPT"] * (prompt is not None) + [f"--{name}" for name in given]) or "nothing"
-        raise UserError(f"generate: {found} given; give either a PROMPT and its options, or --run and --shard alone")
+    """Make one asset of a prompt: its scene, its mesh, and a picture."""
+    made = importlib.import_module("jsdpipe.commands.make_asset").make(
+        prompt, recipe, prior, revision, dtype, seed, out
+    )
+    for path in made.written:
+        typer.echo(path)
+    if not made.written:
+        typer.echo(f"{made.folder}: nothing to be done, it was made from the same inputs")
+    if made.reason is not None:
+        typer.echo(f"{made.folder}: failed: {made.reason}", err=True)
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -242,13 +110,6 @@ def score(
         by_hand.write(found, out)
     if all(asset["reason"] is not None for asset in found["assets"]):
         raise typer.Exit(1)
-
-
-for _stage, _about in STAGES.items():
-    if _stage != "generate":
-        _add_stage(_stage, _about)
-for _summary, _about in SUMMARIES.items():
-    _add_summary(_summary, _about)
 
 
 @prompts.command("fetch")

@@ -7,7 +7,7 @@ import trimesh
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.mesh.surface import Surface
-from jsdpipe.render.opengl import context
+from jsdpipe.render.moderngl import context
 from jsdpipe.render.renderers import opened
 from jsdpipe.render.rigs import Cameras
 from jsdpipe.render.supersampling import View, render_each

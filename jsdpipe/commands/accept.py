@@ -8,11 +8,11 @@ import typer
 
 from jsdpipe.base.files import read_json, write_json
 from jsdpipe.base.provenance import git_commit
+from jsdpipe.config.stages import RUN_STAGES
 from jsdpipe.pipeline.fingerprints import code, code_in, describe
 from jsdpipe.pipeline.layout import Shard, of_run
 from jsdpipe.pipeline.run import Run
 
-SUMMARIES = ("tables", "figures", "study", "report")
 UNKNOWN = "another, of which nothing is known"
 
 
@@ -53,9 +53,9 @@ def _made(run: Run) -> Iterator[tuple[str, Shard | None, str]]:
             if (path := run.layout.manifest(stage, shard)).is_file():
                 for part, made in read_json(path)["provenance"].get("code", {}).items():
                     yield part, shard, made
-    for stage in SUMMARIES:
-        if (path := run.layout.code(stage)).is_file():
-            yield stage, None, read_json(path)["code"][stage]
+    for of in RUN_STAGES:
+        if (path := run.layout.code(of.name)).is_file():
+            yield of.name, None, read_json(path)["code"][of.name]
 
 
 def _differences(run: Run, old: str, new: str) -> list[str]:

@@ -13,6 +13,7 @@ from jsdpipe.base.files import read_json, try_writing, write_json
 from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at, validate
+from jsdpipe.config.methods import RecipeMethod
 from jsdpipe.config.plausibility import misfit, prior_size
 from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.recipe import Recipe
@@ -20,12 +21,11 @@ from jsdpipe.config.recipes import load_recipe
 from jsdpipe.config.run_config import Mesh, Prior, Resources
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.objectives import OBJECTIVES
-from jsdpipe.pipeline.fingerprints import code_of
+from jsdpipe.pipeline.code_closure import closure
 from jsdpipe.pipeline.layout import by_hand
 from jsdpipe.pipeline.manifests import asset_record
 from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers
 
-RECIPE = "jsd-miniature"
 RECORD = "record.json"
 UNFINISHED = "unfinished"  # the status of a record whose asset is being made
 # 40 % of the light is lost in a tenth of a world unit: less is haze in all of our scenes
@@ -44,7 +44,7 @@ class Made:
 
 def make(
     prompt: str,
-    recipe: str = RECIPE,
+    recipe: str,
     prior: str | None = None,
     revision: str | None = None,
     dtype: str = "float32",
@@ -72,8 +72,8 @@ def make(
         "mesh": MESH.model_dump(mode="json"),
         # and the libraries' versions
         "code": {
-            "generate": code_of("generate", [OBJECTIVES[settings.objective.kind]]).hash,
-            "mesh": code_of("mesh").hash,
+            "generate": closure(RecipeMethod.functions["generate"], OBJECTIVES[settings.objective.kind]).hash,
+            "mesh": closure(RecipeMethod.functions["mesh"]).hash,
         },
     }
     with at("--prior"):
@@ -150,7 +150,7 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     inputs = inputs | {"prior": {"dtype": prior.dtype, "sha256": model.digest}}
     before = _stamps(folder)
     write_json(folder / RECORD, inputs | {"status": UNFINISHED})
-    failed = generate_one(subject.text, recipe, model, seed, folder)
+    failed = generate_one(subject.text, recipe, model, seed, folder, inputs["code"]["generate"])
     with progress(f"mesh {subject.text[:40]}", RESOLUTION) as advance:
         reason, numbers = extract_one(folder, failed, inputs["code"]["mesh"], MESH, advance)
     record = asset_record(subject, seed, reason, **numbers) | inputs

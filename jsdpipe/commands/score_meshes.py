@@ -21,7 +21,7 @@ from jsdpipe.base.validation import at
 from jsdpipe.commands.config_argument import source
 from jsdpipe.config.external import External
 from jsdpipe.config.prompts import Prompt, to_prompt
-from jsdpipe.config.run_config import PromptSet, RunConfig, Stage, read_config
+from jsdpipe.config.run_config import PromptSet, RunConfig, read_config
 from jsdpipe.pipeline.fingerprints import code
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
@@ -68,7 +68,7 @@ def score(
     from jsdpipe.render.stage import render
     from jsdpipe.scoring import alignment, diversity, quality
 
-    stages: dict[Stage, Callable[[Run, Shard], None]] = {
+    stages: dict[str, Callable[[Run, Shard], None]] = {
         "render": render,
         "quality": quality.score,
         "alignment": alignment.score,
@@ -113,13 +113,13 @@ def _run(config: RunConfig, folder: Path, prompt: Prompt, seeds: int) -> Run:
 
 
 def _take(run: Run, shard: Shard, meshes: Sequence[Path], *taken: Any) -> None:
-    """The stage `mesh`, of these files in place of a method's, `taken` as `take_one` does."""
-    from jsdpipe.mesh.stage import take_one
+    """The stage `mesh`, of these files in place of a method's, `taken` as `read_one` does."""
+    from jsdpipe.mesh.external import read_one
 
     records = []
     for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
         folder = run.layout.asset(METHOD, SET, prompt.id, seed)
-        reason, numbers = take_one(folder, None, code(run, "mesh", shard), mesh, *taken)
+        reason, numbers = read_one(folder, None, code(run, "mesh", shard), mesh, *taken)
         records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())
 

@@ -1,13 +1,27 @@
-"""What a configuration says of a method whose meshes come from elsewhere."""
+"""A method whose meshes come from elsewhere: files that are there, or what a command writes."""
 
-from pathlib import PurePath
-from typing import Annotated, Literal, Self
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from jsdpipe.base.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
-from jsdpipe.base.fields import NonEmpty, Seconds, Strict
-from jsdpipe.config.path_patterns import OUT, check_pattern
+from jsdpipe.base.errors import UserError, shown
+from jsdpipe.base.fields import NonEmpty, Seconds
+from jsdpipe.base.mesh_references import files_of
+from jsdpipe.config.methods import Method, Prompts, Taken
+from jsdpipe.config.path_patterns import OUT, check_pattern, filled, filled_for_a_shell, located, values
+from jsdpipe.config.prompts import Prompt
+
+if TYPE_CHECKING:
+    from jsdpipe.pipeline.layout import Shard
+    from jsdpipe.pipeline.run import Run
 
 
 def _mesh_name(name: str) -> str:
@@ -28,11 +42,13 @@ def _command(command: str) -> str:
     return command
 
 
-class External(Strict):
+class External(Method):
     """A method whose meshes are files, or are made by a command."""
 
+    functions: ClassVar = {"generate": "jsdpipe.generation.external:collect", "mesh": "jsdpipe.mesh.external:read"}
+    optimizes: ClassVar = False
+    closed: ClassVar = False
     kind: Literal["external"]
-    label: str | None = None
     path: Annotated[NonEmpty, AfterValidator(check_pattern), AfterValidator(_mesh_name)] | None = Field(
         default=None, description="of an asset's mesh, with placeholders, perhaps with a * that matches one file"
     )
@@ -60,3 +76,78 @@ class External(Strict):
         up = self.up or up_of(PurePath(self.path or self.output).suffix.lower())
         to_world(up, self.front)
         return self
+
+    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
+        """Raise `UserError` if two assets have the same file or command, or if no file or no folder is there."""
+        first: dict[str, dict[str, Any]] = {}
+        there: dict[str, dict[str, Any]] = {}  # the same of the files that patterns with a `*` match
+        for part, of_set in prompts.items():
+            for (line, prompt), seed in product(enumerate(of_set, start=1), seeds):
+                of = values(part, line, prompt, seed)
+                text = filled(self.path, of) if self.path else filled(self.command or "", of | {OUT: ""})
+                if (other := first.setdefault(text, of)) is not of:
+                    raise UserError(f"{'path' if self.path else 'command'}: {_cannot_tell(other, of)}")
+                file = located(self.path, of) if self.path else ""
+                if os.path.isfile(file) and (other := there.setdefault(file, of)) is not of:  # noqa: PTH113
+                    raise UserError(f"path: {file} is {_cannot_tell(other, of)}")
+        if self.path and not there:
+            where = next(iter(first))
+            raise UserError(
+                f"path: none of the {len(first)} meshes is there, the first would be {where}; correct the path"
+            )
+        if not Path(self.cwd).is_dir():
+            raise UserError(f"cwd: {self.cwd}: no such folder; correct the path")
+
+    def lacks(self) -> str | None:
+        # with a placeholder, a quote or an assignment in the first word, only bash can tell
+        word = re.match(r"\s*([\w./+-]+)(?!\S)", self.command or "")
+        if word is None or _known(word[1], self.cwd):
+            return None
+        return f"command: {word[1]}: no such command here; install it, or correct its name or path"
+
+    def taken(self, stage: str, run: "Run", name: str) -> Taken:
+        reading = ("up", "front", "vertex_colors")
+        if stage == "mesh":
+            return {
+                f"methods.{name}": {key: getattr(self, key) for key in reading},
+                "mesh": {"missing_material": run.config.mesh.missing_material},
+            }
+        return {f"methods.{name}": self.model_dump(exclude={"label", *reading})}
+
+    def mesh_path(self, run: "Run", shard: "Shard", prompt: Prompt, seed: int) -> Path:
+        """The file of an asset's mesh, whether it is there or not."""
+        if self.path:
+            return Path(located(self.path, _values(run, shard, prompt, seed)))
+        return run.layout.external(shard.method, shard.set, prompt.id, seed) / self.output
+
+    def mesh_paths(self, run: "Run", shard: "Shard") -> list[Path]:
+        """The files of a shard's meshes, in the order of its assets."""
+        return [self.mesh_path(run, shard, prompt, seed) for prompt, seed in shard.assets()]
+
+    def command_line(self, run: "Run", shard: "Shard", prompt: Prompt, seed: int, out: str) -> str:
+        """The command for bash that makes an asset's mesh and writes it to `out`."""
+        return filled_for_a_shell(self.command or "", _values(run, shard, prompt, seed) | {OUT: out})
+
+    def sources(self, run: "Run", shard: "Shard") -> list[Path]:
+        """The meshes' files and what they name; those that a command writes are results, not sources."""
+        return [file for mesh in self.mesh_paths(run, shard) for file in files_of(mesh)] if self.path else []
+
+
+def _values(run: "Run", shard: "Shard", prompt: Prompt, seed: int) -> dict[str, Any]:
+    # Prompt files have no empty line, so that a prompt's number is its line.
+    return values(shard.set, run.prompts[shard.set].index(prompt) + 1, prompt, seed)
+
+
+def _known(word: str, cwd: str) -> bool:
+    """Whether a job's bash, which has this Python's environment in its path, knows a command in a folder."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    asked = ["bash", "-c", f"type -- {word}"]
+    return subprocess.run(asked, cwd=cwd, env={**os.environ, "PATH": path}, capture_output=True).returncode == 0
+
+
+def _cannot_tell(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    if one["set"] != other["set"]:
+        return f"the same for the sets {one['set']} and {other['set']}; add {{set}}"
+    if one["prompt"] != other["prompt"]:
+        return f"the same for {shown(one['prompt'])} and {shown(other['prompt'])}; add {{prompt_id}}, or the like"
+    return f"the same for the seeds {one['seed']} and {other['seed']}; add {{seed}}"

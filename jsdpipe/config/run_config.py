@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -16,13 +16,12 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
 from jsdpipe.config.external import External
-from jsdpipe.config.external_checks import check
+from jsdpipe.config.methods import RecipeMethod
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.prompts import read_prompts
-from jsdpipe.config.recipes import load_recipe
+from jsdpipe.config.stages import SCORES, SHARD_STAGES, STAGES
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.models import settings
-from jsdpipe.pipeline.layout import SCORES, STAGES
 
 Name = Annotated[str, Field(pattern=NAME)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -50,15 +49,6 @@ class PromptSet(Strict):
     )
 
 
-class OfRecipe(Strict):
-    """A method that is a recipe, by name or path, and what this run overrides in it."""
-
-    kind: Literal["recipe"] = "recipe"
-    recipe: NonEmpty
-    override: dict[str, object] = Field(default_factory=dict)
-    label: str | None = None
-
-
 def _with_kind(method: Any) -> Any:
     """A method with the kind that goes without saying."""
     if not isinstance(method, dict) or "kind" in method:
@@ -68,7 +58,7 @@ def _with_kind(method: Any) -> Any:
     return {"kind": "recipe"} | method
 
 
-Method = Annotated[OfRecipe | External, Field(discriminator="kind"), BeforeValidator(_with_kind)]
+Method = Annotated[RecipeMethod | External, Field(discriminator="kind"), BeforeValidator(_with_kind)]
 
 
 class Prior(Strict):
@@ -191,7 +181,10 @@ class Study(Strict):
     particles: Annotated[int, Field(ge=1, le=100_000)] = 64
 
 
-Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity", "report"]
+if TYPE_CHECKING:
+    Job = str
+else:
+    Job = Literal[tuple(dict.fromkeys(stage.resources for stage in STAGES.values()))]
 
 
 class RunConfig(Strict):
@@ -209,23 +202,24 @@ class RunConfig(Strict):
     quality: Quality | None = None
     alignment: Alignment | None = None
     diversity: Diversity | None = None
-    resources: dict[Stage, Resources] = Field(default_factory=dict)
+    resources: dict[Job, Resources] = Field(default_factory=dict)
     report: Report = Report()
     study: Study | None = None
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The stages that score, of those that there are."""
-        return tuple(stage for stage in SCORES if getattr(self, stage) is not None)
+        """The stages that score."""
+        return tuple(stage for stage in self.stages if stage in SCORES)
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages that a shard goes through, in order."""
-        return (*(stage for stage in STAGES if stage not in SCORES), *self.scores)
+        present = (stage for stage in SHARD_STAGES if not stage.section or getattr(self, stage.section) is not None)
+        return tuple(stage.name for stage in present)
 
-    def need(self, stage: Stage) -> Resources:
+    def need(self, stage: str) -> Resources:
         """What one job of a stage asks of the machine."""
-        return self.resources.get(stage, Resources())
+        return self.resources.get(STAGES[stage].resources, Resources())
 
 
 def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
@@ -255,11 +249,10 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             prompts[key] = read_prompts(Path(of.file), of.limit)
     for key, method in config.methods.items():
         with at(f"{name}: methods.{key}"):
-            if isinstance(method, External):
-                check(method, prompts, config.seeds)
-            else:
-                recipes[key] = load_recipe(method.recipe, method.override)
-        if isinstance(method, OfRecipe):
+            method.check(prompts, config.seeds)
+            if recipe := method.recipe_with_overrides():
+                recipes[key] = recipe
+        if method.optimizes:
             needed = {
                 "prior": config.prior,
                 "mesh.resolution": config.mesh.resolution,

@@ -14,8 +14,7 @@ from jsdpipe.config.prompts import prompt_id
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.generation.cameras import ring
 from jsdpipe.generation.loop import Outcome, Subject, optimise
-from jsdpipe.objectives import OBJECTIVES
-from jsdpipe.pipeline.fingerprints import code_of, fingerprint
+from jsdpipe.pipeline.fingerprints import fingerprint
 from jsdpipe.prior import Prior
 from jsdpipe.scene.assets import Asset, evaluate
 from jsdpipe.scene.files import save
@@ -23,11 +22,13 @@ from jsdpipe.scene.regularizers import OPAQUE
 
 
 def generate_one(
-    prompt: str, recipe: Recipe, prior: Prior, seed: int, folder: Path, preview_views: int = 8
+    prompt: str, recipe: Recipe, prior: Prior, seed: int, folder: Path, code: str, preview_views: int = 8
 ) -> str | None:
-    """Generate one asset into `folder`, by hand, unless it is there; returns why it failed, or None."""
+    """Generate one asset into `folder`, by hand, unless it is there; returns why it failed, or None.
+
+    `code` is the hash of the code that makes it.
+    """
     subject = Subject(prompt, (0, "by hand", prompt_id(prompt), seed))
-    code = code_of("generate", [OBJECTIVES[recipe.objective.kind]]).hash
     mark = batch_fingerprint(code, [subject], recipe, prior, preview_views)
     if not done(folder, mark):
         with progress(f"generate {prompt[:40]}", recipe.steps) as advance:

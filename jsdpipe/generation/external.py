@@ -13,12 +13,12 @@ from typing import Any
 
 from jsdpipe.base.errors import UserError, printable
 from jsdpipe.base.files import read_json, sha256, write_json
+from jsdpipe.base.mesh_references import files_of
 from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
 from jsdpipe.config.external import External
 from jsdpipe.config.path_patterns import OUT
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.pipeline.external_assets import command, files_of, mesh_path
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
@@ -26,13 +26,14 @@ from jsdpipe.pipeline.run import Run
 ROOM = 200  # characters of a command's last words
 
 
-def collect(run: Run, shard: Shard, method: External) -> None:
+def collect(run: Run, shard: Shard) -> None:
     """Write each asset's `asset.json`, with the hashes of its mesh's files, and the shard's manifest.
 
     A command is not run again for an asset that it has made; its output is `external/` beside `asset.json`, with
     `stdout.log` and `stderr.log`. An asset without a mesh is a failed record with its reason.
     """
-    assets = list(shard.assets())
+    assets, method = list(shard.assets()), run.config.methods[shard.method]
+    assert isinstance(method, External)
     records, failed = [], []
     with progress(f"generate {shard.name}", len(assets)) as advance:
         for prompt, seed in assets:
@@ -47,14 +48,18 @@ def collect(run: Run, shard: Shard, method: External) -> None:
 
 def _one(run: Run, shard: Shard, method: External, prompt: Prompt, seed: int) -> str | None:
     """Have an asset's mesh, and write its `asset.json`; returns why there is none, or None."""
-    mesh = mesh_path(run, shard, prompt, seed)
+    mesh = method.mesh_path(run, shard, prompt, seed)
     report = run.layout.asset(shard.method, shard.set, prompt.id, seed) / "asset.json"
     reason = None
     # {out} stays, so that a run may be moved
-    made_by = {"command": command(run, shard, prompt, seed, f"{{{OUT}}}"), "cwd": method.cwd} if method.command else {}
+    made_by = (
+        {"command": method.command_line(run, shard, prompt, seed, f"{{{OUT}}}"), "cwd": method.cwd}
+        if method.command
+        else {}
+    )
     if made_by and not _made(report, made_by, mesh):
         report.unlink(missing_ok=True)
-        reason = _run(command(run, shard, prompt, seed, str(mesh.absolute())), method, mesh)
+        reason = _run(method.command_line(run, shard, prompt, seed, str(mesh.absolute())), method, mesh)
     elif not os.path.isfile(mesh):  # noqa: PTH113, which takes any name
         why = "matches no file, or several" if "*" in (method.path or "") else "no such file"
         reason = printable(f"{mesh}: {why}")

@@ -1,4 +1,4 @@
-"""The stage `generate`: a shard's assets, in batches."""
+"""The stage `generate` of a recipe: a shard's assets, in batches."""
 
 import torch
 
@@ -6,9 +6,7 @@ from jsdpipe.base.device import device
 from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at
-from jsdpipe.config.external import External
 from jsdpipe.generation.asset import batch_fingerprint, done, failure, generate_batch
-from jsdpipe.generation.external import collect
 from jsdpipe.generation.loop import Subject
 from jsdpipe.pipeline.fingerprints import code
 from jsdpipe.pipeline.layout import Shard
@@ -18,16 +16,7 @@ from jsdpipe.prior import load_prior
 
 
 def generate(run: Run, shard: Shard) -> None:
-    """Generate a shard's assets, or collect those of an external method, and write the shard's manifest."""
-    method = run.config.methods[shard.method]
-    if isinstance(method, External):
-        collect(run, shard, method)
-    else:
-        _optimise(run, shard)
-
-
-def _optimise(run: Run, shard: Shard) -> None:
-    """Generate a shard's assets by its method's recipe.
+    """Generate a shard's assets by its method's recipe, and write the shard's manifest.
 
     A batch of which an asset is missing, or was made from something else, is redone as a whole, so that a resumed run
     gives the bytes of an uninterrupted one.

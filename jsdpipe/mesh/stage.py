@@ -1,59 +1,37 @@
-"""The stage `mesh`: an asset's surface, from its field or from elsewhere."""
+"""The stage `mesh` of a recipe: the surface of an asset's field."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from jsdpipe.base.axes import Front, Up, VertexColors
-from jsdpipe.base.files import read_fitting, sha256, write_json
-from jsdpipe.base.progress import Advance, progress, share
-from jsdpipe.base.provenance import provenance
-from jsdpipe.config.external import External
+from jsdpipe.base.files import sha256
+from jsdpipe.base.progress import Advance
+from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.run_config import Mesh
-from jsdpipe.mesh import glb, obj
-from jsdpipe.mesh.isosurface import EmptyField, colours
+from jsdpipe.mesh.isosurface import colours
 from jsdpipe.mesh.isosurface import extract as extract_surface
-from jsdpipe.mesh.reading import BadMesh, read
+from jsdpipe.mesh.mesh_files import Details, Outcome, keep, write_meshes
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.mesh.texturing import textured
-from jsdpipe.mesh.topology import component_labels, is_watertight, merged
-from jsdpipe.pipeline.external_assets import files_of, mesh_path
 from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import Shard
-from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.scene import files as scenes
 
-Details = dict[str, Any]
-
 
 def extract(run: Run, shard: Shard) -> None:
-    """Write `mesh.glb` and `mesh.json` of every asset of a shard that has a surface, and the shard's manifest.
+    """Write the mesh files of every asset of a shard that has a surface, and the shard's manifest.
 
-    An empty field, or a file that holds no mesh to be scored, is a failed record with its reason; an asset that failed
-    before keeps its reason.
+    An empty field is a failed record with its reason; an asset that failed before keeps its reason.
     """
-    assets, method, config = list(shard.assets()), run.config.methods[shard.method], run.config.mesh
-    by = code(run, "mesh", shard)
-    records, steps = [], 1 if isinstance(method, External) else config.resolution or 1
-    with progress(f"mesh {shard.name}", len(assets) * steps) as advance:
-        for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
-            folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
-            with share(advance, steps) as of_asset:
-                if isinstance(method, External):
-                    mesh = mesh_path(run, shard, prompt, seed)
-                    whole = config.missing_material == "fail"
-                    taken = method.up, method.front, whole, method.vertex_colors
-                    reason, numbers = take_one(folder, before["reason"], by, mesh, *taken)
-                else:
-                    reason, numbers = extract_one(folder, before["reason"], by, config, of_asset)
-            records.append(asset_record(prompt, seed, reason, **numbers))
-    write_manifest(run, "mesh", shard, records, provenance())
+    config, by = run.config.mesh, code(run, "mesh", shard)
+
+    def one(folder: Path, prompt: Prompt, seed: int, failed: str | None, advance: Advance) -> Outcome:
+        return extract_one(folder, failed, by, config, advance)
+
+    assert config.resolution is not None
+    write_meshes(run, shard, config.resolution, one)
 
 
-def extract_one(
-    folder: Path, failed: str | None, by: str, config: Mesh, advance: Advance
-) -> tuple[str | None, Details]:
+def extract_one(folder: Path, failed: str | None, by: str, config: Mesh, advance: Advance) -> Outcome:
     """Write `mesh.glb` and `mesh.json` of the asset in a folder, unless they are there; `failed` says why it has none.
 
     `by` is the code's hash. Returns why there is no mesh, or None, and what else its record says: the mesh's numbers,
@@ -71,76 +49,4 @@ def extract_one(
         return found, {"threshold": threshold}
 
     taken = config.model_dump(exclude={"missing_material"})
-    return _kept(folder, failed, lambda: fingerprint(by, sha256(source), taken), surface, "obj" in config.formats)
-
-
-def take_one(
-    folder: Path,
-    failed: str | None,
-    by: str,
-    mesh: Path,
-    up: Up | None,
-    front: Front | None,
-    whole: bool,
-    vertex_colors: VertexColors = "auto",
-) -> tuple[str | None, Details]:
-    """As `extract_one`, of a mesh from elsewhere, as `read` takes it."""
-    taken = up, front, whole, vertex_colors
-
-    def mark() -> str:
-        return fingerprint(by, [[str(path), sha256(path)] for path in files_of(mesh)], *taken)
-
-    return _kept(folder, failed, mark, lambda: (_at_the_origin(read(mesh, *taken)), {}))
-
-
-def _kept(
-    folder: Path,
-    failed: str | None,
-    mark: Callable[[], str],
-    surface: Callable[[], tuple[Surface, Details]],
-    as_obj: bool = False,
-) -> tuple[str | None, Details]:
-    """Write a mesh's files, unless they have this fingerprint, and return its reason, numbers and notes."""
-    target, other, report = folder / "mesh.glb", folder / "mesh.obj", folder / "mesh.json"
-    if failed:
-        _remove(target, report, *obj.files(other))
-        return failed, {}
-    expected = mark()
-    done = read_fitting(report, expected)
-    whole = target.exists() and (other.exists() or not as_obj)
-    if done is None or (done["reason"] is None and not whole):
-        _remove(report, *obj.files(other))  # or, interrupted, it would vouch for another mesh
-        done = {"fingerprint": expected, "reason": None, "notes": [], "numbers": {}}
-        try:
-            found, details = surface()
-        except (EmptyField, BadMesh) as error:
-            _remove(target)
-            done["reason"] = str(error)
-        else:
-            glb.save(found, target)
-            if as_obj:
-                obj.save(found, other)
-            done |= details | {"notes": found.notes, "numbers": _numbers(found)}
-        write_json(report, done)
-    return done["reason"], {**done["numbers"], "notes": done["notes"]}
-
-
-def _remove(*files: Path) -> None:
-    for file in files:
-        file.unlink(missing_ok=True)
-
-
-def _at_the_origin(surface: Surface) -> Surface:
-    """A surface with the middle of its box at the origin: far from it, single precision would lose its shape."""
-    vertices = surface.vertices
-    return surface.at(vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2)
-
-
-def _numbers(surface: Surface) -> dict[str, Any]:
-    faces = merged(surface)
-    return {
-        "vertices": len(surface.vertices),
-        "faces": len(surface.faces),
-        "watertight": is_watertight(faces),
-        "components": int(component_labels(faces).max()) + 1,
-    }
+    return keep(folder, failed, lambda: fingerprint(by, sha256(source), taken), surface, "obj" in config.formats)

@@ -5,61 +5,21 @@ Torch-free, because the workflow asks while it plans.
 
 import hashlib
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from jsdpipe import models
 from jsdpipe.base.files import write_json
-from jsdpipe.config.external import External
-from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.config.stages import STAGES, WITHIN
 from jsdpipe.pipeline.code_closure import Code, closure
 from jsdpipe.pipeline.layout import Layout, Shard
 from jsdpipe.pipeline.run import Run
-from jsdpipe.render.renderers import RENDERERS
-from jsdpipe.study.settings import settings
 
-# of each stage, what runs it; a stage may keep a part of its work by a fingerprint of its own
-ENTRIES = {
-    "generate": "jsdpipe.generation.stage:generate",
-    "mesh": "jsdpipe.mesh.stage:extract",
-    "render": "jsdpipe.render.stage:render",
-    "quality": "jsdpipe.scoring.quality:score",
-    "alignment": "jsdpipe.scoring.alignment:score",
-    "captions": "jsdpipe.scoring.captions:caption_assets",
-    "diversity": "jsdpipe.scoring.diversity:score",
-    "tables": "jsdpipe.report.tables:write",
-    "figures": "jsdpipe.report.figures:write",
-    "study": "jsdpipe.study.stage:write",
-    "report": "jsdpipe.report.html:write",
-}
-COLLECT = "jsdpipe.generation.external:collect"  # the stage `generate` of an external method
-PARTS = {"alignment": ("alignment", "captions")}  # what has a fingerprint of its own, of stages that have several
-
-
-def code_of(stage: str, uses: Iterable[str] = ()) -> Code:
-    """The code of a stage that uses these entries of registries, each a "module:name" or "file.py:name"."""
-    return closure(ENTRIES[stage], *uses)
+_PARTS = STAGES | {part.name: part for parts in WITHIN.values() for part in parts}
 
 
 def code_in(run: Run, stage: str, method: str = "") -> Code:
-    """The code of a stage for a method of a run."""
-    if stage == "generate" and isinstance(run.config.methods[method], External):
-        return closure(COLLECT)
-    return code_of(stage, _uses(run, stage, method))
-
-
-def _uses(run: Run, stage: str, method: str) -> Iterable[str]:
-    config = run.config
-    match stage:
-        case "generate":
-            return [OBJECTIVES[run.recipes[method].objective.kind]]
-        case "render":
-            return [RENDERERS[config.render.renderer]]
-        case "captions" if config.alignment:
-            return [models.adapter(config.alignment.captioner)]
-        case "study":
-            return [OBJECTIVES[of.kind] for of in settings("exact", 1)]
-    return models.adapters(config, stage)
+    """The code of a stage, or of what it keeps within its results, for a method of a run."""
+    of = _PARTS[stage]
+    return closure(of.function_for(run, method), *of.uses(run, method))
 
 
 def code(run: Run, stage: str, shard: Shard | None = None) -> str:
@@ -79,7 +39,7 @@ def made_by(run: Run, stage: str, shard: Shard | None = None) -> dict[str, dict[
     The run's folder then holds what is behind today's hashes.
     """
     found: dict[str, dict[str, str]] = {"code": {}}
-    for part in PARTS.get(stage, (stage,)):
+    for part in (stage, *(part.name for part in WITHIN.get(stage, ()))):
         today, counts = code_in(run, part, shard.method if shard else ""), code(run, part, shard)
         describe(run.layout, today)
         found["code"][part] = counts

@@ -6,18 +6,6 @@ from pathlib import Path
 
 from jsdpipe.config.prompts import Prompt
 
-# the stages of shards, each after those whose manifests it reads
-BEFORE = {
-    "generate": (),
-    "mesh": ("generate",),
-    "render": ("mesh",),
-    "quality": ("render",),
-    "alignment": ("render",),
-    "diversity": ("render",),
-}
-STAGES = tuple(BEFORE)
-SCORES = ("quality", "alignment", "diversity")
-
 
 @dataclass(frozen=True)
 class Shard:

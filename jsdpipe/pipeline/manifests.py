@@ -6,6 +6,7 @@ from typing import Any
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, write_json
 from jsdpipe.config.prompts import Prompt
+from jsdpipe.config.stages import STAGES
 from jsdpipe.pipeline.fingerprints import made_by
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
@@ -72,7 +73,7 @@ def check_there(run: Run, stages: Iterable[str], *shards: Shard) -> None:
 
 
 def _command(run: Run, stage: str, shard: Shard) -> str:
-    return f"`jsdpipe {stage} --run {run.folder} --shard {shard.name}`"
+    return f"`jsdpipe stage {stage} --run {run.folder} --shard {shard.name}`"
 
 
 def _keys(records: list[Record]) -> list[tuple[str, int | None]]:
@@ -80,6 +81,6 @@ def _keys(records: list[Record]) -> list[tuple[str, int | None]]:
 
 
 def _expected(stage: str, shard: Shard) -> list[tuple[str, int | None]]:
-    if stage == "diversity":
+    if STAGES[stage].of_prompts:
         return [(prompt.id, None) for prompt in shard.prompts]
     return [(prompt.id, seed) for prompt, seed in shard.assets()]

@@ -13,8 +13,7 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, write_text
 from jsdpipe.config.prompts import Prompt, read_prompts
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.config.recipes import load_recipe
-from jsdpipe.config.run_config import OfRecipe, RunConfig
+from jsdpipe.config.run_config import RunConfig
 from jsdpipe.pipeline.layout import Layout, Shard, shards
 
 
@@ -31,9 +30,7 @@ class Run:
     def resolve(cls, config: RunConfig, folder: Path) -> "Run":
         """Read the recipes and prompt files that a configuration names."""
         recipes = {
-            name: load_recipe(method.recipe, method.override)
-            for name, method in config.methods.items()
-            if isinstance(method, OfRecipe)
+            name: recipe for name, method in config.methods.items() if (recipe := method.recipe_with_overrides())
         }
         prompts = {name: read_prompts(Path(of.file), of.limit) for name, of in config.sets.items()}
         return cls(folder, config, recipes, prompts)

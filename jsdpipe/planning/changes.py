@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from jsdpipe.base.errors import UserError, shown
-from jsdpipe.pipeline.layout import SCORES, STAGES, Shard
+from jsdpipe.config.stages import SCORES, SHARD_STAGES, STAGES
+from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
-from jsdpipe.planning.dependencies import taken
 
-MAKING = STAGES[:3]  # each is the next one's source, and the scores' in the end
+MAKING = tuple(stage.name for stage in SHARD_STAGES if stage.name not in SCORES)  # each is the source of the next
 DONE = {
     "generate": "made again and replaced, with their meshes, views and scores",
     "mesh": "given new meshes, views and scores, which replace the old ones",
@@ -39,7 +39,7 @@ def changes(run: Run) -> list[str]:
     except UserError:
         return [f"{run.folder} holds a run of another version, of which all may be made again and replaced"]
     planned = {asset for shard in run.shards() for asset in _assets(shard)}
-    held = {stage: _held(old, stage) for stage in STAGES}
+    held = {stage: _held(old, stage) for stage in (*MAKING, *SCORES)}
     total = len(held["generate"])
     again: Counter[tuple[str, Changes]] = Counter()
     for method, part in dict.fromkeys(asset[:2] for asset in held["generate"] if asset in planned):
@@ -69,7 +69,7 @@ def _first_changed(old: Run, new: Run, method: str, part: str) -> Iterator[tuple
     """The first stage of a method and set that takes something else than before; of scores, each that does."""
 
     def changed(stage: str) -> Changes:
-        one, other = (taken(run, stage, method, part) for run in (old, new))
+        one, other = (STAGES[stage].taken(run, method, part) for run in (old, new))
         return tuple(_differences(one, other))
 
     for stage in MAKING:

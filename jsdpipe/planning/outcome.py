@@ -3,11 +3,12 @@
 from collections import Counter
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.pipeline.layout import STAGES, Shard
+from jsdpipe.config.stages import SHARD_STAGES
+from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import Record, read_manifest
 from jsdpipe.pipeline.run import Run
 
-OF_ASSETS = tuple(stage for stage in STAGES if stage != "diversity")  # the others' records are assets
+OF_ASSETS = tuple(stage.name for stage in SHARD_STAGES if not stage.of_prompts)
 LINES = 20  # of the failed assets that are listed
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from jsdpipe.base.progress import LOG_EVERY_S, duration
-from jsdpipe.pipeline.layout import STAGES
+from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.pipeline.run import Run
 from jsdpipe.pipeline.timing import timings
 
@@ -58,7 +58,7 @@ class Estimate:
             return said
         # Summaries are short and come last. Of a stage that has never been run, nobody knows.
         means = {rule: mean for rule in self._left if (mean := self._mean(rule)) is not None}
-        unknown = [stage for stage in STAGES if self._left[stage] and stage not in means]
+        unknown = [of.name for of in SHARD_STAGES if self._left[of.name] and of.name not in means]
         work = sum(count * means.get(rule, 0.0) for rule, count in self._left.items())
         work -= sum(min(now - started, means.get(rule, 0.0)) for rule, started in self._running.values())
         # how many jobs ran side by side so far, on average; those that wait in a cluster's queue count as running

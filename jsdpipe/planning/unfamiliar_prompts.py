@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from jsdpipe import models
 from jsdpipe.base.errors import warn
-from jsdpipe.config.run_config import OfRecipe, RunConfig
+from jsdpipe.config.run_config import RunConfig
 from jsdpipe.miniature.grammar import parse
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.models.settings import OfClip
@@ -22,7 +22,7 @@ def warn_of_strangers(prompts: Iterable[tuple[str, str]]) -> None:
 def warn_of_strangers_in(run: Run) -> None:
     """As `warn_of_strangers`, of all prompts of a run that generates or scores with the miniature's models."""
     config = run.config
-    made = any(isinstance(method, OfRecipe) for method in config.methods.values())
+    made = any(method.optimizes for method in config.methods.values())
     if (made and config.prior and config.prior.model in PRIOR.own) or scored_by_the_miniature(config):
         warn_of_strangers((place, prompt.text) for place, prompt in run.placed_prompts())
 

@@ -16,7 +16,7 @@ Kind = Literal["embree", "moderngl"]
 # of each kind, what makes a surface ready
 RENDERERS: dict[Kind, str] = {
     "embree": "jsdpipe.render.embree:opened",
-    "moderngl": "jsdpipe.render.opengl:opened",
+    "moderngl": "jsdpipe.render.moderngl:opened",
 }
 
 

@@ -10,7 +10,6 @@ from PIL import Image
 from jsdpipe.base.files import atomic, read_fitting, sha256, write_json
 from jsdpipe.base.progress import Advance, progress, share
 from jsdpipe.base.provenance import provenance
-from jsdpipe.config.external import External
 from jsdpipe.config.run_config import Render, RingRig
 from jsdpipe.mesh import glb
 from jsdpipe.pipeline.fingerprints import code, fingerprint
@@ -37,7 +36,7 @@ def render(run: Run, shard: Shard) -> None:
     zip.
     """
     assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
-    frames, solid = run.config.report.turntable_views, not isinstance(method, External)
+    frames, solid = run.config.report.turntable_views, method.closed
     cameras = _cameras(config, run.config.scores)
     by = code(run, "render", shard)
     records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())

@@ -298,7 +298,7 @@ def test_processes_beside_each_other_give_the_same_bytes():
 def test_pytorch_s_compiler_can_be_loaded_beside_opengl():
     """As the scores do in the process that has rendered, by hand."""
     need("moderngl")
-    code = "from jsdpipe.render.opengl import context\nwith context():\n    pass\nimport torch._dynamo"
+    code = "from jsdpipe.render.moderngl import context\nwith context():\n    pass\nimport torch._dynamo"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -94,7 +94,7 @@ def test_harmless_edits_have_nothing_to_do(moved):
     moved.edit("jsdpipe.generation.loop", "\nRECORDS = ", "\n# how many\nRECORDS = ")
     moved.edit("jsdpipe.mesh.stage", "records, steps = [], ", "records, steps = [ ], ")
     moved.edit("jsdpipe.base.progress", "import sys\n", "import sys\n\nX = 1\n")
-    moved.edit("jsdpipe.render.opengl", "import os\n", "import os\n\nX = 1\n")  # which the run does not use
+    moved.edit("jsdpipe.render.moderngl", "import os\n", "import os\n\nX = 1\n")  # which the run does not use
     moved.edit("jsdpipe.models.chat", "import json\n", "import json\n\nX = 1\n")
     entry = 'OBJECTIVES = {\n    "mine": "jsdpipe.objectives.mine:Mine",'
     moved.edit("jsdpipe.objectives.__init__", "OBJECTIVES = {", entry)

@@ -6,14 +6,15 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from jsdpipe.config.run_config import load_config
-from jsdpipe.planning.dependencies import Dependencies, study_digest
 from jsdpipe.base.errors import UserError
+from jsdpipe.base.validation import overrides, read_yaml
+from jsdpipe.config.run_config import load_config
+from jsdpipe.config.stages import STAGES
 from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import of_run
-from jsdpipe.report.metrics import PAIRED, SUMMARISED, scored_of
 from jsdpipe.pipeline.run import Run
-from jsdpipe.base.validation import overrides, read_yaml
+from jsdpipe.planning.dependencies import Dependencies, study_digest
+from jsdpipe.report.metrics import PAIRED, SUMMARISED, scored_of
 from snakemake.utils import update_config
 
 
@@ -62,6 +63,12 @@ def stage_digest(stage):
     if stage != "generate" and len(found := {DEPENDENCIES.digest(stage, shard) for shard in RUN.shards()}) == 1:
         return found.pop()
     return lambda wildcards: DEPENDENCIES.digest(stage, RUN.shard(wildcards.shard))
+
+
+def needed(stage):
+    """What a stage's job asks of the machine, beside threads."""
+    need = CONFIG.need(stage)
+    return {"gpu": need.gpu, "mem_mb": need.mem_mb, "runtime": need.runtime}
 
 
 def summary_digest(name):

@@ -25,15 +25,13 @@ rule figures:
         LAYOUT.log("figures"),
     benchmark:
         LAYOUT.benchmark("figures")
-    threads: CONFIG.need("report").threads
+    threads: CONFIG.need("figures").threads
     resources:
-        gpu=CONFIG.need("report").gpu,
-        mem_mb=CONFIG.need("report").mem_mb,
-        runtime=CONFIG.need("report").runtime,
+        **needed("figures"),
     params:
         run=LAYOUT.folder,
         digest=summary_digest("figures"),
     message:
-        "Draw the figures of {params.run}"
+        f"{STAGES['figures'].does} {{params.run}}"
     shell:
-        "jsdpipe figures --run {params.run:q} 2>&1 | tee {log:q}"
+        "jsdpipe stage figures --run {params.run:q} 2>&1 | tee {log:q}"

@@ -13,13 +13,11 @@ rule report:
         LAYOUT.benchmark("report")
     threads: CONFIG.need("report").threads
     resources:
-        gpu=CONFIG.need("report").gpu,
-        mem_mb=CONFIG.need("report").mem_mb,
-        runtime=CONFIG.need("report").runtime,
+        **needed("report"),
     params:
         run=LAYOUT.folder,
         digest=summary_digest("report"),
     message:
-        "Write the report of {params.run}"
+        f"{STAGES['report'].does} {{params.run}}"
     shell:
-        "jsdpipe report --run {params.run:q} 2>&1 | tee {log:q}"
+        "jsdpipe stage report --run {params.run:q} 2>&1 | tee {log:q}"

@@ -24,15 +24,13 @@ rule study:
         LAYOUT.log("study"),
     benchmark:
         LAYOUT.benchmark("study")
-    threads: CONFIG.need("report").threads
+    threads: CONFIG.need("study").threads
     resources:
-        gpu=CONFIG.need("report").gpu,
-        mem_mb=CONFIG.need("report").mem_mb,
-        runtime=CONFIG.need("report").runtime,
+        **needed("study"),
     params:
         run=LAYOUT.folder,
         digest=study_digest(RUN),
     message:
-        "Study divergences and objectives for {params.run}"
+        f"{STAGES['study'].does} {{params.run}}"
     shell:
-        "jsdpipe study --run {params.run:q} 2>&1 | tee {log:q}"
+        "jsdpipe stage study --run {params.run:q} 2>&1 | tee {log:q}"

@@ -21,15 +21,13 @@ rule tables:
         LAYOUT.log("tables"),
     benchmark:
         LAYOUT.benchmark("tables")
-    threads: CONFIG.need("report").threads
+    threads: CONFIG.need("tables").threads
     resources:
-        gpu=CONFIG.need("report").gpu,
-        mem_mb=CONFIG.need("report").mem_mb,
-        runtime=CONFIG.need("report").runtime,
+        **needed("tables"),
     params:
         run=LAYOUT.folder,
         digest=summary_digest("tables"),
     message:
-        "Write the tables of {params.run}"
+        f"{STAGES['tables'].does} {{params.run}}"
     shell:
-        "jsdpipe tables --run {params.run:q} 2>&1 | tee {log:q}"
+        "jsdpipe stage tables --run {params.run:q} 2>&1 | tee {log:q}"

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from jsdpipe.base.errors import printable
+from jsdpipe.base.mesh_references import as_named, found
 from jsdpipe.mesh.surface import Texture
-from jsdpipe.pipeline.mesh_references import as_named, found
 
 
 class BadMesh(Exception):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from trimesh.exchange.stl import HeaderError, load_stl_ascii, load_stl_binary
 
+from jsdpipe.base.mesh_references import unix
 from jsdpipe.mesh.parts import GREY, Part, shades
 from jsdpipe.mesh.readers.files import Notes
-from jsdpipe.pipeline.mesh_references import unix
 
 
 def parts(path: Path, notes: Notes) -> Iterator[Part]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
+from jsdpipe.base.errors import UserError
+
 BOM = b"\xef\xbb\xbf"  # of UTF-8, which some editors put before a text
 HEAD = 1 << 20  # bytes in which a PLY file names other files
 LINES = {".obj": r"^\s*mtllib\s+(.+)", ".mtl": r"^\s*map_Kd\s+(.+)", ".ply": r"^comment\s+TextureFile\s+(.+)"}
@@ -111,3 +113,21 @@ def gltf_tree(stream: BinaryIO) -> Any:
     if head[4:8] != b"\2\0\0\0" or kind != b"JSON":
         raise ValueError("no glTF 2.0")
     return json.loads(stream.read(length))
+
+
+def files_of(mesh: Path) -> list[Path]:
+    """The files that a mesh is read from and that are there: its own, then those that it names (materials, images).
+
+    `UserError` if one cannot be read.
+    """
+    if not os.path.isfile(mesh):  # noqa: PTH113, which takes any name
+        return []
+    files = [mesh]
+    for file in files:  # grows meanwhile: an OBJ names materials, which name images
+        try:
+            names = list(named_by(file))
+        except OSError as error:
+            raise UserError(f"{file}: cannot be read ({error.strerror}); give yourself the right to") from None
+        paths = (found(file.parent, name) for name in names)
+        files += [path for path in dict.fromkeys(paths) if path and path not in files]
+    return files

@@ -1,0 +1,78 @@
+"""`jsdpipe check` and `jsdpipe configure`: a configuration, checked, and written as a run."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jsdpipe import models
+from jsdpipe.base.errors import warn
+from jsdpipe.base.validation import at
+from jsdpipe.commands.config_argument import Config, source
+from jsdpipe.config.external import External
+from jsdpipe.config.plausibility import warnings
+from jsdpipe.config.run_config import load_config
+from jsdpipe.config.stages import STAGES
+from jsdpipe.models.settings import EndpointJudge
+from jsdpipe.pipeline.layout import of_run
+from jsdpipe.pipeline.run import Run
+from jsdpipe.planning.changes import changes
+from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
+
+
+def configure(
+    folder: Annotated[Path, typer.Option("--run", help="the run's folder", metavar="FOLDER")], config: Config = None
+) -> None:
+    """Check a configuration and write it, with its recipes and prompts, to a run's folder."""
+    run, _ = _resolve(config, folder)
+    for line in changes(run):
+        typer.echo(line, err=True)
+    run.save()
+
+
+def check(config: Config = None) -> None:
+    """Check a configuration, and say what it would make, and make again of what is there."""
+    run, name = _resolve(config)
+    shards = run.shards()
+    assets = sum(len(list(shard.assets())) for shard in shards)
+    found = f"{assets} assets in {len(shards)} shards{_meshes(run)}{_calls(run, assets)}{_left_out(run)}"
+    typer.echo(f"{name}: good, {found}")
+    for line in changes(run):
+        typer.echo(line)
+
+
+def _meshes(run: Run) -> str:
+    """How many of the meshes from elsewhere are there; a missing one fails, and has the floors."""
+    methods = {name: method for name, method in run.config.methods.items() if isinstance(method, External)}
+    of_files = [shard for shard in run.shards() if shard.method in methods and methods[shard.method].path]
+    paths = [path for shard in of_files for path in methods[shard.method].mesh_paths(run, shard)]
+    return f", {sum(map(os.path.isfile, paths))} of {len(paths)} meshes are there" if paths else ""
+
+
+def _calls(run: Run, assets: int) -> str:
+    """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
+    judge = run.config.alignment and run.config.alignment.judge
+    if not isinstance(judge, EndpointJudge):
+        return ""
+    cap = "no cap" if judge.max_calls is None else f"capped at {judge.max_calls:,} (alignment.judge.max_calls)"
+    return f", {2 * assets:,} calls of the judge or more, {cap}"
+
+
+def _left_out(run: Run) -> str:
+    """Which of the sections that a run need not have it has not."""
+    sections = [stage.section for stage in STAGES.values() if stage.section]
+    absent = [section for section in sections if getattr(run.config, section) is None]
+    return f", without {', '.join(absent)}" if absent else ""
+
+
+def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
+    """The run of a configuration, and what to call that."""
+    content, name = source(config)
+    loaded = load_config(content, name)
+    run = Run.resolve(loaded, folder or of_run(loaded.run))
+    with at(name):
+        models.check_prompts(run)
+    warn(*warnings(run.config, run.recipes))
+    warn_of_strangers_in(run)
+    return run, name

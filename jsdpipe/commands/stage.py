@@ -1,0 +1,50 @@
+"""`jsdpipe stage`: what a job of the workflow runs."""
+
+import os
+import pkgutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jsdpipe.base.errors import UserError, shown
+from jsdpipe.base.files import write_json
+from jsdpipe.base.validation import nearest
+from jsdpipe.config.stages import STAGES
+from jsdpipe.pipeline.fingerprints import made_by
+from jsdpipe.pipeline.manifests import check_there
+from jsdpipe.pipeline.run import Run
+
+
+def stage(
+    name: Annotated[str, typer.Argument(help=", ".join(STAGES), metavar="NAME")],
+    folder: Annotated[Path, typer.Option("--run", help="the run's folder", metavar="FOLDER")],
+    shard: Annotated[
+        str | None, typer.Option(help="e.g. jsd/single/000, for a stage that works on shards", metavar="SHARD")
+    ] = None,
+) -> None:
+    """Run one stage of a run, on one of its shards, as the workflow does."""
+    if name not in STAGES:
+        raise UserError(f"no stage {shown(name)}; {nearest(name, list(STAGES), 'there are')}")
+    of = STAGES[name]
+    if of.of_run != (shard is None):
+        mend = "the whole run; leave it out" if of.of_run else "one shard; give its name"
+        raise UserError(f"--shard: the stage {name} works on {mend}")
+    run = Run.load(folder)
+    shards = run.shards() if shard is None else [run.shard(shard)]
+    if of.section and getattr(run.config, of.section) is None:
+        raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
+    check_there(run, run.config.stages if of.reads_all else of.after, *shards)  # now, and not after the imports
+    need = run.config.need(name)
+    if not need.gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count
+    import torch
+
+    # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
+    torch.set_num_threads(need.threads)
+    work = pkgutil.resolve_name(of.function_for(run, shards[0].method if shard else ""))
+    if shard:
+        work(run, *shards)
+    else:
+        work(run)
+        write_json(run.layout.code(name), made_by(run, name))

@@ -1,0 +1,96 @@
+"""What a method is: the interface of all kinds, and the method that optimizes assets by a recipe."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from jsdpipe.base.fields import NonEmpty, Strict
+from jsdpipe.config.prompts import Prompt
+from jsdpipe.config.recipe import Recipe
+from jsdpipe.config.recipes import load_recipe
+from jsdpipe.model_files.formats import PRIOR
+from jsdpipe.objectives import OBJECTIVES
+
+if TYPE_CHECKING:
+    from jsdpipe.pipeline.layout import Shard
+    from jsdpipe.pipeline.run import Run
+
+Prompts = Mapping[str, Sequence[Prompt]]  # by set
+Taken = dict[str, Any]  # by the configuration's keys
+
+
+class Method(Strict):
+    """A way to make assets. Every kind gives meshes from the stage `mesh` on; what comes before is its own."""
+
+    functions: ClassVar[Mapping[str, str]]  # of the stages `generate` and `mesh`, the "module:function" that does it
+    optimizes: ClassVar[bool]  # assets from a prior, which the run must have
+    closed: ClassVar[bool]  # its meshes bound solids, their triangles turned outwards
+    label: str | None = None
+
+    def recipe_with_overrides(self) -> Recipe | None:
+        """The recipe that it follows, if any; `UserError` if there is none of that name."""
+        return None
+
+    @abstractmethod
+    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
+        """Raise `UserError` if it cannot make the assets of these prompts by set, and seeds."""
+
+    def lacks(self) -> str | None:
+        """What it runs and this machine does not have, with the key and the mend; None if nothing is missing."""
+        return None
+
+    @abstractmethod
+    def taken(self, stage: str, run: "Run", name: str) -> Taken:
+        """What `generate` or `mesh` takes of a run for all assets of the method, which the run calls `name`."""
+
+    def uses(self, run: "Run", name: str) -> list[str]:
+        """The registries' entries that `generate` runs."""
+        return []
+
+    def shared_sources(self, run: "Run") -> list[Path]:
+        """The local files that all its assets are made from."""
+        return []
+
+    def sources(self, run: "Run", shard: "Shard") -> list[Path]:
+        """The files that a shard's assets are made from alone, of those that are there."""
+        return []
+
+
+class RecipeMethod(Method):
+    """A method that is a recipe, by name or path, and what this run overrides in it."""
+
+    functions: ClassVar = {"generate": "jsdpipe.generation.stage:generate", "mesh": "jsdpipe.mesh.stage:extract"}
+    optimizes: ClassVar = True
+    closed: ClassVar = True
+    kind: Literal["recipe"] = "recipe"
+    recipe: NonEmpty
+    override: dict[str, object] = Field(default_factory=dict)
+
+    def recipe_with_overrides(self) -> Recipe:
+        return load_recipe(self.recipe, self.override)
+
+    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
+        pass
+
+    def taken(self, stage: str, run: "Run", name: str) -> Taken:
+        config = run.config
+        if stage == "mesh":
+            return {"mesh": config.mesh.model_dump(exclude={"missing_material"})}
+        assert config.prior is not None
+        return {
+            "seed": config.seed,
+            "prior": config.prior.model_dump(),
+            "generation": config.generation.model_dump(exclude={"shard_assets"}),
+            f"methods.{name}": run.recipes[name].model_dump(),
+        }
+
+    def uses(self, run: "Run", name: str) -> list[str]:
+        return [OBJECTIVES[run.recipes[name].objective.kind]]
+
+    def shared_sources(self, run: "Run") -> list[Path]:
+        assert run.config.prior is not None
+        folder = PRIOR.local_folder(run.config.prior.model, run.config.prior.revision)
+        return PRIOR.files(folder) if folder else []

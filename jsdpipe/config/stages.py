@@ -1,0 +1,179 @@
+"""The stages of a run, in the one list of them: what runs each, what it reads and writes, and what its results take.
+
+Another stage is another entry: its rule of the workflow, its command, and what makes its jobs run again follow.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from jsdpipe import models
+from jsdpipe.objectives import OBJECTIVES
+
+if TYPE_CHECKING:
+    from jsdpipe.pipeline.run import Run
+
+Taken = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a run. A job of it works on one shard, or on the whole run.
+
+    Args:
+        name: of its rule, its logs and its folder of manifests.
+        does: what a job does, before the name of its shard or run, such as "Render the views of".
+        function: "module:function" that does it, called with the run, and with the shard if there is one. Where
+            methods differ, their `functions` come first.
+        of_run: whether a job works on the whole run.
+        reads_all: whether it reads all manifests of the run.
+        after: the stages whose manifests of the shard it reads.
+        section: the configuration's section without which a run does not have the stage.
+        views: whether it writes or reads the archives of the shard's views.
+        of_prompts: whether its records are of prompts, not of assets.
+        taken: what it takes of a run for all assets of a method and a set, by the configuration's keys.
+        uses: the registries' entries that it runs for a method, as "module:name" or a plugin's file.
+    """
+
+    name: str
+    does: str
+    function: str
+    of_run: bool = False
+    reads_all: bool = False
+    after: tuple[str, ...] = ()
+    section: str | None = None
+    views: Literal["write", "read"] | None = None
+    of_prompts: bool = False
+    taken: Callable[["Run", str, str], Taken] = lambda run, method, prompt_set: {}
+    uses: Callable[["Run", str], Iterable[str]] = lambda run, method: ()
+
+    @property
+    def resources(self) -> str:
+        """The configuration's key of `resources` that says what a job asks of the machine."""
+        return "report" if self.of_run else self.name
+
+    def function_for(self, run: "Run", method: str) -> str:
+        """The "module:function" that does it for a method; "" is no method."""
+        return run.config.methods[method].functions.get(self.name, self.function) if method else self.function
+
+
+def _made(stage: str) -> Callable[["Run", str, str], Taken]:
+    return lambda run, method, prompt_set: run.config.methods[method].taken(stage, run, method)
+
+
+def _rendered(run: "Run", method: str, prompt_set: str) -> Taken:
+    return {
+        "render": run.config.render.model_dump(exclude={"keep_views"}),
+        "scores": run.config.scores,
+        "report": {"turntable_views": run.config.report.turntable_views},
+    }
+
+
+def _quality(run: "Run", method: str, prompt_set: str) -> Taken:
+    assert run.config.quality is not None
+    return {"quality": run.config.quality.model_dump()}
+
+
+def _alignment(run: "Run", method: str, prompt_set: str) -> Taken:
+    alignment = run.config.alignment
+    assert alignment is not None
+    return {
+        "seed": run.config.seed,
+        "alignment": alignment.model_dump(exclude={"judge": {*alignment.judge.unscored}}),
+        f"sets.{prompt_set}": [p.text for p in run.prompts[prompt_set]] if alignment.similarity else [],
+    }
+
+
+def _diversity(run: "Run", method: str, prompt_set: str) -> Taken:
+    assert run.config.diversity is not None
+    return {"seed": run.config.seed, "diversity": run.config.diversity.model_dump()}
+
+
+def _models(section: str) -> Callable[["Run", str], Iterable[str]]:
+    return lambda run, method: models.adapters(run.config, section)
+
+
+def _captioner(run: "Run", method: str) -> Iterable[str]:
+    assert run.config.alignment is not None
+    return [models.adapter(run.config.alignment.captioner)]
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            "generate",
+            "Generate the assets of",
+            "jsdpipe.generation.stage:generate",
+            taken=_made("generate"),
+            uses=lambda run, method: run.config.methods[method].uses(run, method),
+        ),
+        Stage(
+            "mesh",
+            "Extract the meshes of",
+            "jsdpipe.mesh.stage:extract",
+            after=("generate",),
+            taken=_made("mesh"),
+        ),
+        Stage(
+            "render",
+            "Render the views of",
+            "jsdpipe.render.stage:render",
+            after=("mesh",),
+            views="write",
+            taken=_rendered,
+            uses=lambda run, method: [f"jsdpipe.render.{run.config.render.renderer}:opened"],
+        ),
+        Stage(
+            "quality",
+            "Score the quality of",
+            "jsdpipe.scoring.quality:score",
+            after=("render",),
+            section="quality",
+            views="read",
+            taken=_quality,
+            uses=_models("quality"),
+        ),
+        Stage(
+            "alignment",
+            "Score the alignment of",
+            "jsdpipe.scoring.alignment:score",
+            after=("render",),
+            section="alignment",
+            views="read",
+            taken=_alignment,
+            uses=_models("alignment"),
+        ),
+        Stage(
+            "diversity",
+            "Score the diversity of",
+            "jsdpipe.scoring.diversity:score",
+            after=("render",),
+            section="diversity",
+            views="read",
+            of_prompts=True,
+            taken=_diversity,
+            uses=_models("diversity"),
+        ),
+        Stage("tables", "Write the tables of", "jsdpipe.report.tables:write", of_run=True, reads_all=True),
+        Stage("figures", "Draw the figures of", "jsdpipe.report.figures:write", of_run=True, reads_all=True),
+        Stage(
+            "study",
+            "Study divergences and objectives for",
+            "jsdpipe.study.stage:write",
+            of_run=True,
+            section="study",
+            uses=lambda run, method: sorted(OBJECTIVES.values()),
+        ),
+        Stage("report", "Write the report of", "jsdpipe.report.html:write", of_run=True, reads_all=True),
+    )
+}
+SHARD_STAGES = tuple(stage for stage in STAGES.values() if not stage.of_run)
+RUN_STAGES = tuple(stage for stage in STAGES.values() if stage.of_run)
+SCORES = tuple(stage.name for stage in SHARD_STAGES if stage.section)
+# what a stage keeps by a fingerprint of its own within its results, by stage
+WITHIN = {
+    "alignment": (
+        Stage("captions", "Caption the views of", "jsdpipe.scoring.captions:caption_assets", uses=_captioner),
+    )
+}
