@@ -68,9 +68,8 @@ def test_grades_are_whole_numbers_and_5_is_everything(wanted, told):
 
 
 def test_prompt_outside_the_grammar_is_named_with_the_mend():
-    with pytest.raises(UserError, match=r"a 'fox'\$\(ls\).*; write one such as 'a striped red mug") as error:
+    with pytest.raises(UserError, match=r"a 'fox'\$\(ls\).*'a striped red mug"):
         JUDGE.grade("a 'fox'$(ls)", "a mushroom")
-    assert "\n" not in str(error.value)
 
 
 @given(DESCRIPTIONS, st.integers(1, 12))

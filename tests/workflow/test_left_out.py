@@ -43,7 +43,7 @@ def test_a_run_of_meshes_that_scores_little(tmp_path):
         try:
             counts[rig] = len(Views(run.layout.views(shard, prompt.id, 0), rig))
         except UserError as error:
-            assert f"no {rig} views" in str(error)
+            assert rig in str(error)
     assert counts == {"quality": 12}
     assert (run.layout.report / "index.html").is_file()
     assert not run.layout.study.exists()
