@@ -27,7 +27,7 @@ def test_interval_is_near_that_of_all_resamples():
     assert [estimate.low, estimate.high] == pytest.approx(np.quantile(means, [0.05, 0.95]), abs=0.21)
 
 
-@pytest.mark.parametrize("n", range(1, 6))
+@pytest.mark.parametrize("n", [1, 5])
 def test_fewer_prompts_have_neither_interval_nor_p(n):
     values = np.arange(float(n))
     estimate = mean_interval(values, 0.95, 2000, "x")

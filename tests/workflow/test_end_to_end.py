@@ -13,6 +13,8 @@ from test_plans import STAGES, jobs, snakemake
 from jsdpipe import cli
 from jsdpipe.run import Run
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("jsd", "sds")
 
 

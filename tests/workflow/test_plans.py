@@ -66,6 +66,7 @@ def test_the_default_configuration(folder):
 EXPERIMENTS = {"t3bench": 1500, "diversity": 20, "miniature-all": 30, "miniature-tuning": 36, "own-meshes": 27}
 
 
+@pytest.mark.slow
 def test_every_experiment_on_a_cluster(folder):
     assert {path.stem for path in (ROOT / "workflow/experiments").iterdir()} == set(EXPERIMENTS)
     first = read_prompts(folder / "prompts/t3bench/prompt_single.txt")[0]
