@@ -34,9 +34,7 @@ def test_check_counts(jsdpipe, tmp_path):
     assert (status, err) == (0, "") and "8 assets in 4 shards" in out
 
 
-@pytest.mark.parametrize(
-    ("cap", "said"), [({}, "10,000 (alignment.judge.max_calls)"), ({"max_calls": None}, "no cap")]
-)
+@pytest.mark.parametrize(("cap", "said"), [({}, "10,000 (alignment.judge.max_calls)"), ({"max_calls": None}, "no cap")])
 def test_check_counts_the_calls_that_a_judge_is_paid_for(jsdpipe, tmp_path, cap, said):
     config = tiny.config(tmp_path, "a red ball\na blue cube\n")
     config["alignment"]["judge"] = {"kind": "openai", "base_url": "http://localhost/v1", "model": "m", **cap}

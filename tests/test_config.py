@@ -201,9 +201,6 @@ def test_a_bad_prompt(refused, tmp_path, prompts, said):
     ("prompt", "shown"),
     [
         ('a "red" ball', r'"a \"red\" ball"'),
-        ("$(touch x)", '"$(touch x)"'),
-        ("../../a ball", '"../../a ball"'),
-        ("a 🍄", '"a 🍄"'),
         ("a\u202e ball", r'"a\u202e ball"'),  # which would turn the rest of the line around
         ("a ball " * 300, '"a ball a ball a ball a ball a ball a ball a ball a ball ...'),
     ],

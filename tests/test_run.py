@@ -33,7 +33,7 @@ def test_a_run_needs_nothing_but_its_folder(run, tmp_path):
 
 def test_an_unknown_shard_is_refused_with_what_there_is(run):
     assert run.shard("jsd/single/002").prompts[0].text == "a/b"
-    with pytest.raises(UserError, match="'jsd/single/3'.*sds/single/000, .*jsd/single/002$"):
+    with pytest.raises(UserError, match=r"'jsd/single/3'.*sds/single/000, .*jsd/single/002$"):
         run.shard("jsd/single/3")
 
 
@@ -56,7 +56,7 @@ def test_a_manifest_holds_every_asset_of_its_shard(run):
     assert [record["status"] for record in records] == ["ok", "failed"]
     with pytest.raises(ValueError, match="expected"):
         write_manifest(run, "mesh", shard, records[:1], {})
-    with pytest.raises(UserError, match="jsdpipe render --run .* --shard jsd/single/001"):
+    with pytest.raises(UserError, match=r"jsdpipe render --run .* --shard jsd/single/001"):
         read_manifest(run, "render", shard)
 
 

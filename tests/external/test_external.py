@@ -153,7 +153,7 @@ def test_sets_of_the_same_lines_need_their_names(tmp_path, monkeypatch):
     boxes(tmp_path, "m/{set}-{line}-{seed}.glb", ("single", "more"))
     of = config(tmp_path, {"path": "m/{line}-{seed}.glb"})
     of["sets"]["more"] = of["sets"]["single"]
-    with pytest.raises(UserError, match="path: .*sets single and more"):
+    with pytest.raises(UserError, match=r"path: .*sets single and more"):
         load_config(of)
     of["methods"]["theirs"]["path"] = "m/{set}-{line}-{seed}.glb"
     load_config(of)

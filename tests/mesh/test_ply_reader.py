@@ -154,7 +154,7 @@ def test_values_behind_those_that_the_header_declares_are_left_out(tmp_path):
         assert np.array_equal(surface.colours, BYTES)
     rows[5] = "3 0 2"
     path.write_text("\n".join([*head.splitlines(), "end_header", *rows, ""]))
-    with pytest.raises(BadMesh, match="row 2.* face"):
+    with pytest.raises(BadMesh, match=r"row 2.* face"):
         read(path)
 
 

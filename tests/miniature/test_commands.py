@@ -27,7 +27,6 @@ def small(monkeypatch):
         monkeypatch.setattr(card, name, value)
 
 
-@pytest.mark.slow
 def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
     work, out = tmp_path / "work", tmp_path / "weights"
     status, _, err = jsdpipe("miniature", "train", "--work", work, "--out", out)

@@ -36,15 +36,6 @@ def test_fewer_prompts_have_neither_interval_nor_p(n):
     assert (comparison.difference.mean, comparison.difference.low, comparison.p_value) == (n - 1, None, None)
 
 
-@pytest.mark.parametrize(("n", "covered"), [(2, 0.51), (3, 0.75), (5, 0.83), (6, 0.87), (20, 0.93)])
-def test_what_the_docstring_says_of_the_coverage(n, covered):
-    """By NumPy, of normal values."""
-    rng = np.random.default_rng(0)
-    values, resamples = rng.normal(size=(3000, n)), rng.integers(0, n, (500, n))
-    low, high = np.quantile(values[:, resamples].mean(axis=2), [0.025, 0.975], axis=1)
-    assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(covered, abs=0.03)
-
-
 @pytest.mark.parametrize("values", [[], [1.0, np.nan]])
 def test_refuses_what_has_no_mean(values):
     with pytest.raises(ValueError, match="quality/jsd"):

@@ -20,12 +20,11 @@ DESCRIPTIONS = st.one_of(
 )
 
 
-@pytest.mark.parametrize(("grade", "percent"), [(1, 0), (2, 25), (3, 50), (4, 75), (5, 100)])
-def test_grades_map_to_percent(grade, percent):
-    assert alignment(grade) == percent
+def test_grades_map_to_percent():
+    assert [alignment(grade) for grade in range(1, 6)] == [0, 25, 50, 75, 100]
 
 
-@pytest.mark.parametrize("grade", [0, 6, -1])
+@pytest.mark.parametrize("grade", [0, 6])
 def test_other_grades_are_refused(grade):
     with pytest.raises(ValueError, match="grade"):
         alignment(grade)

@@ -84,7 +84,7 @@ def test_what_is_sent_can_be_set_and_left_out(server, judge):
     }  # fmt: skip
     # scores by other requests are other scores
     assert len({judge(**changed).identity for changed in ({}, {"fields": fields}, {"system_role": False})}) == 3
-    with pytest.raises(ValueError, match="messages.*model"):
+    with pytest.raises(ValueError, match=r"messages.*model"):
         judge(fields={"model": "another", "messages": []})
 
 
@@ -230,7 +230,7 @@ def test_a_judge_that_does_not_answer_is_named(server, judge, tmp_path):
     with pytest.raises(UserError, match=rf"^{server.base_url}: .* 3 times .*503: over loaded"):
         judge().grade("a", "b")
     assert calls(tmp_path) == 3
-    with pytest.raises(UserError, match="^http://127.0.0.1:9/v1: .* 3 times .*refused"):
+    with pytest.raises(UserError, match=r"^http://127\.0\.0\.1:9/v1: .* 3 times .*refused"):
         judge(base_url="http://127.0.0.1:9/v1").grade("a", "b")
 
 

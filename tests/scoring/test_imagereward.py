@@ -171,7 +171,10 @@ def _without(name):
         (_without("mlp.layers.7.bias"), r"mlp\.layers\.7\.bias"),
         (_without("blip.visual_encoder.blocks.1.norm2.bias"), r"blocks\.1\.norm2\.bias"),
         (_without("blip.visual_encoder.pos_embed"), "pos_embed"),
-        (lambda s: s.update({"mlp.layers.0.weight": torch.zeros(1024, 7)}), r"mlp\.layers\.0\.weight.*\(1024, 7\).*\(1024, 24\)"),
+        (
+            lambda s: s.update({"mlp.layers.0.weight": torch.zeros(1024, 7)}),
+            r"layers\.0\.weight.*\(1024, 7\).*\(1024, 24\)",
+        ),
         (lambda s: s.update({"blip.text_encoder.encoder.layer.2.x": torch.zeros(1)}), r"layer\.2\.x"),
         (lambda s: s.update({"step": 7}), "tensors"),
         (lambda s: s.update({"step": Code()}), "ImageReward.pt"),
