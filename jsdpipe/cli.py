@@ -10,33 +10,32 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from jsdpipe import __version__
-from jsdpipe.bench.commands import app as bench
-from jsdpipe.changes import changes
-from jsdpipe.config import Stage, load_config
-from jsdpipe.config_argument import Config, source
-from jsdpipe.errors import UserError, warn
-from jsdpipe.external.assets import mesh_paths
-from jsdpipe.external.settings import External
-from jsdpipe.layout import BEFORE, SCORES, of_run
-from jsdpipe.machine import commands as machine
-from jsdpipe.manifests import check_there
-from jsdpipe.mesh.axes import Front, Up, VertexColors
-from jsdpipe.miniature.commands import app as miniature
+from jsdpipe import __version__, models
+from jsdpipe.base.errors import UserError, warn
+from jsdpipe.base.validation import at
+from jsdpipe.commands import models as machine
+from jsdpipe.commands.bench_commands import app as bench
+from jsdpipe.commands.config_argument import Config, source
+from jsdpipe.commands.fetch_prompts import SOURCES, fetch
+from jsdpipe.commands.recipes import MERGING, recipes
+from jsdpipe.config.axes import Front, Up, VertexColors
+from jsdpipe.config.external import External
+from jsdpipe.config.plausibility import warnings
+from jsdpipe.config.run_config import Stage, load_config
 from jsdpipe.miniature.grammar import explained
-from jsdpipe.miniature.strangers import warn_of_strangers_in
-from jsdpipe.plausibility import warnings
-from jsdpipe.prompt_sources import SOURCES, fetch
-from jsdpipe.recipes.commands import MERGING, recipes
-from jsdpipe.run import Run
-from jsdpipe.scoring import models
-from jsdpipe.scoring.models.settings import EndpointJudge
-from jsdpipe.validation import at
+from jsdpipe.miniature_training.commands import app as miniature
+from jsdpipe.models.settings import EndpointJudge
+from jsdpipe.pipeline.external_assets import mesh_paths
+from jsdpipe.pipeline.layout import BEFORE, SCORES, of_run
+from jsdpipe.pipeline.manifests import check_there
+from jsdpipe.pipeline.run import Run
+from jsdpipe.planning.changes import changes
+from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
 
 STAGES: dict[Stage, tuple[str, str]] = {
     "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets, or make one of a PROMPT by hand."),
     "mesh": ("jsdpipe.mesh.stage:extract", "Extract the surfaces of a shard's assets."),
-    "render": ("jsdpipe.mesh.render_stage:render", "Render a shard's meshes by the protocols' cameras."),
+    "render": ("jsdpipe.render.stage:render", "Render a shard's meshes by the protocols' cameras."),
     "quality": ("jsdpipe.scoring.quality:score", "Score the quality of a shard's assets."),
     "alignment": ("jsdpipe.scoring.alignment:score", "Score how well a shard's assets show their prompts."),
     "diversity": ("jsdpipe.scoring.diversity:score", "Score the diversity over the seeds of a shard's prompts."),
@@ -202,7 +201,7 @@ def generate(
     }  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}
     if prompt is not None and not {"run", "shard"} & given.keys():
-        made = _place("jsdpipe.by_hand.generate:make")(prompt, **given)
+        made = _place("jsdpipe.commands.make_asset:make")(prompt, **given)
         for path in made.written:
             typer.echo(path)
         if not made.written:
@@ -233,7 +232,7 @@ def score(
     out: Annotated[Path | None, typer.Option(help="write all numbers to this file, as JSON", metavar="FILE")] = None,
 ) -> None:
     """Score meshes by hand: quality, alignment, and of several their diversity."""
-    by_hand = importlib.import_module("jsdpipe.by_hand.score")
+    by_hand = importlib.import_module("jsdpipe.commands.score_meshes")
     if out is not None:
         by_hand.check_writable(out)
     found = by_hand.score(meshes, prompt, config, up, front, vertex_colors)

@@ -7,7 +7,7 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 
-from jsdpipe.miniature import tokenizer as miniature_tokenizer
+from jsdpipe.miniature_training import tokenizer as miniature_tokenizer
 
 
 def make_clip(folder: Path, image_size: int = 64, mean: float = 0.1, std: float = 0.2) -> Path:

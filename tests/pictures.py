@@ -5,12 +5,12 @@ import pytest
 import torch
 import trimesh
 
-from jsdpipe.errors import UserError
-from jsdpipe.mesh.renderers import opened
-from jsdpipe.mesh.renderers.gl import context
-from jsdpipe.mesh.rendering import View, render_each
-from jsdpipe.mesh.rigs import Cameras
+from jsdpipe.base.errors import UserError
 from jsdpipe.mesh.surface import Surface
+from jsdpipe.render.opengl import context
+from jsdpipe.render.renderers import opened
+from jsdpipe.render.rigs import Cameras
+from jsdpipe.render.supersampling import View, render_each
 
 
 def painted(mesh: trimesh.Trimesh, colours=(255, 255, 255)) -> Surface:

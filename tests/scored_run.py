@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 
-from jsdpipe.config import RunConfig
-from jsdpipe.layout import Shard
-from jsdpipe.manifests import asset_record, write_manifest
-from jsdpipe.recipes.scene import VoxelField
-from jsdpipe.run import Run
-from jsdpipe.scene import save
-from jsdpipe.scene.voxels import Volume
+from jsdpipe.config.run_config import RunConfig
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.manifests import asset_record, write_manifest
+from jsdpipe.pipeline.run import Run
+from jsdpipe.scene.files import save
+from jsdpipe.scene.settings import VoxelField
+from jsdpipe.scene.voxels.volume import Volume
 
 SETTINGS = VoxelField(
     kind="voxels", resolution=16, bound=1.0, density_scale=1.0, blob_scale=40.0, blob_radius=0.5,

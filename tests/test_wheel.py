@@ -13,7 +13,7 @@ import pytest
 import trimesh
 
 import jsdpipe
-from jsdpipe.recipes import names
+from jsdpipe.config.recipes import names
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jsdpipe.errors import UserError
-from jsdpipe.files import atomic, read_json, write_json
-from jsdpipe.fingerprints import fingerprint
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.files import atomic, read_json, write_json
+from jsdpipe.base.progress import Advance, progress
+from jsdpipe.base.schedules import size_at
+from jsdpipe.config.prompts import prompt_id
+from jsdpipe.config.recipe import Recipe
+from jsdpipe.generation.cameras import ring
 from jsdpipe.generation.loop import Outcome, Subject, optimise
-from jsdpipe.generation.viewpoints import ring
+from jsdpipe.pipeline.fingerprints import fingerprint
 from jsdpipe.prior import Prior
-from jsdpipe.progress import Advance, progress
-from jsdpipe.prompts import prompt_id
-from jsdpipe.recipes.models import Recipe
-from jsdpipe.scene import Asset, evaluate, save
-from jsdpipe.scene.regularisers import OPAQUE
-from jsdpipe.schedules import size_at
+from jsdpipe.scene.assets import Asset, evaluate
+from jsdpipe.scene.files import save
+from jsdpipe.scene.regularizers import OPAQUE
 
 
 def generate_one(

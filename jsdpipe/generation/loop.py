@@ -8,16 +8,17 @@ import torch
 from torch import Tensor
 
 from jsdpipe import objectives
+from jsdpipe.base.progress import Advance
+from jsdpipe.base.schedules import size_at
+from jsdpipe.base.seeding import generator
+from jsdpipe.config.recipe import Recipe
+from jsdpipe.generation.cameras import draw
 from jsdpipe.generation.painter import Painter
 from jsdpipe.generation.troubles import NOT_FINITE, NOT_OPAQUE, Troubles
-from jsdpipe.generation.viewpoints import draw
 from jsdpipe.prior import Prior, ViewPrompts
-from jsdpipe.progress import Advance
-from jsdpipe.recipes.models import Recipe
-from jsdpipe.scene import Asset, build, regularise
-from jsdpipe.scene.regularisers import OPAQUE
-from jsdpipe.schedules import size_at
-from jsdpipe.seeding import generator
+from jsdpipe.scene.assets import Asset, build
+from jsdpipe.scene.regularization import regularise
+from jsdpipe.scene.regularizers import OPAQUE
 
 RECORDS = 50  # lines of an asset's history
 

@@ -1,15 +1,15 @@
 """How an asset is rendered while it is optimised."""
 
-from jsdpipe.generation.viewpoints import Viewpoints
-from jsdpipe.recipes.models import Recipe
+from jsdpipe.base.seeding import generator
+from jsdpipe.config.recipe import Recipe
+from jsdpipe.generation.cameras import Viewpoints
 from jsdpipe.scene.assets import Asset
-from jsdpipe.scene.backgrounds import random_colours
-from jsdpipe.scene.hash_rendering import render_hash
-from jsdpipe.scene.material import draw_look
-from jsdpipe.scene.regularisation import needs_normals
-from jsdpipe.scene.rendering import Rendering, render
-from jsdpipe.scene.voxels import Volume
-from jsdpipe.seeding import generator
+from jsdpipe.scene.hash_grid.backgrounds import random_colours
+from jsdpipe.scene.hash_grid.material import draw_look
+from jsdpipe.scene.hash_grid.rendering import render_hash
+from jsdpipe.scene.regularization import needs_normals
+from jsdpipe.scene.voxels.rendering import Rendering, render
+from jsdpipe.scene.voxels.volume import Volume
 
 
 class Painter:

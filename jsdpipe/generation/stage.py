@@ -2,18 +2,18 @@
 
 import torch
 
-from jsdpipe.device import device
-from jsdpipe.external.settings import External
-from jsdpipe.external.stage import collect
+from jsdpipe.base.device import device
+from jsdpipe.base.progress import progress
+from jsdpipe.base.provenance import provenance
+from jsdpipe.base.validation import at
+from jsdpipe.config.external import External
 from jsdpipe.generation.asset import batch_fingerprint, done, failure, generate_batch
+from jsdpipe.generation.external import collect
 from jsdpipe.generation.loop import Subject
-from jsdpipe.layout import Shard
-from jsdpipe.manifests import asset_record, write_manifest
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.manifests import asset_record, write_manifest
+from jsdpipe.pipeline.run import Run
 from jsdpipe.prior import load_prior
-from jsdpipe.progress import progress
-from jsdpipe.provenance import provenance
-from jsdpipe.run import Run
-from jsdpipe.validation import at
 
 
 def generate(run: Run, shard: Shard) -> None:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jsdpipe.errors import UserError
-from jsdpipe.files import atomic
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.files import atomic
 from jsdpipe.mesh.readers.gltf_materials import WRAPS
 from jsdpipe.mesh.reading import BadMesh, read
 from jsdpipe.mesh.srgb import to_linear

@@ -9,9 +9,9 @@ from skimage.measure import marching_cubes
 from torch import Tensor
 from trimesh.triangles import area
 
+from jsdpipe.base.progress import Advance, unseen
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.mesh.topology import component_labels
-from jsdpipe.progress import Advance, unseen
 
 CHUNK = 1 << 18
 EMPTY = 1e-5

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jsdpipe.files import atomic, write_text
+from jsdpipe.base.files import atomic, write_text
 from jsdpipe.mesh.surface import Surface
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jsdpipe.errors import printable
-from jsdpipe.mesh.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
+from jsdpipe.base.errors import printable
+from jsdpipe.config.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
 from jsdpipe.mesh.parts import Part, joined
 from jsdpipe.mesh.readers import gltf, obj, ply, stl
 from jsdpipe.mesh.readers.files import BadMesh, Notes

@@ -4,25 +4,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jsdpipe import scene
-from jsdpipe.config import Mesh
-from jsdpipe.external.assets import files_of, mesh_path
-from jsdpipe.external.settings import External
-from jsdpipe.files import read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
-from jsdpipe.layout import Shard
-from jsdpipe.manifests import asset_record, read_manifest, write_manifest
+from jsdpipe.base.files import read_fitting, sha256, write_json
+from jsdpipe.base.progress import Advance, progress, share
+from jsdpipe.base.provenance import provenance
+from jsdpipe.config.axes import Front, Up, VertexColors
+from jsdpipe.config.external import External
+from jsdpipe.config.run_config import Mesh
 from jsdpipe.mesh import glb, obj
-from jsdpipe.mesh.axes import Front, Up, VertexColors
 from jsdpipe.mesh.isosurface import EmptyField, colours
 from jsdpipe.mesh.isosurface import extract as extract_surface
 from jsdpipe.mesh.reading import BadMesh, read
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.mesh.texturing import textured
 from jsdpipe.mesh.topology import component_labels, is_watertight, merged
-from jsdpipe.progress import Advance, progress, share
-from jsdpipe.provenance import provenance
-from jsdpipe.run import Run
+from jsdpipe.pipeline.external_assets import files_of, mesh_path
+from jsdpipe.pipeline.fingerprints import fingerprint
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
+from jsdpipe.pipeline.run import Run
+from jsdpipe.scene import files as scenes
 
 Details = dict[str, Any]
 
@@ -61,7 +61,7 @@ def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance
     source = folder / "scene.safetensors"
 
     def surface() -> tuple[Surface, Details]:
-        field = scene.load(source)
+        field = scenes.load(source)
         found, threshold = extract_surface(field, resolution, level, config.min_component, advance)
         if config.texture is not None:
             found = textured(found, lambda points: colours(field, points), config.texture)

@@ -10,12 +10,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from jsdpipe.files import atomic
+from jsdpipe.base.files import atomic
+from jsdpipe.base.progress import progress
+from jsdpipe.base.seeding import generator, seed_of
 from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing, caption
 from jsdpipe.miniature.scenes import background, compose, random_description
 from jsdpipe.miniature.tracing import Layers, shade, trace
-from jsdpipe.progress import progress
-from jsdpipe.seeding import generator, seed_of
 
 LAYERS = ("albedo", "light", "coverage")
 ANGLES = ("azimuth", "elevation")

@@ -7,7 +7,7 @@ a [...] KIND on a [...] SUPPORT
 
 from dataclasses import dataclass
 
-from jsdpipe.errors import shown
+from jsdpipe.base.errors import shown
 
 KINDS = (
     "ball", "cube", "cone", "cylinder", "donut", "pyramid", "mushroom", "house", "tree", "snowman", "rocket", "table",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jsdpipe.cameras import look_at_origin, orbit, rays
+from jsdpipe.base.cameras import look_at_origin, orbit, rays
 from jsdpipe.miniature.solids import Scene, albedo, distance, select
 
 SIZE = 64

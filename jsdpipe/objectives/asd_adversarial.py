@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
+from jsdpipe.config.objectives import AdversarialSD
 from jsdpipe.objectives.base import Guide
 from jsdpipe.objectives.vsd import VariationalScoreDistillation
-from jsdpipe.recipes.objectives import AdversarialSD
 
 
 class AdversarialScoreDistillation(VariationalScoreDistillation):

@@ -2,6 +2,8 @@
 
 from torch import Tensor
 
+from jsdpipe.base.schedules import value_at
+from jsdpipe.config.objectives import AsynchronousSD
 from jsdpipe.objectives.base import (
     Clock,
     Generators,
@@ -15,8 +17,6 @@ from jsdpipe.objectives.base import (
     residual,
     spread,
 )
-from jsdpipe.recipes.objectives import AsynchronousSD
-from jsdpipe.schedules import value_at
 
 
 class AsynchronousScoreDistillation(Objective):

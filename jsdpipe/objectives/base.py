@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from jsdpipe.schedules import Schedule, value_at
+from jsdpipe.base.schedules import Schedule, value_at
 
 Generators = Sequence[torch.Generator]
 

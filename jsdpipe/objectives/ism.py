@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from jsdpipe.base.schedules import value_at
+from jsdpipe.config.objectives import ISM
 from jsdpipe.objectives.base import (
     Clock,
     Generators,
@@ -16,8 +18,6 @@ from jsdpipe.objectives.base import (
     residual,
     spread,
 )
-from jsdpipe.recipes.objectives import ISM
-from jsdpipe.schedules import value_at
 
 
 class IntervalScoreMatching(Objective):

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from jsdpipe.config.objectives import JSD
 from jsdpipe.objectives.base import Clock, Generators, Guide, Output, add_noise, randn_like
 from jsdpipe.objectives.sdi import Inversion, annealed_timestep, towards
-from jsdpipe.recipes.objectives import JSD
 
 
 class JensenShannon(Inversion):

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from jsdpipe.config.objectives import NFSD
 from jsdpipe.objectives.base import (
     Clock,
     Generators,
@@ -15,7 +16,6 @@ from jsdpipe.objectives.base import (
     residual,
     spread,
 )
-from jsdpipe.recipes.objectives import NFSD
 
 SMALL_NOISE = 200  # of 1000 timesteps: below, e_null is itself the step towards the images
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from jsdpipe.config.objectives import SDI
 from jsdpipe.objectives.base import (
     Clock,
     Generators,
@@ -17,7 +18,6 @@ from jsdpipe.objectives.base import (
     randn_like,
     spread,
 )
-from jsdpipe.recipes.objectives import SDI
 
 
 class Inversion(Objective):

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from jsdpipe.config.objectives import SJC
 from jsdpipe.objectives.base import (
     Clock,
     Generators,
@@ -14,7 +15,6 @@ from jsdpipe.objectives.base import (
     residual,
     spread,
 )
-from jsdpipe.recipes.objectives import SJC
 
 
 class ScoreJacobianChaining(Objective):

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from jsdpipe.checkpoints import optimiser_tensors, restore_optimiser
+from jsdpipe.base.optimizer_state import optimiser_tensors, restore_optimiser
+from jsdpipe.config.objectives import VSD
 from jsdpipe.objectives.base import (
     Clock,
     Generators,
@@ -17,7 +18,6 @@ from jsdpipe.objectives.base import (
     residual,
     spread,
 )
-from jsdpipe.recipes.objectives import VSD
 
 LOSS_SCALE = 2.0**10  # keeps the adapter's gradients above half precision's smallest numbers
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jsdpipe.cameras import look_at_origin, orbit
+from jsdpipe.base.cameras import look_at_origin, orbit
+from jsdpipe.config.views import Views
 from jsdpipe.prior.lora import CameraLoRA
 from jsdpipe.prior.prior import Prior
-from jsdpipe.prior.views import DIRECTIONS, direction, perp_neg
-from jsdpipe.recipes.views import Views
+from jsdpipe.prior.view_directions import DIRECTIONS, direction, perp_neg
 
 
 @dataclass(frozen=True)

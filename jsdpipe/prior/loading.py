@@ -2,10 +2,10 @@
 
 import torch
 
-from jsdpipe.cpu import half_precision_warning
-from jsdpipe.errors import UserError, first_line, warn
-from jsdpipe.model_files import PRIOR
-from jsdpipe.pretrained import json_object, weights
+from jsdpipe.base.cpu import half_precision_warning
+from jsdpipe.base.errors import UserError, first_line, warn
+from jsdpipe.model_files.formats import PRIOR
+from jsdpipe.model_files.pretrained import json_object, weights
 from jsdpipe.prior.prior import Prior
 
 

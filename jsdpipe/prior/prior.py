@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from jsdpipe.prior_family import image_size
+from jsdpipe.model_files.prior_family import image_size
 
 
 class Prior:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from jsdpipe.layout import Shard
-from jsdpipe.manifests import read_manifest
-from jsdpipe.run import Run
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.pipeline.run import Run
 
 ASSETS = {
     **dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string"),

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from jsdpipe.progress import progress
-from jsdpipe.prompts import Prompt
+from jsdpipe.base.progress import progress
+from jsdpipe.config.prompts import Prompt
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report import style
 from jsdpipe.report.images import GREY, failed_tile, font, front, tile, wrap
 from jsdpipe.report.presentation import label
-from jsdpipe.run import Run
 
 PAGE = 20  # prompts a sheet
 GAP, GROUP_GAP, MARGIN, LABEL, HEAD = 6, 22, 28, 260, 76

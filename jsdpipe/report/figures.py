@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from jsdpipe.files import atomic_folder
+from jsdpipe.base.files import atomic_folder
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report import metrics, style
 from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import write_sheets
 from jsdpipe.report.metrics import Metric
 from jsdpipe.report.presentation import label
 from jsdpipe.report.summary import ALL_SETS, per_prompt, summarise
-from jsdpipe.run import Run
 
 WIDEST = 13  # inches
 MOST_DOTS = 40

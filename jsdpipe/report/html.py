@@ -14,19 +14,19 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from jsdpipe.errors import UserError
-from jsdpipe.files import atomic_folder, read_json
-from jsdpipe.progress import duration, progress
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.files import atomic_folder, read_json
+from jsdpipe.base.progress import duration, progress
+from jsdpipe.pipeline.run import Run
+from jsdpipe.pipeline.timing import timings
 from jsdpipe.report import metrics, style
-from jsdpipe.report.alike import Scale
 from jsdpipe.report.contact import sheet_names
 from jsdpipe.report.images import front
 from jsdpipe.report.presentation import asset_link, label, paired
+from jsdpipe.report.similarity_heatmap import Scale
 from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
-from jsdpipe.report.timing import timings
-from jsdpipe.run import Run
 
 FILES = ("mesh.glb", "turntable.webp")
 PICTURED = 6  # prompts of a set on the first page: a browser takes a minute or more over T3Bench's 18,000 pictures

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
-from jsdpipe.errors import UserError
+from jsdpipe.base.errors import UserError
 
 GREY, PALE = "#6b6b6b", "#ececec"
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report import metrics, style
 from jsdpipe.report.markup import Cell, Table
 from jsdpipe.report.metrics import Metric
 from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.summary import ALL_SETS
-from jsdpipe.run import Run
 
 NOTHING = "\N{EN DASH}"
 TOO_FEW = "too few"

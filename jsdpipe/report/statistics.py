@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from jsdpipe.seeding import seed_of
+from jsdpipe.base.seeding import seed_of
 
 FEWEST = 6  # prompts that allow an interval and a p-value
 PERMUTATIONS = 10_000

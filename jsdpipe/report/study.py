@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jsdpipe.files import read_json
+from jsdpipe.base.files import read_json
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report.markup import Cell, Table
-from jsdpipe.run import Run
 
 
 def read_study(run: Run) -> list[dict[str, Any]]:

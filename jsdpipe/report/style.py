@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jsdpipe.run import Run
+from jsdpipe.pipeline.run import Run
 
 # Okabe and Ito's palette without its yellow and black, then four of Paul Tol's "muted".
 PALETTE = (

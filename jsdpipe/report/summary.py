@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report import metrics
 from jsdpipe.report.collect import Results
 from jsdpipe.report.statistics import mean_interval, paired_comparison
-from jsdpipe.run import Run
 
 ALL_SETS = "all sets"  # no set can be named so: a set's name has no space
 SUMMARY = ["set", "method", "metric", "mean", "low", "high", "prompts"]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from jsdpipe.files import atomic_folder
+from jsdpipe.base.files import atomic_folder
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report import metrics, presentation
 from jsdpipe.report.collect import Results, collect
 from jsdpipe.report.markup import Table, latex, markdown
 from jsdpipe.report.metrics import Metric
 from jsdpipe.report.summary import compare, per_prompt, summarise
-from jsdpipe.run import Run
 
 
 @dataclass(frozen=True)

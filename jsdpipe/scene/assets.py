@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from jsdpipe.device import CHUNK
-from jsdpipe.recipes.hash_grid import HashGridField
-from jsdpipe.recipes.scene import SceneField
-from jsdpipe.scene.hash_field import HashField, HashFields
-from jsdpipe.scene.hash_rendering import render_hash
-from jsdpipe.scene.rendering import Rendering, render
-from jsdpipe.scene.voxels import Volume, Voxels
+from jsdpipe.base.device import CHUNK
+from jsdpipe.scene.hash_grid.field import HashField, HashFields
+from jsdpipe.scene.hash_grid.rendering import render_hash
+from jsdpipe.scene.hash_grid.settings import HashGridField
+from jsdpipe.scene.settings import SceneField
+from jsdpipe.scene.voxels.rendering import Rendering, render
+from jsdpipe.scene.voxels.volume import Volume, Voxels
 
 Asset = Volume | HashField
 Assets = Voxels | HashFields

@@ -9,10 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from jsdpipe.errors import UserError
-from jsdpipe.files import atomic
-from jsdpipe.recipes.scene import SceneField
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.files import atomic
 from jsdpipe.scene.assets import Asset, restore
+from jsdpipe.scene.settings import SceneField
 
 VERSION = "1"
 SETTINGS: TypeAdapter[SceneField] = TypeAdapter(SceneField)

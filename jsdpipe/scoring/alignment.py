@@ -1,13 +1,13 @@
 """T3Bench's alignment score (arXiv 2310.02977, section 3.3, and its authors on the mapping to percent)."""
 
-from jsdpipe.layout import Shard
-from jsdpipe.mesh.views import Views
-from jsdpipe.prompts import Prompt
-from jsdpipe.run import Run
+from jsdpipe.config.prompts import Prompt
+from jsdpipe.models import load_judge
+from jsdpipe.models.language_judge import Unanswered
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.run import Run
+from jsdpipe.render.view_archive import Views
 from jsdpipe.scoring.assets import Numbers, score_assets
 from jsdpipe.scoring.captions import caption_assets
-from jsdpipe.scoring.models import load_judge
-from jsdpipe.scoring.models.language_judge import Unanswered
 from jsdpipe.scoring.similarity import JudgeFree
 
 LOWEST, HIGHEST = 1, 5

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from jsdpipe.device import device
-from jsdpipe.files import read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
-from jsdpipe.layout import Shard
-from jsdpipe.manifests import asset_record, read_manifest, write_manifest
-from jsdpipe.mesh.views import Views
-from jsdpipe.progress import progress
-from jsdpipe.prompts import Prompt
-from jsdpipe.run import Run
+from jsdpipe.base.device import device
+from jsdpipe.base.files import read_fitting, sha256, write_json
+from jsdpipe.base.progress import progress
+from jsdpipe.config.prompts import Prompt
+from jsdpipe.pipeline.fingerprints import fingerprint
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
+from jsdpipe.pipeline.run import Run
+from jsdpipe.render.view_archive import Views
 from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
 
 Numbers = dict[str, Any]

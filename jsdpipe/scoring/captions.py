@@ -1,16 +1,16 @@
 """The captions of views, most of what an alignment costs: kept by what they alone depend on."""
 
-from jsdpipe.device import device
-from jsdpipe.files import read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
-from jsdpipe.layout import Shard
-from jsdpipe.manifests import read_manifest
-from jsdpipe.mesh.views import read_views
-from jsdpipe.progress import progress
-from jsdpipe.run import Run
-from jsdpipe.scoring.models import Captioner, load
+from jsdpipe.base.device import device
+from jsdpipe.base.files import read_fitting, sha256, write_json
+from jsdpipe.base.progress import progress
+from jsdpipe.base.seeding import seed_of
+from jsdpipe.models import Captioner, load
+from jsdpipe.pipeline.fingerprints import fingerprint
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.pipeline.run import Run
+from jsdpipe.render.view_archive import read_views
 from jsdpipe.scoring.protocol import PROTOCOL_VERSION
-from jsdpipe.seeding import seed_of
 
 
 def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[str]], str]:

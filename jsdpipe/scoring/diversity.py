@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.device import device
-from jsdpipe.files import read_fitting, sha256, write_json
-from jsdpipe.fingerprints import fingerprint
-from jsdpipe.layout import Shard
-from jsdpipe.manifests import Record, read_manifest, write_manifest
-from jsdpipe.mesh.views import read_views
-from jsdpipe.progress import progress
-from jsdpipe.prompts import Prompt
-from jsdpipe.run import Run
+from jsdpipe.base.device import device
+from jsdpipe.base.files import read_fitting, sha256, write_json
+from jsdpipe.base.progress import progress
+from jsdpipe.config.prompts import Prompt
+from jsdpipe.models import Classifier, Features, load
+from jsdpipe.pipeline.fingerprints import fingerprint
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.manifests import Record, read_manifest, write_manifest
+from jsdpipe.pipeline.run import Run
+from jsdpipe.render.view_archive import read_views
 from jsdpipe.scoring.diversedream import cosine, entropies, entropy, similarities
-from jsdpipe.scoring.models import Classifier, Features, load
 from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
 from jsdpipe.scoring.recognition import recognition
 

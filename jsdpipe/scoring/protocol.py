@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from jsdpipe.device import device
-from jsdpipe.provenance import provenance
+from jsdpipe.base.device import device
+from jsdpipe.base.provenance import provenance
 
 # raised with every change that moves a score of the same mesh: numbers of two versions don't compare
 PROTOCOL_VERSION = 1

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.errors import UserError
-from jsdpipe.layout import Shard
-from jsdpipe.mesh.rigs import icosphere
-from jsdpipe.mesh.views import Views
-from jsdpipe.prompts import Prompt
-from jsdpipe.run import Run
+from jsdpipe.base.errors import UserError
+from jsdpipe.config.prompts import Prompt
+from jsdpipe.models import Reward, load
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.run import Run
+from jsdpipe.render.rigs import icosphere
+from jsdpipe.render.view_archive import Views
 from jsdpipe.scoring.assets import Numbers, score_assets
-from jsdpipe.scoring.models import Reward, load
 
 ROUNDS = 3
 

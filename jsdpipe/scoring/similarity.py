@@ -11,10 +11,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.layout import Shard
-from jsdpipe.run import Run
+from jsdpipe.models import Similarity, load
+from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.run import Run
 from jsdpipe.scoring.assets import Numbers
-from jsdpipe.scoring.models import Similarity, load
 
 
 def similarity(cosines: NDArray[np.float64]) -> float:

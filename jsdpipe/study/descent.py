@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jsdpipe.seeding import generator
+from jsdpipe.base.seeding import generator
 from jsdpipe.study.coverage import coverage
 from jsdpipe.study.divergences import gradient, grid, measure
 from jsdpipe.study.generators import GENERATORS

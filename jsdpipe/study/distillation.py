@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from jsdpipe import objectives
+from jsdpipe.base.seeding import generator
 from jsdpipe.objectives import Clock
-from jsdpipe.seeding import generator
 from jsdpipe.study.guide import ExactGuide
 from jsdpipe.study.optimisation import START, adam
 from jsdpipe.study.targets import Target

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
-from jsdpipe.progress import Advance
-from jsdpipe.seeding import generator
+from jsdpipe.base.progress import Advance
+from jsdpipe.base.seeding import generator
 from jsdpipe.study.coverage import coverage
 from jsdpipe.study.descent import Descent, descend
 from jsdpipe.study.distillation import distil

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from jsdpipe.config import Study
+from jsdpipe.config.run_config import Study
 from jsdpipe.report.markup import Cell, Table
 from jsdpipe.study.coverage import NEAR
 from jsdpipe.study.divergences import LABELS as DIVERGENCES

@@ -6,7 +6,7 @@ of the study's shorter one. At the guidance `exact` all scales are 1, so that th
 
 from typing import Any, Literal
 
-from jsdpipe.recipes import load_recipe
+from jsdpipe.config.recipes import load_recipe
 
 Guidance = Literal["exact", "published"]
 GUIDANCE: tuple[Guidance, ...] = ("exact", "published")

@@ -7,12 +7,12 @@ from dataclasses import asdict
 import torch
 from matplotlib import rc_context
 
-from jsdpipe.errors import UserError
-from jsdpipe.files import atomic_folder, write_json
-from jsdpipe.progress import progress
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.files import atomic_folder, write_json
+from jsdpipe.base.progress import progress
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report import style
 from jsdpipe.report.markup import latex, markdown
-from jsdpipe.run import Run
 from jsdpipe.study import figures, presentation
 from jsdpipe.study.experiments import count_runs, descents, distillations
 

@@ -10,19 +10,19 @@ import torch
 from PIL import Image
 from toys import burning, towards
 
-from jsdpipe.config import load_config
-from jsdpipe.errors import UserError
+from jsdpipe.base.errors import UserError
+from jsdpipe.config.prompts import Prompt, prompt_id
+from jsdpipe.config.recipes import FOLDER, load_recipe
+from jsdpipe.config.run_config import load_config
 from jsdpipe.generation import generate_one
 from jsdpipe.generation.asset import batch_fingerprint
+from jsdpipe.generation.cameras import draw, ring
 from jsdpipe.generation.loop import Subject, optimise
 from jsdpipe.generation.stage import generate
-from jsdpipe.generation.viewpoints import draw, ring
-from jsdpipe.manifests import read_manifest
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.pipeline.run import Run
 from jsdpipe.prior import load_prior
-from jsdpipe.prompts import Prompt, prompt_id
-from jsdpipe.recipes import FOLDER, load_recipe
-from jsdpipe.run import Run
-from jsdpipe.scene import load
+from jsdpipe.scene.files import load
 
 SMALL = {
     "steps": 3,

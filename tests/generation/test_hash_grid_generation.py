@@ -8,16 +8,17 @@ from pictures import solid
 from PIL import Image
 from toys import burning, towards
 
+from jsdpipe.base.seeding import generator
+from jsdpipe.config.recipes import load_recipe
 from jsdpipe.generation import generate_one
+from jsdpipe.generation.cameras import draw
 from jsdpipe.generation.loop import Subject, optimise
 from jsdpipe.generation.painter import Painter
-from jsdpipe.generation.viewpoints import draw
 from jsdpipe.mesh.isosurface import extract
 from jsdpipe.prior import load_prior
-from jsdpipe.recipes import load_recipe
-from jsdpipe.scene import build, load
-from jsdpipe.scene.hash_rendering import SampledRendering
-from jsdpipe.seeding import generator
+from jsdpipe.scene.assets import build
+from jsdpipe.scene.files import load
+from jsdpipe.scene.hash_grid.rendering import SampledRendering
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import dolls
 import pytest
 import torch
 
+from jsdpipe.config.recipes import load_recipe
 from jsdpipe.generation import loop
 from jsdpipe.generation.loop import Subject, optimise
 from jsdpipe.generation.troubles import LIMITS, NOT_FINITE, NOT_OPAQUE, Troubles
 from jsdpipe.objectives import Output
 from jsdpipe.prior import load_prior
-from jsdpipe.recipes import load_recipe
 
 RECIPE = load_recipe(
     "sds-miniature",

@@ -8,9 +8,10 @@ import pytest
 import trimesh
 from pictures import views
 
-from jsdpipe.config import QualityRig
-from jsdpipe.mesh import glb, rigs
+from jsdpipe.config.run_config import QualityRig
+from jsdpipe.mesh import glb
 from jsdpipe.mesh.stage import take_one
+from jsdpipe.render import rigs
 
 UTM = np.array([455_123.25, 5_412_345.5, 210.75])
 CAMERAS = rigs.quality_cameras(QualityRig(subdivision=0, radius=2.2, fovy_deg=[45.0]))

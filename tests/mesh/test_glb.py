@@ -9,7 +9,7 @@ import pytest
 import trimesh
 from pictures import painted, solid
 
-from jsdpipe.errors import UserError
+from jsdpipe.base.errors import UserError
 from jsdpipe.mesh import glb
 from jsdpipe.mesh.surface import Surface, Texture
 

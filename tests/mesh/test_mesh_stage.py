@@ -8,13 +8,13 @@ import pytest
 import scored_run
 from PIL import Image
 
-from jsdpipe.files import read_json, write_json
-from jsdpipe.manifests import read_manifest
+from jsdpipe.base.files import read_json, write_json
 from jsdpipe.mesh import glb
 from jsdpipe.mesh.reading import read
-from jsdpipe.mesh.render_stage import render
 from jsdpipe.mesh.stage import extract
-from jsdpipe.mesh.views import read_views, views_comment
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.render.stage import render
+from jsdpipe.render.view_archive import read_views, views_comment
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def test_textured_meshes_look_like_those_of_vertex_colours(done, tmp_path):
 
 
 def test_the_time_left_is_said_within_an_asset(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("jsdpipe.progress.LOG_EVERY_S", 0.0)
+    monkeypatch.setattr("jsdpipe.base.progress.LOG_EVERY_S", 0.0)
     run, shard = scored_run.make(tmp_path / "balls")
     extract(run, shard)
     render(run, shard)

@@ -12,8 +12,8 @@ from PIL import Image
 from trimesh.visual.material import PBRMaterial
 from trimesh.visual.texture import TextureVisuals
 
+from jsdpipe.config.axes import to_world
 from jsdpipe.mesh import reading
-from jsdpipe.mesh.axes import to_world
 from jsdpipe.mesh.reading import BadMesh, read
 
 GLTF_TO_WORLD = [2, 0, 1]

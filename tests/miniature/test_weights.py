@@ -3,13 +3,13 @@
 import pytest
 import torch
 
+from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.miniature.evaluation import alternatives, found, load_pipeline, sample
 from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing, caption
 from jsdpipe.miniature.scenes import background, compose, random_description
 from jsdpipe.miniature.tracing import shade, trace
-from jsdpipe.scoring.models.clip import Clip
-from jsdpipe.seeding import generator
+from jsdpipe.miniature_training.evaluation import alternatives, found, load_pipeline, sample
+from jsdpipe.models.clip import Clip
 
 
 @pytest.fixture(scope="module")

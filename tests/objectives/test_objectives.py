@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from jsdpipe import objectives
+from jsdpipe.config.objectives import CSD, ISM, JSD, NFSD, SDI, SDS, SJC, VSD, AdversarialSD, AsynchronousSD, Objective
 from jsdpipe.objectives import Clock
 from jsdpipe.objectives.sdi import annealed_timestep, inversion_timesteps
-from jsdpipe.recipes.objectives import CSD, ISM, JSD, NFSD, SDI, SDS, SJC, VSD, AdversarialSD, AsynchronousSD, Objective
 
 SHAPE = (2, 3, 3)
 ROOTS = np.linspace(0.00085**0.5, 0.012**0.5, 1000)

@@ -6,9 +6,9 @@ import torch
 from test_objectives import ALL, NAMES, generators
 
 from jsdpipe import objectives
+from jsdpipe.config.recipes import load_recipe
 from jsdpipe.objectives import Clock
 from jsdpipe.prior import ViewPrompts, load_prior
-from jsdpipe.recipes import load_recipe
 
 VIEWS = load_recipe("jsdlr").views  # with Perp-Neg
 

@@ -7,9 +7,9 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from jsdpipe.config.recipes import load_recipe
 from jsdpipe.prior import ViewPrompts, load_prior
-from jsdpipe.prior.views import DIRECTIONS, direction, perp_neg
-from jsdpipe.recipes import load_recipe
+from jsdpipe.prior.view_directions import DIRECTIONS, direction, perp_neg
 
 VIEWS = load_recipe("jsdlr").views
 PLAIN = VIEWS.model_copy(update={"perp_neg": False})

@@ -8,10 +8,10 @@ import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
-from jsdpipe.config import load_config
-from jsdpipe.errors import UserError
-from jsdpipe.machine import inventory
-from jsdpipe.model_files import PRIOR
+from jsdpipe.base.errors import UserError
+from jsdpipe.config.run_config import load_config
+from jsdpipe.model_files.formats import PRIOR
+from jsdpipe.planning import needed_models as inventory
 from jsdpipe.prior import load_prior
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from jsdpipe.cameras import look_at_origin, orbit
+from jsdpipe.base.cameras import look_at_origin, orbit
+from jsdpipe.config.recipes import load_recipe
 from jsdpipe.prior import ViewPrompts, load_prior
-from jsdpipe.recipes import load_recipe
 
 VIEWS = load_recipe("jsdlr").views.model_copy(update={"perp_neg": False})
 OF_ITEM = torch.tensor([0, 0, 1])

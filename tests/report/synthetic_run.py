@@ -6,11 +6,11 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from jsdpipe.config import RunConfig
-from jsdpipe.files import write_json
-from jsdpipe.manifests import asset_record, write_manifest
-from jsdpipe.prompts import Prompt
-from jsdpipe.run import Run
+from jsdpipe.base.files import write_json
+from jsdpipe.config.prompts import Prompt
+from jsdpipe.config.run_config import RunConfig
+from jsdpipe.pipeline.manifests import asset_record, write_manifest
+from jsdpipe.pipeline.run import Run
 
 PROVENANCE = {
     "jsdpipe": "0.1",

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 from synthetic_run import make_run
 
-from jsdpipe.errors import UserError
+from jsdpipe.base.errors import UserError
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report.collect import ASSETS, PROMPTS, collect
-from jsdpipe.run import Run
 
 FAILURE = {"reason": "empty field", "failed_at": "mesh", "quality": 5.0, "alignment": 0.0}
 

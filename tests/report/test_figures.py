@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from synthetic_run import make_run
 
-from jsdpipe.errors import UserError
+from jsdpipe.base.errors import UserError
 from jsdpipe.report import figures, metrics
 from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import GAP, GROUP_GAP, HEAD, LABEL, MARGIN

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urldefrag
 import pytest
 from synthetic_run import PROVENANCE, make_run
 
-from jsdpipe.errors import UserError
-from jsdpipe.files import read_json, write_json
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.files import read_json, write_json
+from jsdpipe.pipeline.run import Run
 from jsdpipe.report import figures, html, tables
-from jsdpipe.run import Run
 
 x = "\N{MULTIPLICATION SIGN}"
 NASTY = "\"><script>alert(1)</script><img src=x onerror=alert(2)> {{ 7*7 }} & 'quoted' 🍄"

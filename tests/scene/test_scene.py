@@ -8,15 +8,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import grid_sample
 
-from jsdpipe.cameras import look_at_origin, orbit, rays
-from jsdpipe.errors import UserError
-from jsdpipe.recipes import load_recipe
-from jsdpipe.recipes.scene import Regularisers
-from jsdpipe.scene import load, regularise, save
-from jsdpipe.scene.regularisers import opaque, sparsity, total_variation
-from jsdpipe.scene.rendering import CHUNK, SEEN, Rendering, ball, render
-from jsdpipe.scene.trilinear import gather, scatter
-from jsdpipe.scene.voxels import Voxels
+from jsdpipe.base.cameras import look_at_origin, orbit, rays
+from jsdpipe.base.errors import UserError
+from jsdpipe.config.recipes import load_recipe
+from jsdpipe.scene.files import load, save
+from jsdpipe.scene.regularization import regularise
+from jsdpipe.scene.regularizers import opaque, sparsity, total_variation
+from jsdpipe.scene.settings import Regularisers
+from jsdpipe.scene.voxels.rendering import CHUNK, SEEN, Rendering, ball, render
+from jsdpipe.scene.voxels.trilinear import gather, scatter
+from jsdpipe.scene.voxels.volume import Voxels
 
 SETTINGS = load_recipe("jsd-miniature").field.model_copy(
     update={"resolution": 9, "bound": 1.2, "density_scale": 5.0, "blob_scale": 2.0, "blob_radius": 0.5}

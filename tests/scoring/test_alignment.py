@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsdpipe.errors import UserError
+from jsdpipe.base.errors import UserError
 from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
+from jsdpipe.models.attributes import AttributesJudge
 from jsdpipe.scoring.alignment import alignment
-from jsdpipe.scoring.models.attributes import AttributesJudge
 
 JUDGE = AttributesJudge()
 

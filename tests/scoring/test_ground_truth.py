@@ -6,17 +6,17 @@ import torch
 from pictures import render
 from torch import Tensor
 
-from jsdpipe.config import AlignmentRig, QualityRig, RingRig
-from jsdpipe.mesh import rigs
+from jsdpipe.config.run_config import AlignmentRig, QualityRig, RingRig
 from jsdpipe.mesh.isosurface import extract
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.miniature.grammar import parse
 from jsdpipe.miniature.scenes import compose
 from jsdpipe.miniature.solids import albedo, distance, select
+from jsdpipe.models.attributes import AttributesJudge
+from jsdpipe.models.miniature_captioner import MiniatureCaptioner
+from jsdpipe.models.miniature_clip import KindClassifier, MiniatureReward
+from jsdpipe.render import rigs
 from jsdpipe.scoring.alignment import alignment
-from jsdpipe.scoring.models.attributes import AttributesJudge
-from jsdpipe.scoring.models.miniature_captioner import MiniatureCaptioner
-from jsdpipe.scoring.models.miniature_clip import KindClassifier, MiniatureReward
 from jsdpipe.scoring.quality import quality
 from jsdpipe.scoring.recognition import named_class
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scored_run
 
-from jsdpipe.prompts import Prompt
-from jsdpipe.run import Run
+from jsdpipe.config.prompts import Prompt
+from jsdpipe.pipeline.run import Run
 from jsdpipe.scoring.similarity import JudgeFree, r_precision, rivals, similarity
 
 # four views, three texts: the first text is nearest to views 0 and 1, ties at view 2, is farthest at view 3

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from jsdpipe.mesh.rigs import icosphere
+from jsdpipe.render.rigs import icosphere
 from jsdpipe.scoring.quality import quality
 
 VERTICES, NEIGHBOURS = icosphere(2)

@@ -7,19 +7,19 @@ import pytest
 import scored_run
 from scipy.stats import entropy
 
-from jsdpipe.errors import UserError
-from jsdpipe.files import read_json, write_json
-from jsdpipe.manifests import read_manifest
-from jsdpipe.mesh.render_stage import render
-from jsdpipe.mesh.rigs import quality_cameras
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.files import read_json, write_json
 from jsdpipe.mesh.stage import extract
-from jsdpipe.mesh.views import read_views
 from jsdpipe.miniature.grammar import KINDS
+from jsdpipe.models import load, miniature_clip, settings
+from jsdpipe.models.attributes import AttributesJudge
+from jsdpipe.models.clip import Clip
+from jsdpipe.models.miniature_captioner import MiniatureCaptioner
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.render.rigs import quality_cameras
+from jsdpipe.render.stage import render
+from jsdpipe.render.view_archive import read_views
 from jsdpipe.scoring import alignment, diversity, quality
-from jsdpipe.scoring.models import load, miniature_clip, settings
-from jsdpipe.scoring.models.attributes import AttributesJudge
-from jsdpipe.scoring.models.clip import Clip
-from jsdpipe.scoring.models.miniature_captioner import MiniatureCaptioner
 from jsdpipe.scoring.protocol import PROTOCOL_VERSION
 
 STAGES = {"quality": quality.score, "alignment": alignment.score, "diversity": diversity.score}

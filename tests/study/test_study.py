@@ -8,10 +8,10 @@ import pytest
 import tiny
 import torch
 
-from jsdpipe.config import Study, load_config
-from jsdpipe.files import read_json
+from jsdpipe.base.files import read_json
+from jsdpipe.config.run_config import Study, load_config
 from jsdpipe.objectives import OBJECTIVES
-from jsdpipe.run import Run
+from jsdpipe.pipeline.run import Run
 from jsdpipe.study import presentation, stage
 from jsdpipe.study.descent import LEVELS, descend
 from jsdpipe.study.divergences import WEIGHTS

@@ -11,7 +11,7 @@ import tiny
 from test_plans import STAGES, jobs, snakemake
 
 from jsdpipe import cli
-from jsdpipe.run import Run
+from jsdpipe.pipeline.run import Run
 
 pytestmark = pytest.mark.slow
 

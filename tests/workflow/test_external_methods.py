@@ -14,8 +14,8 @@ from test_plans import STAGES, jobs, snakemake
 from trimesh.visual.material import PBRMaterial, SimpleMaterial
 from trimesh.visual.texture import TextureVisuals
 
-from jsdpipe.manifests import read_manifest
-from jsdpipe.run import Run
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.pipeline.run import Run
 
 pytestmark = pytest.mark.slow
 

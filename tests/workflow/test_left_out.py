@@ -5,10 +5,10 @@ import tiny
 import trimesh
 from test_plans import jobs, snakemake
 
-from jsdpipe.errors import UserError
-from jsdpipe.manifests import read_manifest
-from jsdpipe.mesh.views import Views
-from jsdpipe.run import Run
+from jsdpipe.base.errors import UserError
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.pipeline.run import Run
+from jsdpipe.render.view_archive import Views
 
 
 def little(tmp_path, scores):

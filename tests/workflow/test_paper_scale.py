@@ -13,10 +13,10 @@ import tiny
 import torch
 from test_plans import ROOT, STAGES, snakemake
 
-from jsdpipe.manifests import read_manifest
-from jsdpipe.run import Run
+from jsdpipe.base.validation import read_yaml
+from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.pipeline.run import Run
 from jsdpipe.scoring.protocol import PROTOCOL_VERSION
-from jsdpipe.validation import read_yaml
 
 pytestmark = pytest.mark.slow
 

@@ -9,8 +9,8 @@ import pytest
 import tiny
 import trimesh
 
-from jsdpipe.prompts import read_prompts
-from jsdpipe.validation import read_yaml
+from jsdpipe.base.validation import read_yaml
+from jsdpipe.config.prompts import read_prompts
 
 ROOT = Path(__file__).parent.parent.parent
 T3BENCH = ROOT.parent / "shared" / "t3bench"

@@ -6,14 +6,14 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from jsdpipe.config import load_config
-from jsdpipe.dependencies import Dependencies, model_files
-from jsdpipe.errors import UserError
-from jsdpipe.fingerprints import fingerprint
-from jsdpipe.layout import of_run
+from jsdpipe.config.run_config import load_config
+from jsdpipe.planning.dependencies import Dependencies, model_files
+from jsdpipe.base.errors import UserError
+from jsdpipe.pipeline.fingerprints import fingerprint
+from jsdpipe.pipeline.layout import of_run
 from jsdpipe.report.metrics import PAIRED, SUMMARISED, scored_of
-from jsdpipe.run import Run
-from jsdpipe.validation import overrides, read_yaml
+from jsdpipe.pipeline.run import Run
+from jsdpipe.base.validation import overrides, read_yaml
 from snakemake.utils import update_config
 
 

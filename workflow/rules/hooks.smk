@@ -2,15 +2,15 @@
 
 from collections import Counter
 
-from jsdpipe.changes import changes
-from jsdpipe.errors import warn
-from jsdpipe.machine.preflight import lacking
-from jsdpipe.miniature.strangers import warn_of_strangers_in
-from jsdpipe.outcome import failures
-from jsdpipe.plausibility import warnings
-from jsdpipe.run_progress import RunProgress, seconds_a_job
-from jsdpipe.scoring import models
-from jsdpipe.validation import at
+from jsdpipe.planning.changes import changes
+from jsdpipe.base.errors import warn
+from jsdpipe.planning.preflight import lacking
+from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
+from jsdpipe.planning.outcome import failures
+from jsdpipe.config.plausibility import warnings
+from jsdpipe.planning.run_progress import RunProgress, seconds_a_job
+from jsdpipe import models
+from jsdpipe.base.validation import at
 from snakemake.logging import logger
 from snakemake.settings.types import Quietness
 

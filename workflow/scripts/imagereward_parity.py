@@ -16,8 +16,8 @@ import numpy as np
 import typer
 from PIL import Image
 
-from jsdpipe.scoring.models import load
-from jsdpipe.scoring.models.settings import BertTokenizer, ImageReward
+from jsdpipe.models import load
+from jsdpipe.models.settings import BertTokenizer, ImageReward
 
 
 def compare(

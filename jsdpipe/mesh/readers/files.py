@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from jsdpipe.errors import printable
-from jsdpipe.mesh.readers.names import as_named, found
+from jsdpipe.base.errors import printable
 from jsdpipe.mesh.surface import Texture
+from jsdpipe.pipeline.mesh_references import as_named, found
 
 
 class BadMesh(Exception):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.mesh.axes import VertexColors
+from jsdpipe.config.axes import VertexColors
 from jsdpipe.mesh.parts import GREY, Part, fans, shades
 from jsdpipe.mesh.readers.colours import SEE_THROUGH, TAKEN_AS_1
 from jsdpipe.mesh.readers.files import Notes

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_picture, picture
-from jsdpipe.mesh.readers.names import gltf_tree
+from jsdpipe.pipeline.mesh_references import gltf_tree
 
 # what a file may require: what is read, and what does not change shapes (an image that is needed must be one)
 READ = (

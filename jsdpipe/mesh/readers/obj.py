@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.errors import shown
+from jsdpipe.base.errors import shown
 from jsdpipe.mesh.parts import GREY, Part, shades
 from jsdpipe.mesh.readers.colours import SEE_THROUGH, TAKEN_AS_1, shares
 from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_texture
-from jsdpipe.mesh.readers.names import found, libraries, plain, texture_line
 from jsdpipe.mesh.surface import Texture
+from jsdpipe.pipeline.mesh_references import found, libraries, plain, texture_line
 
 NAMED = 3  # missing materials that a note names
 

@@ -13,7 +13,7 @@ from plyfile import PlyData, PlyElementParseError, PlyHeaderParseError
 from jsdpipe.mesh.parts import GREY, Part, fans, shades
 from jsdpipe.mesh.readers.colours import SEE_THROUGH, shares
 from jsdpipe.mesh.readers.files import BadMesh, Notes, named_texture
-from jsdpipe.mesh.readers.names import BOM, named_by, unix
+from jsdpipe.pipeline.mesh_references import BOM, named_by, unix
 
 COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))  # as exporters name them
 COLOURS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))

@@ -9,7 +9,7 @@ from trimesh.exchange.stl import HeaderError, load_stl_ascii, load_stl_binary
 
 from jsdpipe.mesh.parts import GREY, Part, shades
 from jsdpipe.mesh.readers.files import Notes
-from jsdpipe.mesh.readers.names import unix
+from jsdpipe.pipeline.mesh_references import unix
 
 
 def parts(path: Path, notes: Notes) -> Iterator[Part]:

@@ -1,0 +1,12 @@
+"""Plain text in columns, the same on a terminal and in a file."""
+
+from collections.abc import Sequence
+
+from jsdpipe.base.errors import printable
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equal length, one a line, their cells aligned and two spaces apart."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)

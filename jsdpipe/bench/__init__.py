@@ -1,1 +1,0 @@
-"""What things cost on this machine: two ways of doing the same, timed in one run."""

@@ -1,0 +1,1 @@
+"""What a run is: its configuration, recipes and prompts, as strict models."""

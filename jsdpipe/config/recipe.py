@@ -1,0 +1,47 @@
+"""The strict model of a recipe: the settings of one method, as its paper or public code has them.
+
+Torch-free, because the workflow reads recipes while it plans.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from jsdpipe.base.fields import NonEmpty, Steps, Strict
+from jsdpipe.config.objectives import Objective
+from jsdpipe.config.views import Views
+from jsdpipe.scene.settings import Cameras, Regularisers, SceneField
+
+
+class Recipe(Strict):
+    """One method: its objective, scene, cameras, loss weights and length."""
+
+    source: str = Field(description="the paper or public code that the settings come from")
+    prior: NonEmpty = Field(description="what the settings are made for, taken by hand; a run states its own")
+    objective: Objective
+    field: SceneField
+    cameras: Cameras
+    views: Views
+    posterior: Literal["mean", "sample"] = Field(
+        description="what is taken of the posterior that a KL autoencoder encodes a render to; others have none"
+    )
+    regularisers: Regularisers = Regularisers()
+    steps: Steps
+    views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Recipe":
+        for name, pair in (
+            ("cameras.distance", self.cameras.distance),
+            ("cameras.fovy_deg", self.cameras.fovy_deg),
+            ("cameras.elevation_deg", self.cameras.elevation_deg),
+        ):
+            if pair[0] > pair[1]:
+                raise ValueError(f"{name} must be [low, high], not {list(pair)}")
+        return self
+
+    @model_validator(mode="after")
+    def _regularisers_of_the_field(self) -> "Recipe":
+        for name in self.regularisers.unfit(self.field.kind):
+            raise ValueError(f"regularisers.{name} is not for a field of kind {self.field.kind}; set it to 0")
+        return self

@@ -1,0 +1,285 @@
+"""What a run is: strict models of `config.yaml`.
+
+Torch-free, because the workflow reads the configuration while it plans.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from jsdpipe import models
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
+from jsdpipe.base.validation import NAME, at, read_yaml, validate
+from jsdpipe.config.external import External
+from jsdpipe.config.external_checks import check
+from jsdpipe.config.plausibility import warnings
+from jsdpipe.config.prompts import read_prompts
+from jsdpipe.config.recipes import load_recipe
+from jsdpipe.model_files.formats import PRIOR
+from jsdpipe.models import settings
+from jsdpipe.pipeline.layout import SCORES, STAGES
+
+Name = Annotated[str, Field(pattern=NAME)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Views = Annotated[int, Field(ge=1, le=1000)]
+
+
+def _outside_the_mesh(radius: float) -> float:
+    """T3Bench places a mesh in the cube [-1, 1]^3, whose corners are sqrt(3) from the middle."""
+    if not math.sqrt(3) < radius <= 100:
+        raise ValueError(
+            "must be above sqrt(3), about 1.7321, to be outside of the mesh's cube [-1, 1]^3, and at most 100"
+        )
+    return radius
+
+
+CameraDistance = Annotated[float, AfterValidator(_outside_the_mesh)]
+
+
+class PromptSet(Strict):
+    """A file of prompts, one a line."""
+
+    file: NonEmpty
+    limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="only the first so many prompts"
+    )
+
+
+class OfRecipe(Strict):
+    """A method that is a recipe, by name or path, and what this run overrides in it."""
+
+    kind: Literal["recipe"] = "recipe"
+    recipe: NonEmpty
+    override: dict[str, object] = Field(default_factory=dict)
+    label: str | None = None
+
+
+def _with_kind(method: Any) -> Any:
+    """A method with the kind that goes without saying."""
+    if not isinstance(method, dict) or "kind" in method:
+        return method
+    if stray := {"path", "command"} & method.keys():
+        raise ValueError(f"{min(stray)} is of an external method; add kind: external")
+    return {"kind": "recipe"} | method
+
+
+Method = Annotated[OfRecipe | External, Field(discriminator="kind"), BeforeValidator(_with_kind)]
+
+
+class Prior(Strict):
+    """The frozen text-to-image model: a folder in diffusers' format, a hub id, or `miniature`."""
+
+    model: NonEmpty
+    revision: str | None = None
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+
+
+class Generation(Strict):
+    """How assets are grouped into jobs and batches, and what a job needs."""
+
+    shard_assets: Annotated[int, Field(ge=1, le=100_000)] = 12
+    batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimised side by side")] = 1
+    preview_views: Views = 8
+
+
+def _with_glb(formats: tuple[str, ...]) -> tuple[str, ...]:
+    if "glb" not in formats:
+        raise ValueError("must have glb, which the other stages read")
+    return formats
+
+
+class Mesh(Strict):
+    """The isosurface and the files that it is written to, and how meshes from elsewhere are read."""
+
+    resolution: Annotated[int, Field(ge=8, le=1024)] | None = Field(default=None, description="needed by recipes")
+    threshold: Annotated[float, Field(gt=0, le=10_000)] | Literal["auto"] | None = Field(
+        default=None, description="density; auto = mean of the densities above 1e-5; needed by recipes"
+    )
+    min_component: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="components with a smaller share of the largest one's area are dropped"
+    )
+    texture: Annotated[int, Field(ge=64, le=8192)] | None = Field(
+        default=None, description="texels along the edge of a texture; without: vertex colours"
+    )
+    formats: Annotated[tuple[Literal["glb", "obj"], ...], AfterValidator(_with_glb)] = ("glb",)
+    missing_material: Literal["grey", "fail"] = Field(
+        default="grey", description="of a mesh from elsewhere that names a material or picture which is not there"
+    )
+
+
+class QualityRig(Strict):
+    """T3Bench's quality views: the vertices of an icosphere, at several fields of view."""
+
+    subdivision: Annotated[int, Field(ge=0, le=4)]
+    radius: CameraDistance
+    fovy_deg: Annotated[list[Fovy], Field(min_length=1)]
+
+
+class AlignmentRig(Strict):
+    """T3Bench's alignment views."""
+
+    subdivision: Annotated[int, Field(ge=0, le=4)]
+    radius: CameraDistance = Field(
+        description="the cameras' distance; T3Bench's code applies its 2.2 twice, which is 4.84"
+    )
+    fovy_deg: Fovy
+
+
+class RingRig(Strict):
+    """DiverseDream's views: a ring around the asset."""
+
+    views: Views
+    elevation_deg: Elevation
+    distance: Length
+    fovy_deg: Fovy
+
+
+class Render(Strict):
+    """The cameras of the scores, without others those of the protocols, and the size of their images."""
+
+    size: Annotated[int, Field(ge=16, le=4096)]
+    supersample: Annotated[int, Field(ge=1, le=8)] = 1
+    renderer: Literal["embree", "moderngl"] = Field(
+        default="embree", description="ray casting on the CPU, or OpenGL by EGL, on a GPU or Mesa"
+    )
+    quality: QualityRig = QualityRig(subdivision=2, radius=2.2, fovy_deg=[60.0, 45.0, 36.0, 30.0, 24.0])
+    alignment: AlignmentRig = AlignmentRig(subdivision=0, radius=4.84, fovy_deg=60.0)
+    diversity: RingRig = RingRig(views=120, elevation_deg=15.0, distance=1.5, fovy_deg=70.0)
+    keep_views: bool = False
+
+
+class Quality(Strict):
+    reward: settings.Reward
+
+
+class Alignment(Strict):
+    captioner: settings.Captioner
+    judge: settings.Judge
+    similarity: settings.Similarity | None = Field(default=None, description="of the scores without a judge")
+
+
+class Diversity(Strict):
+    classifier: settings.Classifier
+    features: settings.Features
+
+
+class Resources(Strict):
+    """What one job of a stage asks of the machine."""
+
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    gpu: Annotated[int, Field(ge=0, le=64)] = 0
+    mem_mb: Annotated[int, Field(ge=100, le=16_000_000)] = 3000
+    runtime: Annotated[int, Field(ge=1, le=50_000, description="minutes")] = 60
+
+
+class Report(Strict):
+    title: str | None = Field(default=None, description="without: the run's name")
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    turntable_views: Annotated[int, Field(ge=4, le=1000)] = 24
+
+
+class Study(Strict):
+    """The exact study in two dimensions (`jsdpipe.study`)."""
+
+    steps: Steps = 100
+    particles: Annotated[int, Field(ge=1, le=100_000)] = 64
+
+
+Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity", "report"]
+
+
+class RunConfig(Strict):
+    """A complete run. What is not to be scored or studied is left out, or null."""
+
+    run: Annotated[Name, Field(description="results/<run>/")]
+    seed: Seed = 0
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    sets: Annotated[dict[Name, PromptSet], Field(min_length=1)]
+    methods: Annotated[dict[Name, Method], Field(min_length=1)]
+    prior: Prior | None = Field(default=None, description="of the methods that are recipes")
+    generation: Generation = Generation()
+    mesh: Mesh = Mesh()
+    render: Render
+    quality: Quality | None = None
+    alignment: Alignment | None = None
+    diversity: Diversity | None = None
+    resources: dict[Stage, Resources] = Field(default_factory=dict)
+    report: Report = Report()
+    study: Study | None = None
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The stages that score, of those that there are."""
+        return tuple(stage for stage in SCORES if getattr(self, stage) is not None)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that a shard goes through, in order."""
+        return (*(stage for stage in STAGES if stage not in SCORES), *self.scores)
+
+    def need(self, stage: Stage) -> Resources:
+        """What one job of a stage asks of the machine."""
+        return self.resources.get(stage, Resources())
+
+
+def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
+    """Read a configuration, from a YAML file or from a mapping that errors call `name`; what it names is not looked at.
+
+    Raises `UserError` as `load_config` does.
+    """
+    return validate(RunConfig, read_yaml(source) if isinstance(source, Path) else source, name)
+
+
+def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
+    """Read and check a configuration, from a YAML file or from a mapping that errors call `name`.
+
+    Everything it names is looked at: prompt files, recipes, models. Paths are relative to the working directory. Raises
+    `UserError`: one line with the file, the key, what is wrong and the mend.
+    """
+    name = str(source) if isinstance(source, Path) else name
+    config = read_config(source, name)
+    if repeated := [seed for seed, count in Counter(config.seeds).items() if count > 1]:
+        raise UserError(f"{name}: seeds: {repeated[0]} is there twice; remove one")
+    with at(name):
+        _check_case("sets", config.sets)
+        _check_case("methods", config.methods)
+    prompts, recipes = {}, {}
+    for key, of in config.sets.items():
+        with at(f"{name}: sets.{key}.file"):
+            prompts[key] = read_prompts(Path(of.file), of.limit)
+    for key, method in config.methods.items():
+        with at(f"{name}: methods.{key}"):
+            if isinstance(method, External):
+                check(method, prompts, config.seeds)
+            else:
+                recipes[key] = load_recipe(method.recipe, method.override)
+        if isinstance(method, OfRecipe):
+            needed = {
+                "prior": config.prior,
+                "mesh.resolution": config.mesh.resolution,
+                "mesh.threshold": config.mesh.threshold,
+            }
+            if missing := [at_key for at_key, value in needed.items() if value is None]:
+                raise UserError(f"{name}: {missing[0]}: missing, but methods.{key} is a recipe; add it")
+    if config.prior:
+        with at(f"{name}: prior.model"):
+            if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
+                PRIOR.files(folder)
+    with at(name):
+        warnings(config, recipes)
+        models.check_models(config)
+    return config
+
+
+def _check_case(section: str, names: Iterable[str]) -> None:
+    """Raise `UserError` if two names would be one folder where file systems ignore case."""
+    known: dict[str, str] = {}
+    for name in names:
+        if (other := known.setdefault(name.casefold(), name)) != name:
+            raise UserError(f"{section}: {other!r} and {name!r} differ only in case, and name folders; rename one")

@@ -1,0 +1,120 @@
+"""The model card of the miniature's models: held-out figures, a grid of samples, the reward's normalisation."""
+
+from pathlib import Path
+
+import jinja2
+import open_clip
+from torch import nn
+
+from jsdpipe.base.files import write_json, write_text
+from jsdpipe.miniature import data
+from jsdpipe.miniature.grammar import COLOURS, KINDS, SURROUNDINGS
+from jsdpipe.miniature.tracing import SIZE
+from jsdpipe.miniature_training import autoencoder, clip, diffusion, tokenizer
+from jsdpipe.miniature_training.evaluation import (
+    SAMPLES,
+    SAMPLING_STEPS,
+    SCALES,
+    SEARCH,
+    Found,
+    evaluate_autoencoder,
+    evaluate_clip,
+    evaluate_samples,
+    grid,
+    held_out_truth,
+    load_pipeline,
+    reward_normalisation,
+    sample,
+)
+from jsdpipe.models.clip import Clip
+
+GRID_PROMPTS = (
+    "a red mushroom",
+    "a blue house",
+    "a green tree",
+    "a yellow donut",
+    "a white snowman",
+    "a purple rocket",
+    "an orange table",
+    "a striped black mug",
+    "a spotted pink umbrella",
+    "a yellow duck",
+    "a red mushroom on green grass",
+    "a blue car on a tiled floor",
+    "a red ball and a blue cube",
+    "a white duck on a red cube",
+)
+# what the models should reach: in the ground truth or the samples, of a form, by a figure of `Found`
+BARS = (
+    ("ground truth", "single", "kind", 0.97),
+    ("ground truth", "single", "colour", 0.97),
+    ("samples", "single", "kind", 0.90),
+    ("samples", "single", "colour", 0.95),
+    ("samples", "surr", "everything", 0.75),
+    ("samples", "multi", "everything", 0.75),
+)
+GRID_VIEWS = (", front view", ", side view", ", back view", ", overhead view", "", "")
+
+
+def write(pictures_folder: Path, weights: Path) -> None:
+    """Measure the models in `weights` on held-out pictures; write figures.json, README.md and their pictures there."""
+    pictures = data.load(pictures_folder, held_out=True)
+    model = Clip(weights / "clip")
+    write_json(weights / "clip" / "normalisation.json", reward_normalisation(model, pictures))
+    pipe = load_pipeline(weights / "diffusion")
+    truth = evaluate_clip(model, pictures)
+    psnr = round(evaluate_autoencoder(pipe, pictures), 1)
+    search = {scale: evaluate_samples(model, pipe, scale, SEARCH, "search") for scale in SCALES}
+    best = max(search, key=lambda scale: sum(f.everything for f in search[scale].values()))
+    measured = evaluate_samples(model, pipe, best, SAMPLES, "measured")
+    prompts = [[prompt + view for view in GRID_VIEWS] for prompt in GRID_PROMPTS]
+    grid([sample(pipe, row, best, seed=6) for row in prompts], weights / "samples.png", zoom=2)
+    images, _ = held_out_truth(pictures, 84)
+    grid([row for row in images.split(12) if len(row) == 12], weights / "world.png")
+    named = {"ground truth": truth, f"{3 * SAMPLES} samples, guidance {best:g}": measured}
+    named |= {f"search: {3 * SEARCH} samples, guidance {scale:g}": by for scale, by in search.items()}
+    figures = {name: {form: vars(found) for form, found in by.items()} for name, by in named.items()}
+    write_json(weights / "figures.json", {"found": figures, "best_guidance_scale": best, "autoencoder_psnr_db": psnr})
+    words = tokenizer.build()
+    models = (
+        ("autoencoder (`AutoencoderTiny`)", autoencoder.build(), autoencoder),
+        ("U-Net and text encoder", diffusion.TextToLatents(words), diffusion),
+        ("CLIP", open_clip.CLIP(**clip.config(words)["model_cfg"]), clip),
+    )
+    template = jinja2.Template((Path(__file__).parent / "card.md.j2").read_text(encoding="utf-8"))
+    card = template.render(
+        best=best,
+        prompts=GRID_PROMPTS,
+        held_out=len(pictures),
+        pairs=[f"{colour} {kind}" for kind, colour in data.held_out_pairs()],
+        sampling_steps=SAMPLING_STEPS,
+        rows=named,
+        bars=_bars({"ground truth": truth, "samples": measured}),
+        kinds=len(KINDS),
+        colours=len(COLOURS),
+        surroundings=len(SURROUNDINGS),
+        size=SIZE,
+        percent=_percent,
+        psnr=psnr,
+        pictures=f"{data.count(pictures_folder):,}",
+        models=[(name, _millions(module), made.STEPS, made.BATCH) for name, module, made in models],
+    )
+    write_text(weights / "README.md", card + "\n")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _bars(found: dict[str, dict[str, Found]]) -> list[tuple[str, str, str, str]]:
+    """Of each bar: what it is of, the figure, the bar, and by how much it is missed."""
+    rows = []
+    for images, form, figure, bar in BARS:
+        share = getattr(found[images][form], figure)
+        verdict = "reached" if share >= bar else f"missed by {100 * (bar - share):.1f} points"
+        rows.append((f"{images}, {form}: {figure}", _percent(share), _percent(bar), verdict))
+    return rows
+
+
+def _millions(module: nn.Module) -> str:
+    return f"{sum(p.numel() for p in module.parameters()) / 1e6:.2f}"

@@ -1,0 +1,173 @@
+"""Held-out figures of the miniature's models, and the model card that states them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline
+from PIL import Image
+from torch import Tensor
+
+from jsdpipe.base.progress import progress
+from jsdpipe.base.seeding import generator
+from jsdpipe.miniature import data
+from jsdpipe.miniature.grammar import COLOURS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
+from jsdpipe.miniature.scenes import random_description
+from jsdpipe.miniature_training.autoencoder import latents
+from jsdpipe.models.clip import Clip
+
+SCALES = (2.0, 3.0, 5.0, 7.5)
+SEARCH = 48  # prompts a form, to find the best guidance scale
+SAMPLES = 96  # prompts a form, other ones, to measure it
+SAMPLING_STEPS = 25
+
+
+def features(clip: Clip, images: Tensor) -> Tensor:
+    """The CLIP's features (n, d) of images (n, 64, 64, 3) in [0, 1], by the path that scores take: 8 bits, and PIL."""
+    return clip.images((images * 255).round().byte().numpy())
+
+
+def prefers(clip: Clip, feature: Tensor, right: Description, wrong: list[Description]) -> bool:
+    """Whether an image (feature (d,)) is nearer to `right`'s caption than to any of `wrong`'s."""
+    scores = clip.texts([caption(d) for d in (right, *wrong)]) @ feature
+    return bool(scores[0] > scores[1:].max())
+
+
+def _with_thing(d: Description, i: int, thing: Thing) -> Description:
+    return replace(d, things=tuple(thing if j == i else t for j, t in enumerate(d.things)))
+
+
+def alternatives(d: Description) -> dict[str, list[Description]]:
+    """For every attribute that `d` names, the descriptions that differ in it alone."""
+    result: dict[str, list[Description]] = {}
+    for i, thing in enumerate(d.things):
+        kinds = SUPPORTS if d.relation == "on" and i == 1 else KINDS
+        result[f"kind {i}"] = [_with_thing(d, i, replace(thing, kind=k)) for k in kinds if k != thing.kind]
+        if thing.colour:
+            others = [c for c in COLOURS if c != thing.colour]
+            result[f"colour {i}"] = [_with_thing(d, i, replace(thing, colour=c)) for c in others]
+    if d.surrounding:
+        result["surrounding"] = [replace(d, surrounding=s) for s in SURROUNDINGS if s != d.surrounding]
+    if d.relation and d.things[1].kind in SUPPORTS:
+        result["relation"] = [replace(d, relation=r) for r in RELATIONS if r != d.relation]
+    return result
+
+
+@dataclass(frozen=True)
+class Found:
+    """Shares of images in which the CLIP finds the kind, the colour, and everything that is named."""
+
+    kind: float
+    colour: float
+    everything: float
+
+
+def found(clip: Clip, images: Tensor, descriptions: list[Description]) -> Found:
+    """The CLIP's verdicts on images (n, 64, 64, 3) of known content.
+
+    The kind of a single thing is sought among "a KIND" for all kinds, its colour among "a COLOUR KIND"; everything is
+    found if no caption that differs in one named attribute is nearer.
+    """
+    kind = colour = everything = 0
+    for feature, d in zip(features(clip, images), descriptions, strict=True):
+        bare = Description((Thing(d.things[0].kind),))
+        kind += prefers(clip, feature, bare, [Description((Thing(k),)) for k in KINDS if k != d.things[0].kind])
+        painted = Description((Thing(d.things[0].kind, d.things[0].colour),))
+        colour += prefers(clip, feature, painted, alternatives(painted).get("colour 0", []))
+        everything += all(prefers(clip, feature, d, wrong) for wrong in alternatives(d).values())
+    n = len(descriptions)
+    return Found(kind / n, colour / n, everything / n)
+
+
+def form_of(d: Description) -> str:
+    """The prompt set that a description belongs to."""
+    return "multi" if d.relation else "surr" if d.surrounding else "single"
+
+
+@torch.no_grad()
+def sample(pipe: StableDiffusionPipeline, prompts: list[str], scale: float, seed: int = 0) -> Tensor:
+    """Images (n, 64, 64, 3) in [0, 1], by DDIM."""
+    draw = torch.Generator().manual_seed(seed)
+    images = []
+    for i in range(0, len(prompts), 32):
+        out = pipe(
+            prompts[i : i + 32],
+            height=64,
+            width=64,
+            guidance_scale=scale,
+            num_inference_steps=SAMPLING_STEPS,
+            generator=draw,
+            output_type="np",
+        )
+        images.append(torch.from_numpy(np.asarray(out.images)).float())
+    return torch.cat(images)
+
+
+def load_pipeline(folder: Path) -> StableDiffusionPipeline:
+    """The diffusion model, in single precision, with a silent sampler."""
+    pipe = StableDiffusionPipeline.from_pretrained(str(folder), safety_checker=None, dtype=torch.float32)
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def held_out_truth(pictures: data.Pictures, count: int = 1500) -> tuple[Tensor, list[Description]]:
+    """Held-out pictures from the usual elevations, lit, on their backgrounds, and what they show."""
+    low, high = data.USUAL_ELEVATION
+    usual = [i for i in range(len(pictures)) if low <= float(pictures.elevation[i]) <= high][:count]
+    chosen = pictures.subset(usual)
+    draw = torch.Generator().manual_seed(3)
+    return chosen.compose(torch.arange(len(chosen)), draw), chosen.descriptions
+
+
+def evaluate_clip(clip: Clip, pictures: data.Pictures) -> dict[str, Found]:
+    """By form, the CLIP's verdicts on held-out ground truth."""
+    images, descriptions = held_out_truth(pictures)
+    result = {}
+    for form in data.FORMS:
+        rows = [i for i, d in enumerate(descriptions) if form_of(d) == form]
+        result[form] = found(clip, images[rows], [descriptions[i] for i in rows])
+    return result
+
+
+def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures) -> float:
+    """Peak signal-to-noise ratio in dB on held-out ground truth."""
+    images, _ = held_out_truth(pictures, 256)
+    with torch.no_grad():
+        z = latents(pipe.vae, images)
+        back = pipe.vae.decode(z / pipe.vae.config.scaling_factor).sample.permute(0, 2, 3, 1)
+    error = ((back / 2 + 0.5).clamp(0, 1) - images).square().mean()
+    return float(-10 * error.log10())
+
+
+def evaluate_samples(
+    clip: Clip, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
+) -> dict[str, Found]:
+    """By form, the CLIP's verdicts on samples of `count` random prompts at a guidance scale."""
+    result = {}
+    with progress(f"sampling at guidance {scale:g}", len(data.FORMS) * count) as advance:
+        for form in data.FORMS:
+            draw = generator("miniature", "samples", seed, form)
+            descriptions = [random_description(draw, form) for _ in range(count)]
+            result[form] = found(clip, sample(pipe, [caption(d) for d in descriptions], scale), descriptions)
+            advance(count, f"{form}: everything {result[form].everything:.2f}")
+    return result
+
+
+def reward_normalisation(clip: Clip, pictures: data.Pictures) -> dict[str, float]:
+    """Mean and deviation of the cosine of held-out pictures, drawn as the protocols draw meshes, and their captions."""
+    draw = torch.Generator().manual_seed(5)
+    index = torch.arange(min(len(pictures), 2000))
+    shown = features(clip, pictures.compose(index, draw, unlit_on_black=1.0))
+    texts = clip.texts([caption(pictures.descriptions[int(i)]) for i in index])
+    cosines = (shown * texts).sum(dim=-1)
+    return {"mean": round(float(cosines.mean()), 6), "std": round(float(cosines.std()), 6)}
+
+
+def grid(rows: list[Tensor], path: Path, zoom: int = 1) -> None:
+    """Write rows of images (n, 64, 64, 3) as one PNG."""
+    picture = torch.cat([torch.cat(list(row), dim=1) for row in rows], dim=0).clamp(0, 1)
+    array = (picture.numpy() * 255).round().astype(np.uint8)
+    image = Image.fromarray(array)
+    image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST).save(path, optimize=True)

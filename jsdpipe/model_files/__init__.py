@@ -1,0 +1,1 @@
+"""The files of models: their formats, and how their weights are read."""

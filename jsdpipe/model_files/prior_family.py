@@ -1,0 +1,65 @@
+"""What a prior's configurations tell: if it is of Stable Diffusion's family, how large its images are. Torch-free."""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jsdpipe.base.errors import UserError
+from jsdpipe.model_files.pretrained import json_object
+
+VAES = ("AutoencoderKL", "AutoencoderTiny")
+PREDICTION_TYPES = ("epsilon", "v_prediction")
+TEXT_ENCODERS = ("clip_text_model", "clip")
+# what a U-Net of another family wants beside the latent, the timestep and the text
+FURTHER = {
+    "addition_embed_type": "the U-Net wants sizes or a second text, as SDXL's does",
+    "class_embed_type": "the U-Net wants classes or an image, as unCLIP's does",
+    "num_class_embeds": "the U-Net wants classes, as an upscaler's does",
+    "encoder_hid_dim_type": "the U-Net wants another encoder than CLIP's",
+}
+SCHEDULE = "scheduler/scheduler_config.json"
+SHORTEST = 3  # tokens: begin, one of the text, end
+
+
+def check(folder: Path) -> None:
+    """Raise `UserError` if a model is not one that reads a text by CLIP and denoises an autoencoder's latents by it."""
+
+    def refuse(file: str, key: str, why: str) -> NoReturn:
+        raise UserError(
+            f"{folder / file}: {key}: {why}; take a model of Stable Diffusion 1's or 2's architecture, all parts of one"
+        )
+
+    def read(file: str) -> dict[str, Any]:
+        return json_object(folder / file)
+
+    unet, vae, text = (read(f"{part}/config.json") for part in ("unet", "vae", "text_encoder"))
+    schedule = read(SCHEDULE)
+    for key, why in FURTHER.items():
+        if unet.get(key) is not None:
+            refuse("unet/config.json", key, f"{unet[key]!r}: {why}")
+    if not isinstance(unet.get("sample_size"), int):
+        refuse("unet/config.json", "sample_size", "must be one number")
+    if unet.get("in_channels", 4) != vae.get("latent_channels", 4):
+        why = f"{unet.get('in_channels', 4)} where the autoencoder's latents have {vae.get('latent_channels', 4)}"
+        refuse("unet/config.json", "in_channels", why)
+    if (name := vae.get("_class_name", VAES[0])) not in VAES:
+        refuse("vae/config.json", "_class_name", f"{name!r} is none of {', '.join(VAES)}")
+    if (kind := text.get("model_type", TEXT_ENCODERS[0])) not in TEXT_ENCODERS:
+        refuse("text_encoder/config.json", "model_type", f"{kind!r} is no text encoder of CLIP")
+    width, heard = text.get("hidden_size", 512), unet.get("cross_attention_dim", 1280)
+    if {*(heard if isinstance(heard, list) else [heard])} != {width}:
+        refuse("unet/config.json", "cross_attention_dim", f"{heard} where the text encoder's hidden_size is {width}")
+    tokenizer = "tokenizer/tokenizer_config.json"
+    room = [text.get("max_position_embeddings", 77)]
+    if (folder / tokenizer).is_file():
+        room.append(read(tokenizer).get("model_max_length", SHORTEST))
+    if not all(isinstance(length, int | float) and length >= SHORTEST for length in room):
+        refuse(tokenizer, "model_max_length", f"must be a number of at least {SHORTEST}")
+    if (kind := schedule.get("prediction_type", PREDICTION_TYPES[0])) not in PREDICTION_TYPES:
+        refuse(SCHEDULE, "prediction_type", f"{kind!r} is none of {', '.join(PREDICTION_TYPES)}")
+    if schedule.get("rescale_betas_zero_snr"):
+        refuse(SCHEDULE, "rescale_betas_zero_snr", "no noise is defined where nothing of the signal is left")
+
+
+def image_size(sample_size: int, blocks: int) -> int:
+    """Pixels a side of a U-Net's images: of latents of this size, before so many blocks of an autoencoder's encoder."""
+    return sample_size * 2 ** (blocks - 1)

@@ -1,0 +1,117 @@
+"""The judge `attributes`: captions of the miniature grammar merged by vote, graded by their recall of the prompt."""
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import permutations
+from pathlib import Path
+from typing import Self, TypeVar
+
+from jsdpipe.base.errors import UserError
+from jsdpipe.miniature.grammar import Description, Thing, caption, parse
+from jsdpipe.models import settings
+
+DETAIL_SHARE = 1 / 3
+
+Value = TypeVar("Value")
+
+
+class AttributesJudge:
+    """A judge without a model, of captions of the miniature grammar alone."""
+
+    identity = "attributes"
+
+    @classmethod
+    def of(cls, settings: settings.AttributesJudge, calls: Path | None = None) -> Self:
+        """The judge, which has no settings and calls nothing."""
+        return cls()
+
+    @staticmethod
+    def check_prompt(prompt: str) -> None:
+        """Raise `UserError` for a prompt that the judge cannot grade."""
+        _read(prompt)
+
+    def merge(self, captions: list[str]) -> str:
+        """The caption of what the views' captions agree on.
+
+        What is there is elected by most votes; a second thing, a pattern or a surrounding is kept if at least a third
+        of the views show it, because it is hidden from the others. Attributes are voted on by those captions alone
+        that name the elected kinds. Ties go to the earliest view.
+        """
+        described = [_in_order(parse(text)) for text in captions]
+        pairs = [d for d in described if d.relation]
+        if len(pairs) >= DETAIL_SHARE * len(described):
+            relation, kinds = _most((d.relation, tuple(t.kind for t in d.things)) for d in pairs)
+            voters = [d.things for d in pairs if (d.relation, tuple(t.kind for t in d.things)) == (relation, kinds)]
+            return caption(_in_order(Description(tuple(map(_elect, zip(*voters, strict=True))), relation=relation)))
+        kind = _most(d.things[0].kind for d in described)
+        thing = _elect([t for d in described for t in d.things if t.kind == kind])
+        surroundings = [d.surrounding for d in described if d.surrounding]
+        kept = len(surroundings) >= DETAIL_SHARE * len(described)
+        return caption(Description((thing,), surrounding=_most(surroundings) if surroundings and kept else None))
+
+    def grade(self, prompt: str, caption: str) -> int:
+        """1 + floor(4 * recall), recall being the share of the prompt's attributes that the caption states.
+
+        Attributes are each thing's kind, colour and pattern, the relation, and the surrounding. A colour or pattern
+        counts with its kind alone, a relation with both kinds; things are matched in the way that recalls most. So 5
+        means all, and what the caption says besides costs nothing.
+        """
+        wanted, told = _read(prompt), parse(caption)
+        attributes = sum(1 + bool(t.colour) + bool(t.pattern) for t in wanted.things)
+        attributes += bool(wanted.relation) + bool(wanted.surrounding)
+        return 1 + 4 * _recalled(wanted, told) // attributes
+
+    def transcript(self) -> list[str]:
+        return []
+
+
+def _recalled(wanted: Description, told: Description) -> int:
+    """How many of the wanted attributes are told."""
+    # A blank stands for a thing that the caption lacks.
+    blanks = (Thing(""),) * (len(wanted.things) - len(told.things))
+    best = 0
+    for order in permutations((*told.things, *blanks), len(wanted.things)):
+        matches = [_matches(w, t) for w, t in zip(wanted.things, order, strict=True)]
+        related = wanted.relation and wanted.relation == told.relation and all(matches)
+        # "on" has a top and a support; "and" is the same both ways
+        related = related and (wanted.relation == "and" or order == told.things)
+        best = max(best, sum(matches) + bool(related))
+    return best + bool(wanted.surrounding and wanted.surrounding == told.surrounding)
+
+
+def _matches(wanted: Thing, told: Thing) -> int:
+    if wanted.kind != told.kind:
+        return 0
+    colour = wanted.colour is not None and wanted.colour == told.colour
+    return 1 + colour + (wanted.pattern is not None and wanted.pattern == told.pattern)
+
+
+def _read(prompt: str) -> Description:
+    try:
+        return parse(prompt)
+    except ValueError as error:
+        raise UserError(
+            f"the judge 'attributes' cannot read the prompt ({error}); write one such as "
+            "'a striped red mug on green grass', or configure models that know any prompt"
+        ) from None
+
+
+def _in_order(description: Description) -> Description:
+    """The things of an "and", which has no order, in one order."""
+    if description.relation != "and":
+        return description
+    things = sorted(description.things, key=lambda t: (t.kind, t.colour or "", t.pattern or ""))
+    return Description(tuple(things), relation="and")
+
+
+def _elect(things: Iterable[Thing]) -> Thing:
+    """One thing from several of one kind: colour by most votes, pattern if at least a third see it."""
+    things = list(things)
+    colours = [t.colour for t in things if t.colour]
+    patterns = [t.pattern for t in things if t.pattern]
+    kept = patterns and len(patterns) >= DETAIL_SHARE * len(things)
+    return Thing(things[0].kind, _most(colours) if colours else None, _most(patterns) if kept else None)
+
+
+def _most(votes: Iterable[Value]) -> Value:
+    return Counter(votes).most_common(1)[0][0]

@@ -1,0 +1,106 @@
+"""The judge `transformers`: a local chat model, greedy.
+
+The grade is the likeliest of the five digits where the answer's form has one: so there always is a grade, and no text
+under evaluation can lead the model to another form. The merged caption is what it writes from where the form has one up
+to the closing quote. Imports torch lazily.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from jsdpipe.base.errors import UserError, first_line
+from jsdpipe.model_files.pretrained import weights
+from jsdpipe.models import questions, settings
+from jsdpipe.models.language_judge import Answer, LanguageJudge
+from jsdpipe.models.questions import PROMPT_VERSION, Messages
+
+if TYPE_CHECKING:
+    import torch
+
+LONGEST_ANSWER = 100  # tokens
+GREEDY = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "max_new_tokens": LONGEST_ANSWER}
+BEFORE_THE_CAPTION, BEHIND_IT = '{"caption": "', '"}'
+BEFORE_THE_GRADE = '{"grade": '
+GRADES = "12345"
+
+
+class ChatJudge(LanguageJudge):
+    """A causal language model that has a chat template: in the settings' format on a GPU, in float32 on a CPU."""
+
+    def __init__(self, folder: Path, name: str, digest: str, dtype: "torch.dtype", system_role: bool = True) -> None:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+
+        from jsdpipe.base.device import device
+
+        super().__init__(system_role)
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()  # what is wrong with weights is told by `weights`, in one line
+        form = f"prompts {PROMPT_VERSION}{'' if system_role else ' without a system role'}"
+        self.identity = f"{name} sha256:{digest} {str(dtype).removeprefix('torch.')}, {form}"
+        self.device = device()
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._before_the_grade(questions.grading("a", "b").messages(system_role=system_role))
+        except Exception as error:  # of any kind: of the tokenizer, of the template
+            raise UserError(
+                f"{folder}: no tokenizer with a chat template for this judge ({first_line(error)}); take another "
+                "model, or of one without a system role alignment.judge.system_role: false"
+            ) from None
+        self._model = weights(AutoModelForCausalLM, folder, dtype=dtype).to(self.device)
+
+    @classmethod
+    def of(cls, settings: settings.ChatJudge, calls: Path | None = None) -> Self:
+        """The judge of the settings, whose calls cost nothing; `UserError` if its folder holds none."""
+        import torch
+
+        from jsdpipe.base.device import device
+
+        folder = settings.format.folder(settings.model, settings.revision)
+        dtype = getattr(torch, settings.dtype) if device() == "cuda" else torch.float32
+        return cls(folder, settings.model, settings.format.digest(folder), dtype, settings.system_role)
+
+    def grade(self, prompt: str, caption: str) -> int:
+        import torch
+
+        messages = questions.grading(prompt, caption).messages(system_role=self._system_role)
+        tokens, digits = self._before_the_grade(messages)
+        with torch.no_grad():
+            logits = self._model(torch.tensor([tokens], device=self.device)).logits[0, -1, digits].float().cpu()
+        grade = int(logits.argmax()) + 1
+        odds = [round(p, 4) for p in logits.double().softmax(dim=0).tolist()]
+        self._answers.append(json.dumps({"grade": grade, "probabilities": odds}))
+        return grade
+
+    def _answer(self, messages: Messages, understood: Callable[[Answer], bool]) -> Answer:
+        import torch
+
+        tokens = torch.tensor([self._tokens(self._text(messages) + BEFORE_THE_CAPTION)], device=self.device)
+        answer = self._model.generate(
+            tokens, attention_mask=torch.ones_like(tokens), stop_strings=['"'], tokenizer=self._tokenizer, **GREEDY
+        )[0, tokens.shape[1] :]
+        text: str = self._tokenizer.decode(answer, skip_special_tokens=True)
+        caption, quote, _ = text.partition('"')
+        whole = bool(quote) or len(answer) < GREEDY["max_new_tokens"]
+        return Answer(BEFORE_THE_CAPTION + caption + (BEHIND_IT if whole else ""), whole)
+
+    def _text(self, messages: Messages) -> str:
+        """The chat up to where the model answers, without thinking aloud if its template knows of that."""
+        text: str = self._tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        return text
+
+    def _tokens(self, text: str) -> list[int]:
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tokens
+
+    def _before_the_grade(self, messages: Messages) -> tuple[list[int], list[int]]:
+        """The tokens of a chat up to the grade, and those of the five grades; ValueError if one is not a token."""
+        text = self._text(messages) + BEFORE_THE_GRADE
+        graded = [self._tokens(text + digit) for digit in GRADES]
+        if len({tuple(tokens[:-1]) for tokens in graded}) > 1 or len({tokens[-1] for tokens in graded}) < len(GRADES):
+            raise ValueError("digits are not tokens of their own")
+        return graded[0][:-1], [tokens[-1] for tokens in graded]

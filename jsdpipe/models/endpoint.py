@@ -1,0 +1,172 @@
+"""The judge `openai`: a language model behind any endpoint that speaks OpenAI's chat completions. Torch-free.
+
+A call that is refused for being too many (429), that fails at the server (5xx), on the way or by its time limit is made
+again after the pause that the server asks for, or twice the last one. A key is sent, and never written or shown. What a
+model thinks, in a field or part of its own, is not read.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
+
+from jsdpipe.base.errors import UserError
+from jsdpipe.models import settings
+from jsdpipe.models.answers import AnswerCache, Ledger
+from jsdpipe.models.language_judge import Answer, LanguageJudge
+from jsdpipe.models.questions import PROMPT_VERSION, Messages
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 120.0
+AGAIN = {408, 409, 425, 429}  # and 5xx
+MALFORMED = {400, 422}
+CUT = {"length", "content_filter"}  # what a model did not end itself
+
+
+class _Busy(Exception):
+    """A call that may do better later, after so many seconds if the server says so."""
+
+    def __init__(self, line: str, after: float | None = None) -> None:
+        super().__init__(line)
+        self.after = after
+
+
+class EndpointJudge(LanguageJudge):
+    """Asks the endpoint what the cache does not hold; every attempt counts as a call of the ledger."""
+
+    def __init__(self, settings: settings.EndpointJudge, calls: Path) -> None:
+        super().__init__(settings.system_role)
+        self._settings = settings
+        self._sent = {
+            name: value for name, value in ({"temperature": 0} | settings.fields).items() if value is not None
+        }
+        sent = json.dumps(self._sent | ({} if settings.system_role else {"system_role": False}), sort_keys=True)
+        self.identity = f"{settings.model} at {settings.base_url} {sent}, prompts {PROMPT_VERSION}"
+        self._cache = AnswerCache(Path(settings.cache))
+        self._ledger = Ledger(calls, settings.max_calls)
+        self._session = requests.Session()
+        self._key = os.environ.get(settings.key_env, "").strip() if settings.key_env else ""
+        if settings.key_env and not self._key:
+            raise UserError(
+                f"alignment.judge.key_env: the variable {settings.key_env} is not set; export the key in it"
+            )
+
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise UserError(
+                f"alignment.judge.key_env: the variable {settings.key_env} holds characters that no key has; "
+                "export the key alone"
+            )
+
+    @classmethod
+    def of(cls, settings: settings.EndpointJudge, calls: Path | None = None) -> Self:
+        """The judge, which counts its calls in the file `calls`, or else beside its answers."""
+        return cls(settings, calls or Path(settings.cache) / "calls.json")
+
+    def _answer(self, messages: Messages, understood: Callable[[Answer], bool]) -> Answer:
+        body = {"model": self._settings.model, "messages": messages, **self._sent}
+        request = {"base_url": self._settings.base_url, "body": body, "prompts": PROMPT_VERSION}
+        return self._cache.answer(request, lambda: self._ask_until_answered(body), understood)
+
+    def _ask_until_answered(self, body: dict[str, Any]) -> Answer:
+        tries = self._settings.retries + 1
+        attempts = Retrying(
+            stop=stop_after_attempt(tries), wait=_pause, retry=retry_if_exception_type(_Busy), reraise=True
+        )
+        try:
+            return attempts(self._call, body)
+        except _Busy as error:
+            raise UserError(
+                f"{self._settings.base_url}: the judge did not answer, asked {tries} times ({error}); "
+                "run again when it does: all answers so far are kept"
+            ) from None
+
+    def _call(self, body: dict[str, Any]) -> Answer:
+        self._ledger.spend()
+        address, limit = f"{self._settings.base_url}/chat/completions", self._settings.timeout_s
+        try:
+            response = _within(
+                limit,
+                lambda: self._session.post(address, json=body, timeout=limit, auth=self._sign, allow_redirects=False),
+            )
+        except (requests.Timeout, TimeoutError):
+            raise _Busy(f"no answer within {limit:g} s") from None
+        except requests.RequestException as error:
+            # e.g. "Max retries exceeded ... (Caused by NewConnectionError("...: [Errno 111] Connection refused"))"
+            raise _Busy(str(error).rpartition(": ")[2].rstrip("\"')")) from None
+        said = f"status {response.status_code}: {self._message(response)}"
+        if response.status_code in AGAIN or response.status_code >= 500:
+            raise _Busy(said, _asked_pause(response))
+        if response.status_code != 200:
+            mend = "correct alignment.judge"
+            if response.status_code in MALFORMED:
+                mend += (
+                    ": `fields` sets what is sent, or leaves it out by null; `system_role: false` sends no system text"
+                )
+            raise UserError(f"{address}: refused ({said}); {mend}")
+        try:
+            choice = response.json()["choices"][0]
+            content = choice["message"]["content"]
+            return Answer(_text(content), choice.get("finish_reason") not in CUT)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise _Busy(f"not a chat completion: {self._message(response)}") from None
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the key; as `auth`, because requests would prefer a password of ~/.netrc to a plain header."""
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+    def _message(self, response: requests.Response) -> str:
+        """What the server says is wrong, without the key."""
+        try:
+            text = str(response.json()["error"]["message"])
+        except (ValueError, LookupError, TypeError):
+            text = response.text
+        line = " ".join(text.split())[:200] or "nothing said"
+        return line.replace(self._key, "***") if self._key else line
+
+
+def _text(content: Any) -> str:
+    """What a message's content says: null if the model declines, or parts, of which those that are text count."""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part["type"] == "text")
+    return content if isinstance(content, str) else ""
+
+
+def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
+    """The result of a call; `TimeoutError` if the whole of it takes longer.
+
+    A socket's time limit begins anew with every byte, so a server that sends blanks would hold the job for ever.
+    """
+    future: Future[requests.Response] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except Exception as error:
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future.result(timeout=seconds)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, _Busy) and error.after is not None:
+        return min(error.after, LONGEST_PAUSE_S)
+    return min(FIRST_PAUSE_S * 2.0 ** (state.attempt_number - 1), LONGEST_PAUSE_S)
+
+
+def _asked_pause(response: requests.Response) -> float | None:
+    """The seconds of a Retry-After, which is a number or a date."""
+    try:
+        return Retry().parse_retry_after(response.headers["Retry-After"])
+    except (KeyError, InvalidHeader):
+        return None

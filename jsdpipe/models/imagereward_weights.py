@@ -1,0 +1,133 @@
+"""ImageReward's network, and its checkpoint, whose names are those of BLIP's own code.
+
+A vision transformer reads the image. BLIP's text encoder reads the text, its layers attending to the image too. A head
+of linear layers makes a number of what comes of the text's first token.
+"""
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import BlipTextConfig, BlipTextModel, BlipVisionConfig, BlipVisionModel
+
+from jsdpipe.base.errors import UserError, first_line
+from jsdpipe.model_files.pretrained import json_object
+
+HEAD = (1024, 128, 64, 16, 1)
+HEAD_INDICES = (0, 2, 4, 6, 7)  # in the checkpoint, which counts the dropout between the layers
+ATTENTION_WIDTH = 64  # of one attention head of a vision transformer, whatever its size
+# parts of transformers' names -> of the checkpoint's, in the order in which they are replaced
+NAMES = {
+    "vision.embeddings.class_embedding": "blip.visual_encoder.cls_token",
+    "vision.embeddings.position_embedding": "blip.visual_encoder.pos_embed",
+    "vision.embeddings.patch_embedding.": "blip.visual_encoder.patch_embed.proj.",
+    "vision.encoder.layers.": "blip.visual_encoder.blocks.",
+    "vision.post_layernorm.": "blip.visual_encoder.norm.",
+    ".self_attn.projection.": ".attn.proj.",
+    ".self_attn.": ".attn.",
+    ".layer_norm": ".norm",
+    "text.": "blip.text_encoder.",
+    "head.": "mlp.layers.",
+}
+# of the checkpoint, what has no part in the reward
+UNUSED = ("blip.vision_proj.", "blip.text_proj.", "blip.text_encoder.embeddings.position_ids")
+MEND = "fetch ImageReward.pt and med_config.json again"
+
+
+class Network(nn.Module):
+    """Raw rewards (N,) of images (N, 3, H, W) for one text, its tokens and their mask (1, L)."""
+
+    def __init__(self, vision: BlipVisionConfig, text: BlipTextConfig) -> None:
+        super().__init__()
+        self.vision = BlipVisionModel(vision)
+        self.text = BlipTextModel(text, add_pooling_layer=False)
+        sizes = zip((text.hidden_size, *HEAD), HEAD, strict=False)
+        linear = {str(index): nn.Linear(*size) for index, size in zip(HEAD_INDICES, sizes, strict=True)}
+        self.head = nn.ModuleDict(linear)
+
+    def forward(self, pixels: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        seen = self.vision(pixels).last_hidden_state
+        read = self.text(
+            ids.expand(len(seen), -1),
+            attention_mask=mask.expand(len(seen), -1),
+            encoder_hidden_states=seen,
+            is_decoder=False,  # every token sees every other
+        )
+        value = read.last_hidden_state[:, 0].float()
+        for linear in self.head.values():
+            value = linear(value)
+        return value[:, 0]
+
+
+def load(folder: Path) -> Network:
+    """The network with the weights of a folder's checkpoint, its sizes read from there too.
+
+    `UserError` unless the checkpoint has exactly the network's weights.
+    """
+    path = folder / "ImageReward.pt"
+    weights = _read(path)
+    try:
+        network = Network(_vision(weights), _text(folder / "med_config.json", weights))
+    except UserError:
+        raise
+    except Exception as error:  # of many kinds: a weight or a size is missing, or no network has such
+        what = f"{type(error).__name__}: {first_line(error)}"
+        raise UserError(f"{folder}: does not describe a network of ImageReward ({what}); {MEND}") from None
+    names = {name: _name(name) for name in network.state_dict()}
+    for name, weight in network.state_dict().items():
+        if (there := names[name]) not in weights:
+            raise UserError(f"{path}: {there} is missing; {MEND}")
+        if (found := tuple(weights[there].shape)) != (shape := tuple(weight.shape)):
+            raise UserError(f"{path}: {there} has the shape {found}, not {shape}; {MEND}")
+    if unknown := sorted(name for name in weights.keys() - set(names.values()) if not name.startswith(UNUSED)):
+        raise UserError(f"{path}: {unknown[0]} is no weight of ImageReward-v1.0; {MEND}")
+    network.load_state_dict({name: weights[there] for name, there in names.items()})
+    return network.eval()
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name; nothing that a pickle might run is run."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of many kinds: pickle's, zip's, the system's
+        raise UserError(f"{path}: cannot be read as a checkpoint of tensors ({first_line(error)}); {MEND}") from None
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise UserError(f"{path}: must hold tensors by name; {MEND}")
+    return content
+
+
+def _name(of_network: str) -> str:
+    for ours, theirs in NAMES.items():
+        of_network = of_network.replace(ours, theirs)
+    return of_network
+
+
+def _vision(weights: dict[str, Tensor]) -> BlipVisionConfig:
+    prefix = "blip.visual_encoder."
+    _, positions, width = weights[f"{prefix}pos_embed"].shape
+    patch = weights[f"{prefix}patch_embed.proj.weight"].shape[-1]
+    return BlipVisionConfig(
+        hidden_size=width,
+        num_attention_heads=width // ATTENTION_WIDTH,
+        num_hidden_layers=len({name.split(".")[3] for name in weights if name.startswith(f"{prefix}blocks.")}),
+        intermediate_size=weights[f"{prefix}blocks.0.mlp.fc1.weight"].shape[0],
+        image_size=math.isqrt(positions - 1) * patch,
+        patch_size=patch,
+        layer_norm_eps=1e-6,
+    )
+
+
+def _text(path: Path, weights: dict[str, Tensor]) -> BlipTextConfig:
+    stated = json_object(path)
+    keys = (
+        "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        "max_position_embeddings", "hidden_act", "layer_norm_eps",
+    )  # fmt: skip
+    return BlipTextConfig(
+        encoder_hidden_size=weights["blip.visual_encoder.pos_embed"].shape[-1],
+        is_decoder=True,  # has cross-attention
+        bos_token_id=None,  # nothing is generated, and a small vocabulary has not the default tokens
+        sep_token_id=None,
+        **{key: stated[key] for key in keys},
+    )

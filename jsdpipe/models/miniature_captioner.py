@@ -1,0 +1,118 @@
+"""The captioner `miniature`: the sentence of the miniature grammar that the CLIP finds most probable for an image.
+
+A CLIP that is trained by contrast has logits log p(text | image) / p(text), up to a constant of the image. So a text's
+probability is its logit plus its log prior among the captions of the training, and the prior is what a sentence that
+says more has to make up for.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from jsdpipe.miniature.data import FORMS, LEFT_OUT
+from jsdpipe.miniature.grammar import (
+    COLOURS,
+    KINDS,
+    PATTERNS,
+    RELATIONS,
+    SUPPORTS,
+    SURROUNDINGS,
+    Description,
+    Thing,
+    caption,
+)
+from jsdpipe.miniature.scenes import PATTERNED, SIDE_BY_SIDE
+from jsdpipe.models.clip import Clip
+from jsdpipe.models.miniature_clip import OfClip
+
+BEST_KINDS = 4
+BEST_THINGS = 2  # of each kind
+
+
+def log_prior(description: Description) -> float:
+    """Log probability of a description among the captions of the training."""
+    form = "multi" if description.relation else "surr" if description.surrounding else "single"
+    total = math.log(FORMS[form] / (len(SURROUNDINGS) if description.surrounding else 1))
+    if description.relation:
+        total += math.log(SIDE_BY_SIDE if description.relation == "and" else 1 - SIDE_BY_SIDE)
+    stated = PATTERNED[form] * (1 - LEFT_OUT)
+    for index, thing in enumerate(description.things):
+        total -= math.log(len(SUPPORTS if description.relation == "on" and index == 1 else KINDS))
+        total += math.log((1 - LEFT_OUT) / len(COLOURS) if thing.colour else LEFT_OUT)
+        total += math.log(stated / len(PATTERNS) if thing.pattern else 1 - stated)
+    return total
+
+
+class MiniatureCaptioner(OfClip):
+    """Searches the grammar: all single things, the best of them in surroundings and in pairs, then uphill."""
+
+    def __init__(self, clip: Clip | None = None) -> None:
+        super().__init__(clip)
+        self._things = [Thing(*parts) for parts in product(KINDS, (None, *COLOURS), (None, *PATTERNS))]
+
+    def caption(self, images: NDArray[np.uint8], seed: int = 0) -> list[str]:
+        return [caption(self._describe(feature)) for feature in self.clip.images(images)]
+
+    def _describe(self, image: Tensor) -> Description:
+        ranked = self._scores(image, [Description((thing,)) for thing in self._things]).argsort(descending=True)
+        best = _best_things([self._things[i] for i in ranked.tolist()])
+        found, score = self._best(image, _built(best))
+        while True:
+            better, better_score = self._best(image, _neighbours(found))
+            if better_score <= score:
+                return found
+            found, score = better, better_score
+
+    def _best(self, image: Tensor, descriptions: Iterable[Description]) -> tuple[Description, float]:
+        candidates = list(descriptions)
+        scores = self._scores(image, candidates)
+        index = int(scores.argmax())
+        return candidates[index], float(scores[index])
+
+    def _scores(self, image: Tensor, descriptions: list[Description]) -> Tensor:
+        """Log probabilities (N,) of descriptions, up to a constant of the image."""
+        cosine = self.clip.texts([caption(d) for d in descriptions]) @ image
+        return self.clip.logit_scale * cosine + torch.tensor([log_prior(d) for d in descriptions])
+
+
+def _best_things(ranked: list[Thing]) -> list[Thing]:
+    """The first few things of each of the first few kinds, and of each kind of support."""
+    kinds = list(dict.fromkeys(thing.kind for thing in ranked))
+    kinds = list(dict.fromkeys((*kinds[:BEST_KINDS], *SUPPORTS)))
+    return [thing for kind in kinds for thing in [t for t in ranked if t.kind == kind][:BEST_THINGS]]
+
+
+def _built(things: list[Thing]) -> Iterator[Description]:
+    """Everything that can be said of some things."""
+    for thing in things:
+        yield Description((thing,))
+        yield from (Description((thing,), surrounding=surrounding) for surrounding in SURROUNDINGS)
+    for pair in product(things, things):
+        yield from (Description(pair, relation) for relation in RELATIONS if _can(relation, pair[1]))
+
+
+def _neighbours(description: Description) -> Iterator[Description]:
+    """The descriptions that differ in one attribute."""
+    things, relation = description.things, description.relation
+    for index, thing in enumerate(things):
+        kinds = SUPPORTS if relation == "on" and index == 1 else KINDS
+        changed = [replace(thing, kind=kind) for kind in kinds]
+        changed += [replace(thing, colour=colour) for colour in (None, *COLOURS)]
+        changed += [replace(thing, pattern=pattern) for pattern in (None, *PATTERNS)]
+        for other in changed:
+            yield replace(description, things=(*things[:index], other, *things[index + 1 :]))
+    if relation:
+        yield from (Description((thing,)) for thing in things)
+        yield from (replace(description, relation=other) for other in RELATIONS if _can(other, things[1]))
+    else:
+        yield from (replace(description, surrounding=surrounding) for surrounding in (None, *SURROUNDINGS))
+
+
+def _can(relation: str, second: Thing) -> bool:
+    return relation == "and" or second.kind in SUPPORTS

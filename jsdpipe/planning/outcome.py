@@ -1,0 +1,43 @@
+"""What a run has come to: which assets failed, and where. Torch-free."""
+
+from collections import Counter
+
+from jsdpipe.base.errors import UserError
+from jsdpipe.pipeline.layout import STAGES, Shard
+from jsdpipe.pipeline.manifests import Record, read_manifest
+from jsdpipe.pipeline.run import Run
+
+OF_ASSETS = tuple(stage for stage in STAGES if stage != "diversity")  # the others' records are assets
+LINES = 20  # of the failed assets that are listed
+
+
+def failures(run: Run, place: object) -> list[str]:
+    """How many assets failed, by stage, and each one's reason, of those that the run's manifests speak of; lines.
+
+    Of many, the first ones, and `place`, where the others are. What the judge gave no grade fails at `alignment`.
+    """
+    assets: set[str] = set()
+    failed: dict[str, tuple[str, str]] = {}
+    for stage in OF_ASSETS:
+        for shard in run.shards():
+            for record in _records(run, stage, shard):
+                asset = f"{shard.method}/{shard.set}/{record['prompt_id']}/seed{record['seed']}"
+                assets.add(asset)
+                if record["reason"] is not None:
+                    failed.setdefault(asset, (stage, record["reason"]))  # later stages carry it along
+    if not assets:
+        return []
+    if not failed:
+        return [f"none of {len(assets)} assets failed"]
+    counts = Counter(stage for stage, _ in failed.values())
+    by_stage = ", ".join(f"{counts[stage]} at {stage}" for stage in OF_ASSETS if counts[stage])
+    lines = [f"  {stage} {asset}: {reason}" for asset, (stage, reason) in failed.items()]
+    more = [f"  and {len(lines) - LINES} more, see {place}"] if len(lines) > LINES else []
+    return [f"{len(failed)} of {len(assets)} assets failed: {by_stage}", *lines[:LINES], *more]
+
+
+def _records(run: Run, stage: str, shard: Shard) -> list[Record]:
+    try:
+        return read_manifest(run, stage, shard)
+    except UserError:  # not made yet, or of other prompts or seeds
+        return []

@@ -1,0 +1,101 @@
+"""Progress of a whole run: what is left of all its jobs, from how long those of each stage took. Torch-free.
+
+Snakemake counts jobs, but a stage's may take a thousand times as long as another's.
+"""
+
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+
+from snakemake_interface_logger_plugins.common import LogEvent
+
+from jsdpipe.base.progress import LOG_EVERY_S, duration
+from jsdpipe.pipeline.layout import STAGES
+from jsdpipe.pipeline.run import Run
+from jsdpipe.pipeline.timing import timings
+
+
+def seconds_a_job(run: Run) -> dict[str, float]:
+    """How long a job of each stage took before, on average, from the run's benchmark files; none of a stage without."""
+    size = sum(len(list(shard.assets())) for shard in run.shards()) / len(run.shards())
+    return {timing.stage: timing.total / timing.assets * size for timing in timings(run)}
+
+
+class Estimate:
+    """The time that is left of `jobs`, a number by rule, from those that have ended.
+
+    `before`: how long a rule's job took in an earlier run, in seconds, for rules of which none has ended yet. Times are
+    seconds of a clock.
+    """
+
+    def __init__(self, jobs: Mapping[str, int], before: Mapping[str, float], began: float) -> None:
+        self._left, self._total, self._before, self._began = Counter(jobs), sum(jobs.values()), before, began
+        self._running: dict[int, tuple[str, float]] = {}
+        self._took: dict[str, list[float]] = defaultdict(list)
+
+    def start(self, job: int, rule: str, now: float) -> None:
+        self._running[job] = rule, now
+
+    def fail(self, job: int) -> None:
+        """A job that has ended and may be tried again."""
+        self._running.pop(job, None)
+
+    def end(self, job: int, now: float) -> None:
+        if job in self._running:
+            rule, started = self._running.pop(job)
+            self._left[rule] -= 1
+            self._took[rule].append(now - started)
+
+    @property
+    def done(self) -> bool:
+        return not self._left.total()
+
+    def line(self, now: float) -> str:
+        """E.g. "run: 120/9005 jobs, 3 h 20 min, about 2 days 4 h left"."""
+        said = f"run: {self._total - self._left.total()}/{self._total} jobs, {duration(now - self._began)}"
+        if self.done:
+            return said
+        # Summaries are short and come last. Of a stage that has never been run, nobody knows.
+        means = {rule: mean for rule in self._left if (mean := self._mean(rule)) is not None}
+        unknown = [stage for stage in STAGES if self._left[stage] and stage not in means]
+        work = sum(count * means.get(rule, 0.0) for rule, count in self._left.items())
+        work -= sum(min(now - started, means.get(rule, 0.0)) for rule, started in self._running.values())
+        # how many jobs ran side by side so far, on average; those that wait in a cluster's queue count as running
+        busy = sum(map(sum, self._took.values())) + sum(now - started for _, started in self._running.values())
+        left = work / busy * (now - self._began) if busy else 0.0
+        if unknown:  # their part comes on top
+            least = f", more than {duration(left)} left" if left >= 60 else ""
+            return f"{said}{least} (no job of {', '.join(unknown)} has ended yet)"
+        return f"{said}, about {duration(left)} left" if left >= 60 else f"{said}, less than a minute left"
+
+    def _mean(self, rule: str) -> float | None:
+        took = self._took[rule]
+        return sum(took) / len(took) if took else self._before.get(rule)
+
+
+class RunProgress(logging.Handler):
+    """Follows Snakemake's log, and has an estimate said now and then: `say(line)`."""
+
+    def __init__(
+        self,
+        jobs: Mapping[str, int],
+        before: Mapping[str, float],
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._say, self._clock, self._last = say, clock, clock()
+        self._estimate = Estimate(jobs, before, self._last)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event, now = getattr(record, "event", None), self._clock()
+        if event == LogEvent.JOB_INFO:
+            self._estimate.start(record.__dict__["jobid"], record.__dict__["rule_name"], now)
+        elif event == LogEvent.JOB_ERROR:
+            self._estimate.fail(record.__dict__["jobid"])
+        elif event == LogEvent.JOB_FINISHED:
+            self._estimate.end(record.__dict__["job_id"], now)
+        elif event == LogEvent.PROGRESS and (now - self._last >= LOG_EVERY_S or self._estimate.done):
+            self._last = now
+            self._say(self._estimate.line(now))

@@ -1,0 +1,1 @@
+"""Views of meshes, by the cameras of the protocols."""

@@ -1,0 +1,1 @@
+"""A scene of a multi-resolution hash grid."""

@@ -1,0 +1,96 @@
+"""Settings of the hash-grid field, with its material and backgrounds."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from jsdpipe.base.fields import Factor, Fraction, LearningRate, Length, Step, Steps, Strict
+
+
+def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"must be [low, high], not {list(ends)}")
+    return ends
+
+
+class HashGrid(Strict):
+    """A multi-resolution hash grid (instant-ngp, arXiv 2201.05989)."""
+
+    levels: Annotated[int, Field(ge=1, le=32)]
+    features: Annotated[int, Field(ge=1, le=16, description="a level")]
+    log2_table: Annotated[int, Field(ge=3, le=24, description="log2 of the most entries a level has")]
+    base_resolution: Annotated[int, Field(ge=2, le=1024)]
+    growth: Annotated[float, Field(ge=1, le=16, description="of the resolution, from level to level")]
+
+
+class AnalyticNormals(Strict):
+    """Normals by automatic differentiation of the density."""
+
+    kind: Literal["analytic"]
+
+
+class FiniteDifferenceNormals(Strict):
+    """Normals by central differences of the density."""
+
+    kind: Literal["finite_differences"]
+    epsilon: float = Field(gt=0, le=1, description="half the distance of the differences, in world units")
+
+
+class Material(Strict):
+    """Albedo, after some steps now and then lit by a point light near the camera (DreamFusion, arXiv 2209.14988)."""
+
+    albedo_only_steps: Step
+    lit_probability: Fraction = Field(description="of a step after those")
+    textureless_probability: Fraction = Field(description="of a lit step: white instead of albedo")
+    ambient: Factor
+    diffuse: Factor
+    light_distance: Annotated[tuple[Length, Length], AfterValidator(_ordered)] = Field(
+        description="of the light from the origin, uniform"
+    )
+
+
+class Background(Strict):
+    """What all backgrounds share."""
+
+    lr: LearningRate
+    random_colour_probability: Fraction = Field(default=0.0, description="of a step with random colours instead")
+
+
+class SolidBackground(Background):
+    """One learnt colour."""
+
+    kind: Literal["solid"]
+
+
+class SphericalHarmonicsBackground(Background):
+    """An environment map: spherical harmonics up to degree 2 (nine, "degree 3" in tiny-cuda-nn's words), a network."""
+
+    kind: Literal["spherical_harmonics"]
+
+
+class HashGridBackground(Background):
+    """An environment map: a hash grid of directions, a network."""
+
+    kind: Literal["hash_grid"]
+    encoding: HashGrid
+
+
+class HashGridField(Strict):
+    """A hash-grid field of density and albedo in the ball of radius `bound`."""
+
+    kind: Literal["hash_grid"]
+    bound: Length
+    encoding: HashGrid
+    hidden: Annotated[
+        int, Field(ge=1, le=1024, description="width of the one hidden layer of the density and albedo networks")
+    ]
+    blob_scale: Factor = Field(description="density = softplus(network + blob_scale * (1 - |x| / blob_radius))")
+    blob_radius: Length
+    normals: Annotated[AnalyticNormals | FiniteDifferenceNormals, Field(discriminator="kind")]
+    material: Material
+    background: Annotated[
+        SolidBackground | SphericalHarmonicsBackground | HashGridBackground, Field(discriminator="kind")
+    ]
+    occupancy_resolution: Annotated[int, Field(ge=2, le=512, description="cells a side of the grid of what is empty")]
+    occupancy_every: Steps = Field(description="steps from update to update of that grid")
+    lr: LearningRate

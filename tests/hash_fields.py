@@ -1,0 +1,37 @@
+"""Small hash-grid fields, and rays through them, for tests."""
+
+import math
+
+import torch
+
+from jsdpipe.base.cameras import look_at_origin, orbit, rays
+from jsdpipe.config.recipes import load_recipe
+from jsdpipe.scene.hash_grid.field import HashField
+from jsdpipe.scene.hash_grid.settings import HashGrid, SolidBackground
+
+SETTINGS = load_recipe("jsdlr").field.model_copy(
+    update={
+        "bound": 1.2,
+        "encoding": HashGrid(levels=3, features=2, log2_table=9, base_resolution=4, growth=2.0),
+        "hidden": 8,
+        "blob_scale": 5.0,
+        "background": SolidBackground(kind="solid", lr=0.001),
+        "occupancy_resolution": 8,
+    }
+)
+
+
+def hash_field(seed=0, spread=1.0, **settings):
+    """A field whose first features are uniform in +-spread, to be bumpy; with 0 just the blob, grey."""
+    draw = torch.Generator().manual_seed(seed)
+    field = HashField(SETTINGS.model_copy(update=settings), draw)
+    with torch.no_grad():
+        field.encoding.table.uniform_(-spread, spread, generator=draw)
+    return field
+
+
+def camera(size=6, distance=2.6):
+    """Origins and directions of the pixels of a square view."""
+    position = orbit(torch.tensor([0.7]), torch.tensor([0.3]), torch.tensor([distance]))
+    origins, directions = rays(look_at_origin(position), torch.tensor([math.radians(50)]), size)
+    return origins.reshape(-1, 3), directions.reshape(-1, 3)
