@@ -48,3 +48,16 @@ def jsdpipe(monkeypatch, capsys):
         return status, out, err
 
     return run
+
+
+@pytest.fixture
+def refusal(jsdpipe):
+    """Run a command that must be refused, as any mistake is: status 2 and one line; returns what it says."""
+
+    def run(*arguments: object) -> str:
+        status, out, err = jsdpipe(*arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1), err
+        assert err.startswith("jsdpipe: error: ")
+        return err.removeprefix("jsdpipe: error: ").rstrip("\n")
+
+    return run

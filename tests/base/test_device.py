@@ -22,7 +22,6 @@ def test_a_missing_cuda_package_is_one_notice_and_no_error(monkeypatch, capsys):
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "nerfacc" in said
-    assert "the marching of rays" in said
 
 
 def test_on_a_cpu_nothing_is_missed(monkeypatch, capsys):

@@ -24,23 +24,23 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "jsdpipe.cli", "check", tmp_path / "none.yaml"], capture_output=True, text=True
     )
-    said = f"jsdpipe: error: {tmp_path / 'none.yaml'}: cannot be read (No such file or directory); correct the path\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith(f"jsdpipe: error: {tmp_path / 'none.yaml'}: ")
 
 
 def test_check_counts(jsdpipe, tmp_path):
     path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path, "a red ball\na blue cube\n"))
-    assert jsdpipe("check", path) == (0, f"{path}: good, 8 assets in 4 shards\n", "")
+    status, out, err = jsdpipe("check", path)
+    assert (status, err) == (0, "") and "8 assets in 4 shards" in out
 
 
-@pytest.mark.parametrize(
-    ("cap", "said"), [({}, "capped at 10,000 (alignment.judge.max_calls)"), ({"max_calls": None}, "no cap")]
-)
+@pytest.mark.parametrize(("cap", "said"), [({}, "10,000 (alignment.judge.max_calls)"), ({"max_calls": None}, "no cap")])
 def test_check_counts_the_calls_that_a_judge_is_paid_for(jsdpipe, tmp_path, cap, said):
     config = tiny.config(tmp_path, "a red ball\na blue cube\n")
     config["alignment"]["judge"] = {"kind": "openai", "base_url": "http://localhost/v1", "model": "m", **cap}
     path = tiny.write(tmp_path / "c.yaml", config)
-    assert jsdpipe("check", path)[1] == f"{path}: good, 8 assets in 4 shards, 16 calls of the judge or more, {said}\n"
+    out = jsdpipe("check", path)[1]
+    assert "16 calls" in out and said in out
 
 
 def test_configure_reads_standard_input(jsdpipe, tmp_path, monkeypatch):
@@ -52,13 +52,11 @@ def test_configure_reads_standard_input(jsdpipe, tmp_path, monkeypatch):
     assert (tmp_path / "file/run.json").read_bytes() == (tmp_path / "stdin/run.json").read_bytes()
 
 
-def test_an_empty_path_is_named(jsdpipe):
-    assert jsdpipe("check", "") == (
-        2, "", "jsdpipe: error: CONFIG: empty; give the path of a YAML file, or - for JSON on standard input\n"
-    )  # fmt: skip
+def test_an_empty_path_is_named(refusal):
+    assert refusal("check", "").startswith("CONFIG: ")
 
 
-def test_a_run_that_cannot_be_written_is_one_line(jsdpipe, tmp_path):
+def test_a_run_that_cannot_be_written_is_named(refusal, tmp_path):
     config = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
     (tmp_path / "file").write_text("mine")
     (tmp_path / "full/run.json").mkdir(parents=True)
@@ -69,45 +67,37 @@ def test_a_run_that_cannot_be_written_is_one_line(jsdpipe, tmp_path):
         (tmp_path / "full", "Is a directory"),
         (tmp_path / ("x" * 300), "File name too long"),
     ):
-        said = f"{folder}/run.json: cannot be written ({reason}); give another folder, or free this one"
-        assert jsdpipe("configure", config, "--run", folder) == (2, "", f"jsdpipe: error: {said}\n")
+        said = refusal("configure", config, "--run", folder)
+        assert said.startswith(f"{folder}/run.json: ") and reason in said
     assert sorted(tmp_path.rglob("*")) == before
     assert (tmp_path / "file").read_text() == "mine"
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_without_its_run_or_of_an_unknown_shard(jsdpipe, tmp_path, stage):
-    status, _, err = jsdpipe(stage, "--run", tmp_path / "none", "--shard", "jsd/single/000")
-    assert (status, err.count("\n")) == (2, 1)
-    assert "no such file; write it with `jsdpipe configure" in err
+def test_a_stage_without_its_run_or_of_an_unknown_shard(jsdpipe, refusal, tmp_path, stage):
+    assert "jsdpipe configure" in refusal(stage, "--run", tmp_path / "none", "--shard", "jsd/single/000")
     path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
     jsdpipe("configure", path, "--run", tmp_path / "run")
-    status, _, err = jsdpipe(stage, "--run", tmp_path / "run", "--shard", "../x")
-    assert (status, err.count("\n")) == (2, 1)
-    assert "no shard '../x'" in err
+    assert "'../x'" in refusal(stage, "--run", tmp_path / "run", "--shard", "../x")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
 
 
 @pytest.mark.parametrize("name", ["quality", "alignment", "diversity", "study"])
-def test_what_the_configuration_leaves_out_is_said_and_refused(jsdpipe, tmp_path, name):
+def test_what_the_configuration_leaves_out_is_said_and_refused(jsdpipe, refusal, tmp_path, name):
     config = tiny.config(tmp_path) | {name: None}
     path, run = tiny.write(tmp_path / "c.yaml", config), tmp_path / "run"
-    assert jsdpipe("check", path)[1] == f"{path}: good, 4 assets in 2 shards, without {name}\n"
+    assert f"without {name}\n" in jsdpipe("check", path)[1]
     jsdpipe("configure", path, "--run", run)
     shard = () if name == "study" else ("--shard", "jsd/single/000")
-    status, _, err = jsdpipe(name, "--run", run, *shard)
-    assert (status, err.count("\n")) == (2, 1)
-    assert err.startswith(f"jsdpipe: error: {run / 'run.json'}: {name}: left out")
+    assert refusal(name, "--run", run, *shard).startswith(f"{run / 'run.json'}: {name}: ")
     assert [path.name for path in run.iterdir()] == ["run.json"]
 
 
 @pytest.mark.parametrize("summary", [name for name in SUMMARIES if name != "study"])
-def test_a_summary_before_its_stages_is_one_line(jsdpipe, tmp_path, summary):
+def test_a_summary_before_its_stages_names_the_first(jsdpipe, refusal, tmp_path, summary):
     path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
     jsdpipe("configure", path, "--run", tmp_path / "run")
-    status, _, err = jsdpipe(summary, "--run", tmp_path / "run")
-    assert (status, err.count("\n")) == (2, 1)
-    assert "write it with `jsdpipe" in err
+    assert "`jsdpipe " in refusal(summary, "--run", tmp_path / "run")
 
 
 def test_the_version(jsdpipe):

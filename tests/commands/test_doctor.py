@@ -60,35 +60,36 @@ def of_recipes(out: str) -> dict[bool, set[str]]:
 
 def test_a_cpu_and_no_prior(jsdpipe):
     out = said(jsdpipe)
-    assert "GPU         none that PyTorch can use" in out
-    assert "nerfacc     not used without a GPU, where it makes the marching of rays faster" in out
+    assert re.search(r"^GPU +none", out, re.MULTILINE)
+    assert re.search(r"^nerfacc +not .*GPU", out, re.MULTILINE)
     assert "make demo: yes" in out
-    assert of_recipes(out) == {True: {"yes"}, False: {"not yet: prior missing; then slowly, without a GPU"}}
+    assert of_recipes(out)[True] == {"yes"}
+    (verdict,) = of_recipes(out)[False]
+    assert "prior" in verdict and "GPU" in verdict
     assert out.count(f"hf download {PAPER}") == 1
 
 
 def test_a_cpu_and_the_prior(jsdpipe, cache):
     store(cache, PAPER, "main")
     out = said(jsdpipe)
-    assert of_recipes(out) == {True: {"yes"}, False: {"slowly, without a GPU"}}
+    assert of_recipes(out)[True] == {"yes"}
+    (verdict,) = of_recipes(out)[False]
+    assert "prior" not in verdict and "GPU" in verdict
     assert "hf download" not in out
 
 
 def test_a_gpu_with_one_of_two_packages(jsdpipe, cache, gpu):
-    assert of_recipes(said(jsdpipe))[False] == {"not yet: prior missing"}
+    (verdict,) = of_recipes(said(jsdpipe))[False]
+    assert "prior" in verdict and "GPU" not in verdict
     store(cache, PAPER, "main")
     out = said(jsdpipe)
     assert of_recipes(out) == {True: {"yes"}, False: {"yes"}}
     assert re.search(r"^GPU +A GPU, 80.0 GB of memory$", out, re.MULTILINE)
     assert re.search(r"^bfloat16 +yes$", out, re.MULTILINE)
     assert re.search(r"^nerfacc +present$", out, re.MULTILINE)
-    assert re.search(
-        r"^tinycudann +missing \(built for another GPU\): the hash encoding runs .* slower; see https://",
-        out,
-        re.MULTILINE,
-    )
+    assert re.search(r"^tinycudann +missing .*built for another GPU.*https://", out, re.MULTILINE)
 
 
 def test_outside_of_the_repository_there_is_no_demo(jsdpipe, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "make demo: no: config.yaml: cannot be read" in said(jsdpipe)
+    assert "make demo: no: config.yaml: " in said(jsdpipe)

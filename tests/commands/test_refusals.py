@@ -99,11 +99,11 @@ def calls(tmp_path_factory):
     return {" ".join(command): of for command, of in zip(commands, call(commands), strict=True)}
 
 
-@pytest.mark.parametrize("command", MISTAKES, ids=" ".join)
-def test_a_mistake_is_told_before_large_imports(calls, command):
-    assert calls[" ".join(command)] == [2, []]
+def test_a_mistake_is_told_before_large_imports(calls):
+    mistakes = [" ".join(command) for command in MISTAKES]
+    assert {command: calls[command] for command in mistakes if calls[command] != [2, []]} == {}
 
 
-@pytest.mark.parametrize("command", GOOD, ids=" ".join)
-def test_what_needs_no_large_library_imports_none(calls, command):
-    assert calls[" ".join(command)] == [0, []]
+def test_what_needs_no_large_library_imports_none(calls):
+    good = [" ".join(command) for command in GOOD]
+    assert {command: calls[command] for command in good if calls[command] != [0, []]} == {}

@@ -96,11 +96,11 @@ def test_what_can_be_meant(recipe, pixels, word):
     ],
 )
 def test_what_cannot_be_meant(recipe, pixels):
-    with pytest.raises(UserError, match=rf"{pixels}.*; take .*cameras\.size"):
+    with pytest.raises(UserError, match=rf"{pixels}.*cameras\.size"):
         misfit(recipe, pixels)
 
 
-def test_check_refuses_and_warns(jsdpipe, tmp_path):
+def test_check_refuses_and_warns(jsdpipe, refusal, tmp_path):
     config = tiny.config(tmp_path)
     assert jsdpipe("check", tiny.write(tmp_path / "good.yaml", config))[2] == ""
     config["methods"]["jsd"]["override"]["cameras"]["size"] = 32
@@ -108,19 +108,16 @@ def test_check_refuses_and_warns(jsdpipe, tmp_path):
     assert status == 0 and "good" in out
     assert err.startswith("jsdpipe: warning: methods.jsd: ") and err.count("\n") == 1
     config["methods"]["jsd"] = {"recipe": "jsdlr"}
-    status, out, err = jsdpipe("check", path := tiny.write(tmp_path / "bad.yaml", config))
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith(f"jsdpipe: error: {path}: methods.jsd: ")
+    said = refusal("check", path := tiny.write(tmp_path / "bad.yaml", config))
+    assert said.startswith(f"{path}: methods.jsd: ")
     config = tiny.config(tmp_path) | {"prior": {"model": PAPER}}
-    status, _, err = jsdpipe("check", tiny.write(tmp_path / "hub.yaml", config))
-    assert status == 2 and "512" in err
+    assert "512" in refusal("check", tiny.write(tmp_path / "hub.yaml", config))
 
 
-def test_generate_by_hand_refuses_before_it_loads_a_model(jsdpipe, tmp_path):
+def test_generate_by_hand_refuses_before_it_loads_a_model(refusal, tmp_path):
     arguments = ("generate", "a red ball", "--recipe", "jsdlr", "--prior", "miniature", "--out", tmp_path / "out")
-    status, out, err = jsdpipe(*arguments)
-    assert (status, out, err.count("\n")) == (2, "", 1)
-    assert err.startswith("jsdpipe: error: --prior: ") and "512" in err
+    said = refusal(*arguments)
+    assert said.startswith("--prior: ") and "512" in said
     assert not (tmp_path / "out").exists()
 
 

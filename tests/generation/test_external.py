@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -92,55 +93,50 @@ def test_a_prompt_is_one_word_of_a_command(text):
 
 
 @pytest.mark.parametrize(
-    ("method", "said"),
+    ("method", "where", "words"),
     [
-        ({}, "methods.theirs: give either a path or a command"),
-        ({"path": "{seed}{prompt}.glb", "command": "x {out}"}, "methods.theirs: give either a path or a command"),
-        ({"path": "{sead}.glb"}, "methods.theirs.path: there is no placeholder {sead}; did you mean 'seed'?, found"),
-        ({"path": "{}.glb"}, "methods.theirs.path: there is no placeholder {}; there are: set, prompt_id, slug, "),
-        ({"path": "{seed.real}.glb"}, "methods.theirs.path: there is no placeholder {seed.real}"),
-        ({"path": "{seed!r}.glb"}, "methods.theirs.path: there is no placeholder {seed}"),
-        ({"path": "{seed.glb"}, "methods.theirs.path: expected '}' before end of string"),
-        ({"path": "{prompt:d}.glb"}, "methods.theirs.path: unknown format code 'd' for object of type 'str'"),
-        ({"path": "{seed}.fbx"}, "methods.theirs.path: must end in one of .glb, .gltf, .obj, .ply, .stl, found"),
-        ({"path": "{out}.glb"}, "methods.theirs.path: there is no placeholder {out}"),
-        ({"path": "{seed}.glb", "cwd": "/"}, "methods.theirs: cwd belongs to a command; take it out"),
-        ({"path": "{seed}.glb", "up": "x"}, "methods.theirs.up: input should be 'y' or 'z', found \"x\""),
-        ({"path": "{seed}.glb", "front": "-y"}, "methods.theirs: the front cannot be -y where y is up"),
-        ({"command": "run {prompt} {seed}"}, "methods.theirs.command: must say with {out} where the mesh is to be"),
-        ({"command": "x {out}", "output": "a/b.obj"}, "methods.theirs.output: must be a file's name, without a folder"),
-        ({"command": "x {prompt} {out}"}, "methods.theirs: command: the same for the seeds 0 and 1; add {seed}"),
-        ({"command": "x {seed} {prompt} {out}", "cwd": "none"}, "methods.theirs: cwd: none: no such folder; correct"),
-        ({"path": "m/{seed}.glb"}, 'methods.theirs: path: the same for "a red mushroom" and "a blue ball"; add {prom'),
-        ({"path": "m/{line}.glb"}, "methods.theirs: path: the same for the seeds 0 and 1; add {seed}"),
-        (
-            {"path": "m/{line}-{seed}.glb"},
-            "methods.theirs: path: none of the 4 meshes is there, the first would be m/1-0.glb; correct the path",
-        ),
-        ({"path": "{seed}.glb", "recipe": "x"}, "methods.theirs.recipe: unknown key; "),
+        ({}, "", ["path", "command"]),
+        ({"path": "{seed}{prompt}.glb", "command": "x {out}"}, "", ["path", "command"]),
+        ({"path": "{sead}.glb"}, ".path", ["{sead}", "'seed'"]),
+        ({"path": "{}.glb"}, ".path", ["{}", "set, prompt_id, slug, "]),
+        ({"path": "{seed.real}.glb"}, ".path", ["{seed.real}"]),
+        ({"path": "{seed!r}.glb"}, ".path", ["{seed}"]),
+        ({"path": "{seed.glb"}, ".path", ["'}'"]),
+        ({"path": "{prompt:d}.glb"}, ".path", ["'d'"]),
+        ({"path": "{seed}.fbx"}, ".path", [".glb, .gltf, .obj, .ply, .stl"]),
+        ({"path": "{out}.glb"}, ".path", ["{out}"]),
+        ({"path": "{seed}.glb", "cwd": "/"}, "", ["cwd"]),
+        ({"path": "{seed}.glb", "up": "x"}, ".up", ["'y' or 'z'", '"x"']),
+        ({"path": "{seed}.glb", "front": "-y"}, "", ["front", "-y"]),
+        ({"command": "run {prompt} {seed}"}, ".command", ["{out}"]),
+        ({"command": "x {out}", "output": "a/b.obj"}, ".output", ["folder"]),
+        ({"command": "x {prompt} {out}"}, ": command", ["seeds 0 and 1", "{seed}"]),
+        ({"command": "x {seed} {prompt} {out}", "cwd": "none"}, ": cwd", ["none: "]),
+        ({"path": "m/{seed}.glb"}, ": path", ['"a red mushroom" and "a blue ball"', "{prompt_id"]),
+        ({"path": "m/{line}.glb"}, ": path", ["seeds 0 and 1", "{seed}"]),
+        ({"path": "m/{line}-{seed}.glb"}, ": path", ["4", "m/1-0.glb"]),
+        ({"path": "{seed}.glb", "recipe": "x"}, ".recipe", []),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path, method, said):
+def test_a_mistake_is_named_with_its_key(tmp_path, method, where, words):
     with pytest.raises(UserError) as error:
         load_config(config(tmp_path, method), "c.yaml")
-    assert str(error.value).startswith(f"c.yaml: {said}")
+    message = str(error.value)
+    assert message.startswith(f"c.yaml: methods.theirs{where}: ")
+    assert [word for word in words if word not in message] == []
 
 
 def test_mistakes_between_the_two_kinds_of_method(tmp_path):
     good = tiny.config(tmp_path)
     for methods, said in (
-        ({"a": {"path": "x.glb"}}, "methods.a: path is of an external method; add kind: external"),
-        (
-            {"a": {"kind": "extrenal", "path": "x"}},
-            "methods.a.kind: there is no \"extrenal\"; did you mean 'external'?",
-        ),
+        ({"a": {"path": "x.glb"}}, "methods.a: .*kind: external"),
+        ({"a": {"kind": "extrenal", "path": "x"}}, "methods.a.kind: .*'external'"),
     ):
-        with pytest.raises(UserError) as error:
+        with pytest.raises(UserError, match=f"^c.yaml: {said}"):
             load_config(good | {"methods": methods}, "c.yaml")
-        assert str(error.value) == f"c.yaml: {said}"
     for section, missing in (("prior", "prior"), ("mesh", r"mesh\.resolution")):
         of = {key: value for key, value in good.items() if key != section}
-        with pytest.raises(UserError, match=rf"c\.yaml: {missing}: missing, but methods\.jsd is a recipe; add it"):
+        with pytest.raises(UserError, match=rf"^c\.yaml: {missing}: .*methods\.jsd"):
             load_config(of, "c.yaml")
 
 
@@ -149,7 +145,7 @@ def test_check_counts_the_meshes_that_are_there(tmp_path, monkeypatch, jsdpipe):
     boxes(tmp_path, "m/{line}-{seed}.glb")
     (tmp_path / "m/2-1.glb").unlink()
     path = tiny.write(tmp_path / "c.yaml", config(tmp_path, {"path": "m/{line}-{seed}.glb"}))
-    assert jsdpipe("check", path)[1] == f"{path}: good, 4 assets in 1 shards, 3 of 4 meshes are there\n"
+    assert "3 of 4 meshes" in jsdpipe("check", path)[1]
 
 
 def test_sets_of_the_same_lines_need_their_names(tmp_path, monkeypatch):
@@ -157,7 +153,7 @@ def test_sets_of_the_same_lines_need_their_names(tmp_path, monkeypatch):
     boxes(tmp_path, "m/{set}-{line}-{seed}.glb", ("single", "more"))
     of = config(tmp_path, {"path": "m/{line}-{seed}.glb"})
     of["sets"]["more"] = of["sets"]["single"]
-    with pytest.raises(UserError, match="path: the same for the sets single and more; add"):
+    with pytest.raises(UserError, match=r"path: .*sets single and more"):
         load_config(of)
     of["methods"]["theirs"]["path"] = "m/{set}-{line}-{seed}.glb"
     load_config(of)
@@ -171,11 +167,12 @@ def test_meshes_that_lie_somewhere(tmp_path, monkeypatch, capsys):
     run, shard = run_of(tmp_path, {"path": "m/{line}-{seed}.obj", "up": "z", "front": "-y"})
     generate(run, shard)
     extract(run, shard)
-    assert reasons(run, "generate", shard) == [None, "m/1-1.obj: no such file", None, None]
-    assert "generate theirs/single/000: 1 of 4 failed, first: m/1-1.obj: no such file\n" in capsys.readouterr().err
-    assert reasons(run, "mesh", shard) == [
-        None, "m/1-1.obj: no such file", "m/2-0.obj: a coordinate is not finite", None,
-    ]  # fmt: skip
+    one, missing, two, three = reasons(run, "generate", shard)
+    assert (one, two, three) == (None, None, None) and missing.startswith("m/1-1.obj: ")
+    err = capsys.readouterr().err
+    assert "theirs/single/000" in err and "1 of 4" in err and missing in err
+    one, same, broken, three = reasons(run, "mesh", shard)
+    assert (one, same, three) == (None, missing, None) and broken.startswith("m/2-0.obj: ")
     folder = run.layout.asset("theirs", "single", shard.prompts[1].id, 1)
     made = json.loads((folder / "asset.json").read_text())
     assert made["files"]["2-1.obj"] == sha256(tmp_path / "m/2-1.obj")
@@ -197,19 +194,19 @@ def test_a_star_must_match_one_file(tmp_path, monkeypatch):
     found = [path for path in Dependencies(run).source_files(shard) if path.suffix == ".obj"]
     assert found == [Path("a_[red]_ball@2023-07-18/model.obj")]
     generate(run, shard)
-    assert reasons(run, "generate", shard) == [
-        None, "a_ball@*/model.obj: matches no file, or several", "a_*_ball@*/model.obj: matches no file, or several",
-    ]  # fmt: skip
+    found, several, none = reasons(run, "generate", shard)
+    assert found is None
+    assert several.startswith("a_ball@*/model.obj: ") and none.startswith("a_*_ball@*/model.obj: ")
     of["methods"]["theirs"]["path"] = "{underscored}*/model.obj"
     shutil.rmtree(tmp_path / "a_ball@2023-07-18")
     (tmp_path / "a_ball@2023-07-19").rename("a_ball_in_water")
     of["sets"]["single"]["file"] = str(tmp_path / "prompts.txt")
     (tmp_path / "prompts.txt").write_text("a ball\na ball in water\n")
-    said = r'path: a_ball_in_water/model\.obj is the same for "a ball" and "a ball in water"; add \{prompt_id'
+    said = r'path: a_ball_in_water/model\.obj .*"a ball" and "a ball in water".*\{prompt_id'
     with pytest.raises(UserError, match=said):
         load_config(of)
     of["methods"]["theirs"]["path"] = "{underscored}@*/none.obj"
-    with pytest.raises(UserError, match=r"none of the 2 meshes is there, the first would be a_ball@\*/none"):
+    with pytest.raises(UserError, match=r"path: .*a_ball@\*/none\.obj"):
         load_config(of)
 
 
@@ -297,25 +294,27 @@ def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monk
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
-        ("echo a >&2; echo ' it burns ' >&2; exit 3", "the command ended with status 3: it burns"),
-        ("false", "the command ended with status 1: it said nothing on stderr"),
-        ("echo odd >&2", "the command wrote no output.glb: odd"),
+        ("echo a >&2; echo ' it burns ' >&2; exit 3", "status 3: it burns$"),
+        ("false", "status 1"),
+        ("echo odd >&2", "output.glb: odd$"),
         ("echo 'no mesh' > {out}", None),
     ],
 )
 def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
     run, shard = one_asset(tmp_path, f"{command} # {{seed}} {{out}}")
     generate(run, shard)
-    assert reasons(run, "generate", shard) == [reason]
+    (said,) = reasons(run, "generate", shard)
+    assert (said is None) if reason is None else re.search(reason, said)
     extract(run, shard)
     (found,) = reasons(run, "mesh", shard)
-    assert found == reason or (reason is None and "output.glb: not a GLB file" in found)
+    assert ("output.glb: " in found) if reason is None else found == said
 
 
 def test_a_command_that_takes_too_long_is_stopped(tmp_path):
     run, shard = one_asset(tmp_path, "sleep 600 & sleep 600; : {seed} {out}", timeout_s=0.1)
     generate(run, shard)
-    assert reasons(run, "generate", shard) == ["the command took more than 0.1 s and was stopped"]
+    (said,) = reasons(run, "generate", shard)
+    assert "0.1 s" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -379,10 +378,10 @@ def _runs(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that even root cannot read")
-def test_a_file_that_cannot_be_read_is_one_line(tmp_path):
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
     for suffix in (".obj", ".glb", ".ply"):
         (tmp_path / f"mesh{suffix}").symlink_to("/proc/self/mem")
-        with pytest.raises(UserError, match=rf"mesh\{suffix}: cannot be read \(Input/output error\)"):
+        with pytest.raises(UserError, match=rf"mesh\{suffix}: .*Input/output error"):
             files_of(tmp_path / f"mesh{suffix}")
 
 

@@ -90,7 +90,7 @@ def test_files_preview_and_mesh(prior, tmp_path):
 
 def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):
     recipe = burning(load_recipe("jsdlr", tiny.HASH_GRID))
-    assert "not finite in 3 steps in a row, until step 2" in generate_one("a ball", recipe, prior, 0, tmp_path)
+    assert "not finite" in generate_one("a ball", recipe, prior, 0, tmp_path)
 
 
 def test_a_rendering_is_its_assets_own():

@@ -1,3 +1,5 @@
+import re
+
 import dolls
 import pytest
 import torch
@@ -24,7 +26,7 @@ def test_only_what_persists_ends_an_asset():
     for step in range(limit, 2 * limit - 1):
         assert troubles.note(step, {NOT_FINITE: True, NOT_OPAQUE: False}) is None
     reason = troubles.note(2 * limit - 1, {NOT_FINITE: True, NOT_OPAQUE: False})
-    assert reason == f"the gradient was not finite in {limit} steps in a row, until step {2 * limit - 1}"
+    assert re.search(rf"not finite.* {limit} steps.* step {2 * limit - 1}$", reason)
     assert troubles.counts == {NOT_FINITE: 2 * limit - 1, NOT_OPAQUE: 0}
 
 
@@ -71,7 +73,7 @@ def test_a_stumble_is_counted_and_costs_a_step(prior, monkeypatch):
 def test_lasting_trouble_ends_its_own_asset_alone(prior, monkeypatch):
     first, second = run(prior, monkeypatch, bad=set(range(8, 30)))
     assert first.reason is None
-    assert second.reason == "the gradient was not finite in 10 steps in a row, until step 17"
+    assert re.search(r"not finite.* 10 steps.* step 17$", second.reason)
     assert second.history[-1]["step"] < 18 <= first.history[-1]["step"]
 
 
@@ -81,7 +83,7 @@ def test_a_run_ends_when_all_its_assets_have(prior, monkeypatch):
     outcomes = optimise(
         [Subject("a", ("a", 0)), Subject("b", ("b", 0))], RECIPE, prior, lambda steps=1: done.append(steps)
     )
-    assert all("until step 17" in outcome.reason for outcome in outcomes)
+    assert all(outcome.reason.endswith("step 17") for outcome in outcomes)
     assert objective.calls == 18
     assert sum(done) == RECIPE.steps
 

@@ -55,12 +55,12 @@ def test_what_a_mask_leaves_whole_has_no_alpha_and_what_it_takes_is_no_part(tmp_
     path = gltf(tmp_path / "a.gltf", TEXTURE, uv=UV, image=with_alpha(tmp_path))
     (texture,) = read(changed(path, {"alphaMode": "MASK", "alphaCutoff": 0})).textures
     assert texture.cutoff == 0 and np.array_equal(texture.pixels, PIXELS)
-    with pytest.raises(BadMesh, match="no triangles"):
+    with pytest.raises(BadMesh, match="triangles"):
         read(changed(path, {"alphaMode": "MASK", "alphaCutoff": 1.1}))
     for alpha in (0.4, 0.6):
         path = changed(gltf(tmp_path / "b.gltf", {"baseColorFactor": [1, 1, 1, alpha]}), {"alphaMode": "MASK"})
         if alpha < 0.5:
-            with pytest.raises(BadMesh, match="no triangles"):
+            with pytest.raises(BadMesh, match="triangles"):
                 read(path)
         else:
             assert len(read(path).faces) == 2

@@ -66,15 +66,15 @@ RGB = ("red", "green", "blue")
 BYTES = [(255, 0, 0), (0, 255, 0), (51, 102, 204), (255, 255, 255)]
 
 
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
-    ("kind", "names", "whole"),
+    ("form", "kind", "names", "whole"),
     [
-        ("uchar", RGB, 1),
-        ("ushort", RGB, 257),
-        ("float", RGB, 1 / 255),
-        ("double", RGB, 1 / 255),
-        ("uchar", ("diffuse_red", "diffuse_green", "diffuse_blue"), 1),
+        *((form, "uchar", RGB, 1) for form in FORMS),
+        ("binary_big_endian", "ushort", RGB, 257),
+        ("binary_little_endian", "ushort", RGB, 257),
+        ("ascii", "float", RGB, 1 / 255),
+        ("binary_big_endian", "double", RGB, 1 / 255),
+        ("ascii", "uchar", ("diffuse_red", "diffuse_green", "diffuse_blue"), 1),
     ],
 )
 def test_colours_of_vertices(tmp_path, form, kind, names, whole):
@@ -86,13 +86,13 @@ def test_colours_of_vertices(tmp_path, form, kind, names, whole):
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("faces", [SQUARE, [[0, 1, 2, 3], [0, 1, 2], [1, 2]], [[0, 1, 2], [0, 2, 3, 1]]])
-def test_polygons_become_triangles(tmp_path, form, faces):
+def test_polygons_become_triangles(tmp_path, form):
     flags = (("flags",), "int", [(7,)] * 3)
-    surface = read(ply(tmp_path / "a.ply", faces, of_faces=[flags], form=form))
-    found = sorted(tuple(face) for face in surface.vertices[surface.faces].sum(axis=1).tolist())
-    fans = [(face[0], *face[i : i + 2]) for face in faces for i in range(1, len(face) - 1)]
-    assert found == sorted(tuple(CORNERS[list(face)].sum(axis=0).tolist()) for face in fans)
+    for faces in (SQUARE, [[0, 1, 2, 3], [0, 1, 2], [1, 2]], [[0, 1, 2], [0, 2, 3, 1]]):
+        surface = read(ply(tmp_path / "a.ply", faces, of_faces=[flags], form=form))
+        found = sorted(tuple(face) for face in surface.vertices[surface.faces].sum(axis=1).tolist())
+        fans = [(face[0], *face[i : i + 2]) for face in faces for i in range(1, len(face) - 1)]
+        assert found == sorted(tuple(CORNERS[list(face)].sum(axis=0).tolist()) for face in fans)
 
 
 def test_colours_stay_beside_coordinates_without_a_texture_and_are_multiplied_by_one(tmp_path):
@@ -130,16 +130,15 @@ def test_corners_of_faces_have_coordinates_of_several_textures(tmp_path, form):
 def test_broken_files_say_why(tmp_path):
     whole = ply(tmp_path / "a.ply", TWO.tolist(), form="binary_little_endian").read_bytes()
     for content, said in (
-        (whole[:-1], "row 2 of its element face is cut short"),
-        (whole[:60], "not a PLY file, or broken in line 4"),
-        (whole.replace(b"ply", b"plx", 1), "not a PLY file, or broken in line 1"),
-        (whole.replace(b"float y", b"quint y", 1), "not a PLY file, or broken in line 5"),
-        (whole.replace(b"vertex_indices", b"edges"), "not a PLY file, or a damaged one"),
+        (whole[:-1], "row 2.* face"),
+        (whole[:60], "line 4"),
+        (whole.replace(b"ply", b"plx", 1), "line 1"),
+        (whole.replace(b"float y", b"quint y", 1), "line 5"),
+        (whole.replace(b"vertex_indices", b"edges"), "PLY"),
     ):
         (tmp_path / "a.ply").write_bytes(content)
-        with pytest.raises(BadMesh) as error:
+        with pytest.raises(BadMesh, match=rf"a\.ply: .*{said}"):
             read(tmp_path / "a.ply")
-        assert f"a.ply: {said}" in str(error.value)
 
 
 def test_values_behind_those_that_the_header_declares_are_left_out(tmp_path):
@@ -155,7 +154,7 @@ def test_values_behind_those_that_the_header_declares_are_left_out(tmp_path):
         assert np.array_equal(surface.colours, BYTES)
     rows[5] = "3 0 2"
     path.write_text("\n".join([*head.splitlines(), "end_header", *rows, ""]))
-    with pytest.raises(BadMesh, match="row 2 of its element face"):
+    with pytest.raises(BadMesh, match=r"row 2.* face"):
         read(path)
 
 

@@ -33,7 +33,7 @@ def test_a_gltf_is_turned_into_world_axes_and_an_obj_is_not(tmp_path):
 def test_axes_are_rotations(up):
     for front in ("x", "-x", "y", "-y", "z", "-z"):
         if front[-1] == up:
-            with pytest.raises(ValueError, match=f"the front cannot be {front} where {up} is up"):
+            with pytest.raises(ValueError, match=f"{front} .*{up}"):
                 to_world(up, front)
             continue
         turn = to_world(up, front)
@@ -69,7 +69,7 @@ def test_the_parts_of_a_scene_keep_their_places_and_textures(tmp_path):
 
 def test_a_mesh_far_from_the_origin_has_an_extent(tmp_path):
     far = "".join(f"v {x + 1e6} {y - 5.4e6} {z}\n" for x, y, z in CORNERS.tolist())
-    for body, said in (("f 1 2 3\n", None), ("f 1 2 2\n", "no area"), ("f 1 1 1\n", "no extent")):
+    for body, said in (("f 1 2 3\n", None), ("f 1 2 2\n", "area"), ("f 1 1 1\n", "extent")):
         (tmp_path / "a.obj").write_text(far + body)
         if said is None:
             read(tmp_path / "a.obj")
@@ -78,7 +78,7 @@ def test_a_mesh_far_from_the_origin_has_an_extent(tmp_path):
                 read(tmp_path / "a.obj")
     # a line, which rounding bends by no more than 1e-9
     (tmp_path / "a.obj").write_text("v 5400000.1 0 0\nv 5400000.2 0 0.1\nv 5400000.4 0 0.3\nf 1 2 3\n")
-    with pytest.raises(BadMesh, match="no area"):
+    with pytest.raises(BadMesh, match="area"):
         read(tmp_path / "a.obj")
 
 
@@ -129,26 +129,25 @@ def changed(index, value):
 @pytest.mark.parametrize(
     ("vertices", "faces", "said"),
     [
-        (changed(2, np.nan), TWO, "a coordinate is not finite"),
-        (changed(2, -np.inf), TWO, "a coordinate is not finite"),
-        (changed(2, 1e20), TWO, "a coordinate of 1e+20 is beyond 1e+15"),
-        (changed(slice(None), 3.0), TWO, "no extent: all vertices are (nearly) the same"),
-        (changed(slice(None), 0.0), TWO, "no extent: all vertices are (nearly) the same"),
-        (CORNERS, TWO[:, [0, 0, 1]].copy(), "no area: every triangle is a line or a point"),
-        (CORNERS, np.array([[0, 1, 9]], np.uint32), "a face names a vertex that is not there"),
-        (CORNERS, np.empty((0, 3), np.uint32), "no triangles"),
+        (changed(2, np.nan), TWO, "finite"),
+        (changed(2, -np.inf), TWO, "finite"),
+        (changed(2, 1e20), TWO, r"1e\+20"),
+        (changed(slice(None), 3.0), TWO, "extent"),
+        (changed(slice(None), 0.0), TWO, "extent"),
+        (CORNERS, TWO[:, [0, 0, 1]].copy(), "area"),
+        (CORNERS, np.array([[0, 1, 9]], np.uint32), "vertex"),
+        (CORNERS, np.empty((0, 3), np.uint32), "triangles"),
     ],
 )
 def test_what_cannot_be_placed_before_a_camera_says_why(tmp_path, vertices, faces, said):
     path = gltf(tmp_path / "a.gltf", vertices=vertices, faces=faces)
-    with pytest.raises(BadMesh) as error:
+    with pytest.raises(BadMesh, match=f"^{path}: .*{said}"):
         read(path)
-    assert str(error.value) == f"{path}: {said}"
 
 
 def test_too_many_faces_are_said(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "MOST_FACES", 1)
-    with pytest.raises(BadMesh, match="more than 1 faces"):
+    with pytest.raises(BadMesh, match=r"\b1\b"):
         read(gltf(tmp_path / "a.gltf"))
 
 
@@ -156,20 +155,20 @@ def test_files_that_are_no_meshes_say_why(tmp_path):
     whole = tmp_path / "whole.glb"
     trimesh.creation.box().export(whole)
     cases = {
-        "absent.glb": (None, "no such file"),
-        "mesh.fbx": (b"x", "no kind of mesh that is known; there are .glb, .gltf, .obj, .ply, .stl"),
-        "empty.glb": (b"", "not a GLB file"),
-        "text.glb": (b"glTF but not really", "not a GLB file"),
-        "cut.glb": (whole.read_bytes()[:-100], "is cut short"),
-        "empty.obj": (b"", "no triangles"),
-        "empty.ply": (b"", "not a PLY file"),
-        "empty.stl": (b"", "no triangles"),
-        "points.obj": (b"v 0 0 0\nv 1 1 1\n", "no triangles"),
-        "odd.obj": (b"v 0 0 0\nv 1 1 1\nf 1 2 77\n", "a face names a vertex that is not there"),
-        "short.obj": (b"v 0 0\n", 'its line "v 0 0" is not as OBJ has it'),
-        "word.obj": (b"v 0 0 0\nf 1 x 1\n", 'its line "f 1 x 1" is not as OBJ has it'),
-        "a\nb.ply": (b"ply\n", "not a PLY file"),
-        "no-buffer.gltf": ({"buffers": [{"uri": "none.bin", "byteLength": 4}]}, "names none.bin, which cannot be read"),
+        "absent.glb": (None, "file"),
+        "mesh.fbx": (b"x", ".glb, .gltf, .obj, .ply, .stl"),
+        "empty.glb": (b"", "GLB"),
+        "text.glb": (b"glTF but not really", "GLB"),
+        "cut.glb": (whole.read_bytes()[:-100], "cut"),
+        "empty.obj": (b"", "triangles"),
+        "empty.ply": (b"", "PLY"),
+        "empty.stl": (b"", "triangles"),
+        "points.obj": (b"v 0 0 0\nv 1 1 1\n", "triangles"),
+        "odd.obj": (b"v 0 0 0\nv 1 1 1\nf 1 2 77\n", "vertex"),
+        "short.obj": (b"v 0 0\n", '"v 0 0"'),
+        "word.obj": (b"v 0 0 0\nf 1 x 1\n", '"f 1 x 1"'),
+        "a\nb.ply": (b"ply\n", "PLY"),
+        "no-buffer.gltf": ({"buffers": [{"uri": "none.bin", "byteLength": 4}]}, "none.bin"),
     }
     for name, (content, said) in cases.items():
         path = tmp_path / name
@@ -180,31 +179,13 @@ def test_files_that_are_no_meshes_say_why(tmp_path):
         with pytest.raises(BadMesh) as error:
             read(path)
         line = str(error.value)
-        assert said in line and line.startswith(str(tmp_path)) and "\n" not in line, name
+        assert line.startswith(f"{tmp_path}/") and said in line.removeprefix(f"{tmp_path}/{name}"), name
 
 
-# all that a reason may say: words of our own, with names and lines of the file in them
-SAID = "|".join(
-    (
-        "no such file",
-        "no triangles",
-        "no extent: all vertices are \\(nearly\\) the same",
-        "no area: every triangle is a line or a point",
-        "more than [0-9,]+ faces",
-        "a coordinate is not finite",
-        "a coordinate of .+ is beyond 1e\\+15",
-        "a face names a vertex that is not there",
-        "not an? (GLB|glTF|OBJ|PLY|STL) file, or (a damaged one|broken in line .+)",
-        "is cut short",
-        "is glTF .+, of which only 2.0 is read",
-        "its accessor .+ holds no data",
-        "its line .+ is not as OBJ has it",
-        "names .+, whose line .+ is not as MTL has it",
-        "its texture .+ is of a kind that is not read \\(.*\\)",
-        "row [0-9]+ of its element .+ is cut short, or not as the header declares",
-        "requires .+, which is not read; export it without",
-        "(names|holds image) .+, which (cannot be read|is no picture that can be read)",
-    )
+# words of Python's and of libraries' errors, which no reason passes on
+FOREIGN = re.compile(
+    "Error|Exception|Expecting|NoneType|argument|array|attribute|codec|dtype|index|literal|object|operand|requires a"
+    "|struct|subscript|unpack|\\bint\\b|\\bstr\\b"
 )
 
 
@@ -241,6 +222,11 @@ def reason(path):
     return None
 
 
+def in_our_own_words(said):
+    """Whether a reason, if any, is a short line with no other error in it, but for what it quotes of the file."""
+    return said is None or (said.isprintable() and len(said) < 300 and not FOREIGN.search(re.sub('".*"', "", said)))
+
+
 def test_files_of_another_kind_say_so_in_our_own_words(whole):
     folder, files = whole
     assert [reason(folder / "a.gltf"), reason(folder / "mesh.obj")] == [None, None]
@@ -261,7 +247,7 @@ def test_files_of_another_kind_say_so_in_our_own_words(whole):
             path = folder / f"other{suffix}"
             path.write_bytes(content)
             said = reason(path)
-            assert said is None or re.fullmatch(SAID, said), (suffix, content[:20], said)
+            assert in_our_own_words(said), (suffix, content[:20], said)
 
 
 @given(st.data())
@@ -278,4 +264,4 @@ def test_damaged_files_say_so_in_our_own_words(whole, data):
         (beside / other).write_bytes(whole_content)
     (beside / name).write_bytes(content)
     said = reason(beside / {"mesh.mtl": "mesh.obj", "skin.png": "mesh.obj"}.get(name, name))
-    assert said is None or re.fullmatch(SAID, said), (name, bytes(content), said)
+    assert in_our_own_words(said), (name, bytes(content), said)

@@ -78,28 +78,27 @@ def test_the_identity_is_of_the_files(kind, folders, captioners):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "content", "said"),
     [
-        ("config.json", None, r"config\.json is missing"),
-        ("tokenizer.json", None, r"tokenizer\.json is missing"),
-        ("model-00002-of-00003.safetensors", None, r"model-00002-of-00003\.safetensors is missing, which .* names"),
-        ("model.safetensors.index.json", "{", r"cannot be read as JSON"),
-        ("model-00002-of-00003.safetensors", "", r"not the weights of a Blip2ForConditionalGeneration"),
-        ("config.json", "[]", r"config\.json: must be a JSON object"),
-        ("tokenizer.json", "{}", r"not the image processor and tokenizer of a captioner"),
-        ("preprocessor_config.json", "{", r"not the image processor and tokenizer of a captioner"),
+        ("config.json", None, "config.json"),
+        ("tokenizer.json", None, "tokenizer.json"),
+        ("model-00002-of-00003.safetensors", None, "model-00002-of-00003.safetensors"),
+        ("model.safetensors.index.json", "{", "model.safetensors.index.json"),
+        ("model-00002-of-00003.safetensors", "", "Blip2ForConditionalGeneration"),
+        ("config.json", "[]", "config.json"),
+        ("tokenizer.json", "{}", "tokenizer"),
+        ("preprocessor_config.json", "{", "processor"),
     ],
 )
-def test_a_broken_folder_is_one_line(folders, tmp_path, name, content, message):
+def test_a_broken_folder_is_refused(folders, tmp_path, name, content, said):
     folder = shutil.copytree(folders["blip2"], tmp_path / "broken")
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_text(content)
-    with pytest.raises(UserError, match=message) as error:
+    with pytest.raises(UserError, match=f"{folder}.*{said}"):
         load(settings_of("blip2", folder)).caption(IMAGES, SEED)
-    assert "\n" not in str(error.value)
 
 
 def test_weights_of_another_kind_are_refused(folders):
-    with pytest.raises(UserError, match=r"\d+ weights are missing"):
+    with pytest.raises(UserError, match=r"\d+ weights"):
         load(settings_of("blip", folders["blip2"])).caption(IMAGES, SEED)

@@ -109,7 +109,7 @@ def test_a_model_that_says_nothing_has_no_caption(judge):
 
 def test_a_caption_without_end_is_cut_and_refused(judge, monkeypatch):
     monkeypatch.setitem(chat.GREEDY, "max_new_tokens", 8)
-    with _preferring(judge, "x"), pytest.raises(Unanswered, match="cut: "):
+    with _preferring(judge, "x"), pytest.raises(Unanswered, match="cut"):
         judge.merge(["a mug"])
     assert judge.transcript() == ['{"caption": "xxxxxxxx'] * 3
 
@@ -130,23 +130,22 @@ def test_the_identity_is_of_the_files_and_the_prompts(folder, judge):
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        (None, "chat_template is not set"),
-        ("{{ raise_exception('no system role') }}", "no system role.*system_role: false"),
-        ("{{ messages[0].content", "no tokenizer with a chat template"),
+        (None, "chat_template"),
+        ("{{ raise_exception('no system role') }}", "system_role: false"),
+        ("{{ messages[0].content", "doll: "),
     ],
 )
-def test_a_template_that_is_of_no_use_is_one_line(tmp_path, template, message):
+def test_a_template_that_is_of_no_use_is_refused(tmp_path, template, message):
     folder = dolls_language.chat(tmp_path / "doll", template)
-    with pytest.raises(UserError, match=message) as error:
+    with pytest.raises(UserError, match=message):
         load(folder)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model-00001-of-00002.safetensors"])
-def test_a_folder_that_lacks_a_file_is_one_line(folder, tmp_path, name):
+def test_a_file_that_a_folder_lacks_is_named(folder, tmp_path, name):
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / name).unlink()
-    with pytest.raises(UserError, match="is missing"):
+    with pytest.raises(UserError, match=name):
         load(broken)
 
 

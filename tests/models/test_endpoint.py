@@ -84,7 +84,7 @@ def test_what_is_sent_can_be_set_and_left_out(server, judge):
     }  # fmt: skip
     # scores by other requests are other scores
     assert len({judge(**changed).identity for changed in ({}, {"fields": fields}, {"system_role": False})}) == 3
-    with pytest.raises(ValueError, match="must not set messages, model"):
+    with pytest.raises(ValueError, match=r"messages.*model"):
         judge(fields={"model": "another", "messages": []})
 
 
@@ -109,7 +109,7 @@ def test_a_caption_that_is_cut_or_of_another_form_is_refused(server, judge, cut)
     server.replies = [cut, Reply('```JSON\n{"caption": "a blue mug"}\n```')]
     assert judge().merge(["a", "b"]) == "a blue mug"
     server.otherwise = lambda body: cut
-    with pytest.raises(Unanswered, match="cut: " if cut.finish == "length" else 'last was "'):
+    with pytest.raises(Unanswered, match="cut" if cut.finish == "length" else cut.says[:6]):
         judge().merge(["c", "d"])
 
 
@@ -138,10 +138,9 @@ def test_the_key_is_in_no_file_and_no_message(server, judge, tmp_path, monkeypat
     asked.grade("a", "b")
     with pytest.raises(UserError) as refused:
         asked.grade("a", "c")
-    assert str(refused.value) == (
-        f"{server.base_url}/chat/completions: refused (status 401: Incorrect API key ***, see the site); "
-        "correct alignment.judge"
-    )
+    for said in (server.base_url, "401", "Incorrect API key ***", "alignment.judge"):
+        assert said in str(refused.value)
+    assert KEY not in str(refused.value)
     assert len(server.requests) == 2
     assert not any(KEY.encode() in content for content in files(tmp_path))
     assert KEY not in asked.identity
@@ -151,10 +150,11 @@ def test_the_key_is_in_no_file_and_no_message(server, judge, tmp_path, monkeypat
         assert server.requests[-1]["headers"]["Authorization"] == f"Bearer {KEY}"
     for wrong in (f"{KEY}\r\nHost: b", f"{KEY}\u00e9", f"\u201c{KEY}\u201d"):
         monkeypatch.setenv("JUDGE_KEY", wrong)
-        with pytest.raises(UserError, match=r"JUDGE_KEY holds characters that no key has; export the key alone$"):
+        with pytest.raises(UserError, match="JUDGE_KEY") as refused:
             judge()
+        assert KEY not in str(refused.value)
     monkeypatch.delenv("JUDGE_KEY")
-    with pytest.raises(UserError, match="JUDGE_KEY is not set"):
+    with pytest.raises(UserError, match="JUDGE_KEY"):
         judge()
 
 
@@ -225,23 +225,19 @@ def test_pauses(header, pause):
     assert endpoint._pause(state) == pause
 
 
-def test_a_judge_that_does_not_answer_is_one_line(server, judge, tmp_path):
+def test_a_judge_that_does_not_answer_is_named(server, judge, tmp_path):
     server.otherwise = lambda body: Reply(status=503, body='{"error": {"message": "over\\nloaded"}}')
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=rf"^{server.base_url}: .* 3 times .*503: over loaded"):
         judge().grade("a", "b")
-    assert str(error.value) == (
-        f"{server.base_url}: the judge did not answer, asked 3 times (status 503: over loaded); "
-        "run again when it does: all answers so far are kept"
-    )
     assert calls(tmp_path) == 3
-    with pytest.raises(UserError, match=r"did not answer, asked 3 times \(.*refused"):
+    with pytest.raises(UserError, match=r"^http://127\.0\.0\.1:9/v1: .* 3 times .*refused"):
         judge(base_url="http://127.0.0.1:9/v1").grade("a", "b")
 
 
 @pytest.mark.parametrize("status", [302, 400, 403, 404, 422])
 def test_a_refusal_is_not_tried_again(server, judge, status):
     server.otherwise = lambda body: Reply(status=status, body="no such model", headers={"Location": "/elsewhere"})
-    with pytest.raises(UserError, match=rf"refused \(status {status}: no such model\)") as refused:
+    with pytest.raises(UserError, match=f"{status}.*no such model") as refused:
         judge().grade("a", "b")
     assert len(server.requests) == 1
     # of a malformed request the settings that form it are named
@@ -263,7 +259,7 @@ def test_an_answer_of_another_form_is_asked_for_again(server, judge):
 def test_then_it_is_no_grade_and_a_rerun_asks_again(server, judge, tmp_path):
     server.otherwise = lambda body: Reply("I'd say\n4.5")
     asked = judge()
-    with pytest.raises(Unanswered, match=r'required form, the last was "I\'d say\\n4.5"'):
+    with pytest.raises(Unanswered, match=r"I'd say\\n4\.5"):
         asked.grade("a", "b")
     assert asked.transcript() == ["I'd say\n4.5"] * 3
     server.otherwise = lambda body: Reply("4")
@@ -279,10 +275,10 @@ def test_an_answer_of_another_form_that_was_kept_is_asked_for_again(server, judg
     assert (len(server.requests), read_json(kept)["answer"]) == (2, "3")
 
 
-def test_the_cap_is_one_line_and_loses_nothing(server, judge, tmp_path):
+def test_the_cap_is_named_and_loses_nothing(server, judge, tmp_path):
     asked = judge(max_calls=2)
     assert [asked.grade("a", caption) for caption in "xy"] == [3, 3]
-    with pytest.raises(UserError, match=r"called 2 times, and alignment\.judge\.max_calls is 2; raise it and"):
+    with pytest.raises(UserError, match=r"alignment\.judge\.max_calls is 2"):
         asked.grade("a", "z")
     assert len(server.requests) == 2
     assert [judge(max_calls=3).grade("a", caption) for caption in "xyz"] == [3, 3, 3]

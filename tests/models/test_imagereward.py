@@ -168,40 +168,41 @@ def _without(name):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_without("mlp.layers.7.bias"), r"mlp\.layers\.7\.bias is missing"),
-        (_without("blip.visual_encoder.blocks.1.norm2.bias"), r"blocks\.1\.norm2\.bias is missing"),
-        (_without("blip.visual_encoder.pos_embed"), r"does not describe .*pos_embed"),
-        (lambda s: s.update({"mlp.layers.0.weight": torch.zeros(1024, 7)}), r"shape \(1024, 7\), not \(1024, 24\)"),
-        (lambda s: s.update({"blip.text_encoder.encoder.layer.2.x": torch.zeros(1)}), r"layer\.2\.x is no weight"),
-        (lambda s: s.update({"step": 7}), "must hold tensors by name"),
-        (lambda s: s.update({"step": Code()}), "cannot be read as a checkpoint of tensors"),
+        (_without("mlp.layers.7.bias"), r"mlp\.layers\.7\.bias"),
+        (_without("blip.visual_encoder.blocks.1.norm2.bias"), r"blocks\.1\.norm2\.bias"),
+        (_without("blip.visual_encoder.pos_embed"), "pos_embed"),
+        (
+            lambda s: s.update({"mlp.layers.0.weight": torch.zeros(1024, 7)}),
+            r"layers\.0\.weight.*\(1024, 7\).*\(1024, 24\)",
+        ),
+        (lambda s: s.update({"blip.text_encoder.encoder.layer.2.x": torch.zeros(1)}), r"layer\.2\.x"),
+        (lambda s: s.update({"step": 7}), "tensors"),
+        (lambda s: s.update({"step": Code()}), "ImageReward.pt"),
     ],
 )
-def test_a_checkpoint_of_something_else_is_one_line(tmp_path, capsys, change, said):
+def test_a_checkpoint_of_something_else_is_refused(tmp_path, capsys, change, said):
     folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path))
     state = torch.load(folder / "ImageReward.pt", weights_only=True)
     change(state)
     torch.save(state, folder / "ImageReward.pt")
-    with pytest.raises(UserError, match=rf"{tmp_path}.*{said}.*fetch") as error:
+    with pytest.raises(UserError, match=f"{tmp_path}.*{said}"):
         ImageReward(folder, folder, "float32")
-    assert "\n" not in str(error.value)
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", pickle.dumps(Code())])
-def test_no_checkpoint_is_one_line(tmp_path, capsys, content):
+def test_no_checkpoint_is_refused(tmp_path, capsys, content):
     folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path))
     (folder / "ImageReward.pt").write_bytes(content)
-    with pytest.raises(UserError, match=r"ImageReward\.pt: cannot be read as a checkpoint"):
+    with pytest.raises(UserError, match=r"ImageReward\.pt: "):
         ImageReward(folder, folder, "float32")
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [("{", "cannot be read as JSON"), ('{"vocab_size": 3}', "does not describe .*hidden_size"), ("[]", "JSON object")],
+    ("text", "said"), [("{", "med_config.json: "), ('{"vocab_size": 3}', "hidden_size"), ("[]", "med_config.json: ")]
 )
-def test_a_configuration_of_something_else_is_one_line(tmp_path, text, said):
+def test_a_configuration_of_something_else_is_refused(tmp_path, text, said):
     folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path))
     (folder / "med_config.json").write_text(text)
     with pytest.raises(UserError, match=said):

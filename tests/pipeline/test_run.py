@@ -33,22 +33,19 @@ def test_a_run_needs_nothing_but_its_folder(run, tmp_path):
 
 def test_an_unknown_shard_is_refused_with_what_there_is(run):
     assert run.shard("jsd/single/002").prompts[0].text == "a/b"
-    with pytest.raises(UserError, match=r"no shard 'jsd/single/3'.*; there are sds/single/000, .*jsd/single/002$"):
+    with pytest.raises(UserError, match=r"'jsd/single/3'.*sds/single/000, .*jsd/single/002$"):
         run.shard("jsd/single/3")
 
 
 def test_a_missing_or_foreign_run_is_refused(run, tmp_path):
-    with pytest.raises(UserError, match="write it with `jsdpipe configure CONFIG"):
+    with pytest.raises(UserError, match="jsdpipe configure"):
         Run.load(tmp_path / "none")
     content = json.loads(run.layout.run_json.read_text())
     del content["config"]["seeds"]
-    for broken in (json.dumps(content), "[]", "{}"):
+    for broken in (json.dumps(content), "[]", "{}", "{"):
         run.layout.run_json.write_text(broken)
-        with pytest.raises(UserError, match="not a run of this version"):
+        with pytest.raises(UserError, match=f"^{run.layout.run_json}: "):
             Run.load(run.folder)
-    run.layout.run_json.write_text("{")
-    with pytest.raises(UserError, match="cannot be read as JSON; rerun"):
-        Run.load(run.folder)
 
 
 def test_a_manifest_holds_every_asset_of_its_shard(run):
@@ -59,7 +56,7 @@ def test_a_manifest_holds_every_asset_of_its_shard(run):
     assert [record["status"] for record in records] == ["ok", "failed"]
     with pytest.raises(ValueError, match="expected"):
         write_manifest(run, "mesh", shard, records[:1], {})
-    with pytest.raises(UserError, match=r"`jsdpipe render --run .* --shard jsd/single/001`"):
+    with pytest.raises(UserError, match=r"jsdpipe render --run .* --shard jsd/single/001"):
         read_manifest(run, "render", shard)
 
 
@@ -67,7 +64,7 @@ def test_a_manifest_of_other_seeds_is_refused(run, tmp_path):
     shard = run.shard("jsd/single/000")
     write_manifest(run, "mesh", shard, [asset_record(*asset) for asset in shard.assets()], {})
     other = Run.resolve(load_config(tiny.config(tmp_path) | {"seeds": [0, 2]}), run.folder)
-    with pytest.raises(UserError, match="is of other prompts or seeds"):
+    with pytest.raises(UserError, match="prompts or seeds"):
         read_manifest(other, "mesh", other.shard("jsd/single/000"))
 
 

@@ -1,6 +1,7 @@
 """What is said of a folder's assets before a changed configuration replaces them."""
 
 import copy
+import re
 
 import pytest
 import tiny
@@ -38,13 +39,12 @@ def override(config, method):
 
 
 def said(folder, config, change):
-    """The lines, without how they all begin: what the folder holds."""
+    """The lines, which all begin with what the folder holds."""
     config = copy.deepcopy(config)
     change(config)
     lines = changes(resolved(folder, config))
-    start = f"{folder / 'run'} holds 10 assets; "
-    assert all(line.startswith(start) for line in lines)
-    return [line.removeprefix(start) for line in lines]
+    assert all(re.match(f"{folder / 'run'} .*10 assets", line) for line in lines)
+    return lines
 
 
 def test_nothing_is_said_where_nothing_is_lost(tmp_path, held):
@@ -62,23 +62,22 @@ def test_nothing_is_said_where_nothing_is_lost(tmp_path, held):
 @pytest.mark.parametrize(
     ("change", "keys", "count", "what"),
     [
-        (lambda c: c.update(seed=3), "seed (0 -> 3)", "all 10", "made again"),
-        (lambda c: c["mesh"].update(threshold=3.0), 'mesh.threshold ("auto" -> 3.0)', "all 10", "new meshes"),
+        (lambda c: c.update(seed=3), "seed (0 -> 3)", "all 10", "made"),
+        (lambda c: c["mesh"].update(threshold=3.0), 'mesh.threshold ("auto" -> 3.0)', "all 10", "meshes"),
         (lambda c: c["render"].update(size=24), "render.size (32 -> 24)", "all 10", "rendered"),
-        (lambda c: override(c, "sds").update(steps=3), "methods.sds.steps (2 -> 3)", "4 of 10", "made again"),
-        (lambda c: override(c, "jsd").update(steps=1), "methods.jsd.steps (2 -> 1)", "6 of 10", "made again"),
+        (lambda c: override(c, "sds").update(steps=3), "methods.sds.steps (2 -> 3)", "4 of 10", "made"),
+        (lambda c: override(c, "jsd").update(steps=1), "methods.jsd.steps (2 -> 1)", "6 of 10", "made"),
     ],
 )  # fmt: skip
 def test_a_change_is_named_with_what_it_replaces(tmp_path, held, change, keys, count, what):
     (line,) = said(tmp_path, held, change)
-    assert line.startswith(f"{keys} changed: {count} are ")
-    assert what in line
+    assert re.search(rf" {re.escape(keys)} .*{count} .*{what}", line)
 
 
 def test_scores_are_changed_by_themselves(tmp_path, held):
     classifier = {"kind": "inception-v3"}
     (line,) = said(tmp_path, held, lambda c: c["diversity"].update(classifier=classifier))
-    assert "diversity.classifier.kind" in line and "scores of diversity" in line
+    assert "diversity.classifier.kind" in line and "scores" in line
 
 
 def test_many_keys_are_counted(tmp_path, held):
@@ -94,14 +93,14 @@ def test_many_keys_are_counted(tmp_path, held):
 
 def test_what_is_no_longer_planned_stays(tmp_path, held):
     lines = said(tmp_path, held, lambda c: (c["methods"].pop("sds"), c.update(seed=1)))
-    assert [line.split(" changed: ")[-1].split(" are ")[0] for line in lines] == ["6 of 10", "4 of 10"]
-    assert "no longer part" in lines[1]
+    assert [re.findall(r"\d+ of 10", line) for line in lines] == [["6 of 10"], ["4 of 10"]]
+    assert ["seed (0 -> 1)" in line for line in lines] == [True, False]
 
 
 def test_a_run_of_another_version(tmp_path, held):
     (tmp_path / "run/run.json").write_text("{}")
     (line,) = changes(resolved(tmp_path, held))
-    assert "another version" in line
+    assert line.startswith(f"{tmp_path / 'run'} ") and "version" in line
 
 
 def test_the_commands_say_it(tmp_path, monkeypatch, jsdpipe):
@@ -113,10 +112,10 @@ def test_the_commands_say_it(tmp_path, monkeypatch, jsdpipe):
     for shard in run.shards():
         write_manifest(run, "generate", shard, [asset_record(*asset) for asset in shard.assets()], {})
     tiny.write(path, config | {"seed": 7})
-    line = f"{folder} holds 4 assets; seed (0 -> 7) changed: all 4 are "
+    line = rf"{folder} .*4 assets.*seed \(0 -> 7\) .*all 4 "
     status, out, _ = jsdpipe("check", path)
     assert status == 0
-    assert out.splitlines()[1].startswith(line)
+    assert re.match(line, out.splitlines()[1])
     status, _, err = jsdpipe("configure", path, "--run", folder)
-    assert err.startswith(line)
+    assert re.match(line, err)
     assert jsdpipe("configure", path, "--run", folder)[2] == ""

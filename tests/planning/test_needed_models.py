@@ -52,7 +52,7 @@ def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
     assert (weights.stages, vocabulary.stages) == (("quality",), ("quality",))
     assert (weights.amount, weights.licence, vocabulary.licence) == ("1.8 GB", "Apache-2.0", "Apache-2.0")
     assert "hf download zai-org/ImageReward --include ImageReward.pt --include med_config.json" in weights.mends[0]
-    assert "name it as quality.reward.tokenizer.model" in vocabulary.mends[1]
+    assert "quality.reward.tokenizer.model" in vocabulary.mends[1]
 
 
 @pytest.mark.parametrize("revision", [None, "main", COMMIT])
@@ -94,7 +94,8 @@ def test_what_is_known_of_the_papers_prior(cache):
 def test_withdrawn_weights_are_elsewhere(cache):
     found = prior("stabilityai/stable-diffusion-2-1-base")
     assert (found.amount, found.licence) == ("5.2 GB", "CreativeML Open RAIL++-M")
-    assert found.mends == (f"withdrawn by its owner; the same weights: give {PAPER} as prior.model",)
+    (mend,) = found.mends
+    assert PAPER in mend and "prior.model" in mend
 
 
 def test_a_folder_lacks_a_file(tmp_path):
@@ -104,7 +105,8 @@ def test_a_folder_lacks_a_file(tmp_path):
     (folder / "vae/config.json").unlink()
     found = prior(str(folder))
     assert found.size is None
-    assert found.mends == (f"{folder}: vae/config.json is missing; give a complete folder in diffusers' format",)
+    (mend,) = found.mends
+    assert mend.startswith(f"{folder}: vae/config.json ")
 
 
 def test_an_endpoint_is_where_it_is_if_its_key_is_set(tmp_path, monkeypatch):
@@ -115,7 +117,8 @@ def test_an_endpoint_is_where_it_is_if_its_key_is_set(tmp_path, monkeypatch):
     *_, found = needed(read_config(config, "c"), "c")
     assert (found.name, found.stages, found.licence, found.amount) == ("org/name", ("alignment",), "unknown", "-")
     assert found.origin == "endpoint: http://localhost:8000/v1"
-    assert found.mends == ("alignment.judge.key_env: export the key in JUDGE_KEY",)
+    (mend,) = found.mends
+    assert mend.startswith("alignment.judge.key_env: ") and "JUDGE_KEY" in mend
     monkeypatch.setenv("JUDGE_KEY", "secret")
     *_, found = needed(read_config(config, "c"), "c")
     assert (found.mends, "secret" in str(found)) == ((), False)
@@ -152,7 +155,7 @@ def test_a_scoring_model_lacks_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "WEIGHTS", tmp_path)
     _, clip, _ = needed(read_config(tiny.config(tmp_path), "c"), "c")
     assert clip.size is None
-    assert "tokenizer.json is missing" in clip.mends[0]
+    assert "tokenizer.json" in clip.mends[0]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +195,7 @@ def test_an_inception_file_of_ones_own(tmp_path):
     path = tmp_path / "inception.pth"
     models = {"classifier": {"kind": "inception-v3", "weights": str(path)}}
     found = diversity(tmp_path, **models)[str(path)]
-    assert found.amount == "?" and "is no file" in found.mends[0]
+    assert found.amount == "?" and str(path) in found.mends[0]
     path.write_bytes(b"12345")
     found = diversity(tmp_path, **models)[str(path)]
     assert (found.origin, found.size, found.licence, found.mends) == (f"file: {path}", 5, "unstated", ())

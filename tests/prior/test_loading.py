@@ -32,9 +32,7 @@ def change(path, **values):
 def refused(folder):
     with pytest.raises(UserError) as error:
         load_prior(str(folder))
-    message = str(error.value)
-    assert "\n" not in message
-    return message
+    return str(error.value)
 
 
 FILES = [*PRIOR.required, *((f"{stem}.safetensors",) for stem in PRIOR.weights)]
@@ -138,7 +136,7 @@ def test_weights_in_parts_and_in_half_precision(folder, whole, parts, half):
     assert prior.digest != expected.digest or (parts == 1 and not half)
     if parts == 2:
         next(folder.glob("unet/*-00002-of-00002.safetensors")).unlink()
-        assert "00002-of-00002.safetensors is missing" in refused(folder)
+        assert "00002-of-00002.safetensors" in refused(folder)
 
 
 def test_single_precision_comes_first(folder, whole):

@@ -83,9 +83,7 @@ def test_embeddings_are_of_the_padded_tokens(folder, prior):
 ROOM = dolls.LENGTH - 2  # tokens of a text in a window
 
 
-@pytest.mark.parametrize(
-    ("letters", "windows"), [(0, 1), (1, 1), (ROOM, 1), (ROOM + 1, 2), (2 * ROOM, 2), (2 * ROOM + 1, 4), (5 * ROOM, 8)]
-)
+@pytest.mark.parametrize(("letters", "windows"), [(0, 1), (ROOM, 1), (ROOM + 1, 2), (2 * ROOM + 1, 4), (5 * ROOM, 8)])
 def test_a_text_is_encoded_in_windows(folder, prior, letters, windows):
     text = ("the quick brown fox jumps over the lazy dog" * 9).replace(" ", "")[:letters]
     tokens = prior.tokenizer(text, add_special_tokens=False, verbose=False).input_ids

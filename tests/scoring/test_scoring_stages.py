@@ -56,18 +56,18 @@ def _detail(run, shard, record, stage):
     return read_json(folder / f"{stage}.json")["views"]
 
 
-def test_a_reward_that_is_not_finite_and_views_that_are_gone_are_one_line(tmp_path, monkeypatch):
+def test_a_reward_that_is_not_finite_and_views_that_are_gone_are_named(tmp_path, monkeypatch):
     run, shard = scored_run.make(tmp_path / "balls")
     extract(run, shard)
     render(run, shard)
-    reward, said = miniature_clip.MiniatureReward, f"a reward of {shard.prompts[0].id}, seed 0, is not finite"
+    reward, said = miniature_clip.MiniatureReward, f"{shard.prompts[0].id}, seed 0\\b.*finite"
     with monkeypatch.context() as patched:
         patched.setattr(reward, "score", lambda self, text, images: np.full(len(images), np.nan))
         with pytest.raises(UserError, match=said):
             quality.score(run, shard)
     run.layout.views(shard, shard.prompts[0].id, 0).unlink()
     for score in STAGES.values():
-        with pytest.raises(UserError, match=r"seed0.zip: cannot be read \(No such file or directory\); restore it, or"):
+        with pytest.raises(UserError, match=r"seed0\.zip: .*No such file"):
             score(run, shard)
 
 
@@ -94,7 +94,7 @@ def test_failed_assets_get_the_floors_and_keep_their_reasons(done, clip):
     run, shard = done
     quality_records, alignment_records = (read_manifest(run, stage, shard) for stage in ("quality", "alignment"))
     black = clip.images(np.zeros((1, 32, 32, 3), np.uint8))[0]
-    for index, reason in ((2, "not finite at step 7"), (4, "empty field")):
+    for index, reason in ((2, "not finite at step 7"), (4, "density")):
         record = quality_records[index]
         assert record["status"] == "failed" and reason in record["reason"]
         reward = max((float(black @ clip.texts([record["prompt"]])[0]) - 0.1) / 0.2, -2.25)

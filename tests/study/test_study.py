@@ -1,5 +1,6 @@
 """The command at a tiny size, and what is said of the numbers."""
 
+import re
 import shutil
 
 import pandas as pd
@@ -93,15 +94,14 @@ def objectives_table(jsd):
 @pytest.mark.parametrize(
     ("jsd", "ahead", "most"),
     [
-        ((0.1, 5), "eight modes, exact: JSD;", "JSD covers 5 of 8 modes with 50% of its particles on any; "
-         "the most covered are 5, by JSD."),
-        ((0.25, 4), "eight modes, exact: SDI (JSD is number 2 of 10);", "the most covered are 4, by SDI and JSD."),
-        ((0.6, 0), "eight modes, exact: SDI (JSD is number 10 of 10);", "the most covered are 4, by SDI."),
+        ((0.1, 5), "exact: JSD;", r"JSD .*5 of 8 .*50%.* 5, by JSD\."),
+        ((0.25, 4), r"exact: SDI \(JSD .*2 of 10\);", r" 4, by SDI and JSD\."),
+        ((0.6, 0), r"exact: SDI \(JSD .*10 of 10\);", r" 4, by SDI\."),
     ],
 )  # fmt: skip
 def test_captions_say_what_the_numbers_say(jsd, ahead, most):
     section = presentation._part_b(objectives_table(jsd), Study())
-    assert ahead in section.figures[0].caption
-    assert most in section.figures[1].caption
+    assert re.search(ahead, section.figures[0].caption)
+    assert re.search(most, section.figures[1].caption)
     best = {row[1].text for row in section.table.rows if row[4].best}
     assert best == ({"JSD"} if jsd[0] < 0.2 else {"SDI"})

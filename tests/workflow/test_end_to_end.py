@@ -14,6 +14,8 @@ from jsdpipe import cli
 from jsdpipe.pipeline.fingerprints import ENTRIES
 from jsdpipe.pipeline.run import Run
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("jsd", "sds")
 
 

@@ -1,5 +1,6 @@
 """The real Snakemake with sections of the configuration left out: their rules, views and tables are not there."""
 
+import pytest
 import tiny
 import trimesh
 from test_plans import jobs, snakemake
@@ -30,6 +31,7 @@ def test_a_run_of_meshes_may_score_nothing(tmp_path):
     assert little(tmp_path, ()) == set()
 
 
+@pytest.mark.slow
 def test_a_run_of_meshes_that_scores_little(tmp_path):
     assert little(tmp_path, ("quality",)) == {"quality"}
     done = snakemake(tmp_path, "--cores", "1", "--configfile", "little.yaml")
@@ -43,7 +45,7 @@ def test_a_run_of_meshes_that_scores_little(tmp_path):
         try:
             counts[rig] = len(Views(run.layout.views(shard, prompt.id, 0), rig))
         except UserError as error:
-            assert f"no {rig} views" in str(error)
+            assert rig in str(error)
     assert counts == {"quality": 12}
     assert (run.layout.report / "index.html").is_file()
     assert not run.layout.study.exists()
