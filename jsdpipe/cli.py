@@ -11,6 +11,7 @@ from rich.markup import escape
 from jsdpipe import __version__
 from jsdpipe.base.axes import Front, Up, VertexColors
 from jsdpipe.base.errors import UserError
+from jsdpipe.commands import make_asset
 from jsdpipe.commands import models as machine
 from jsdpipe.commands.accept import accept
 from jsdpipe.commands.bench_commands import app as bench
@@ -59,7 +60,7 @@ def options(
 )
 def make(
     prompt: Annotated[str, typer.Argument(help="what to make")],
-    recipe: Annotated[str, typer.Option(help="a name or a YAML file")] = "jsd-miniature",
+    recipe: Annotated[str, typer.Option(help="a name or a YAML file")] = make_asset.RECIPE,
     prior: Annotated[
         str | None, typer.Option(help="a folder in diffusers' format, a hub id, or miniature; without: the recipe's")
     ] = None,
@@ -71,9 +72,7 @@ def make(
     ] = None,
 ) -> None:
     """Make one asset of a prompt: its scene, its mesh, and a picture."""
-    made = importlib.import_module("jsdpipe.commands.make_asset").make(
-        prompt, recipe, prior, revision, dtype, seed, out
-    )
+    made = make_asset.make(prompt, recipe, prior, revision, dtype, seed, out)
     for path in made.written:
         typer.echo(path)
     if not made.written:

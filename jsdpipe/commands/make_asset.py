@@ -26,6 +26,7 @@ from jsdpipe.pipeline.layout import by_hand
 from jsdpipe.pipeline.manifests import asset_record
 from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers
 
+RECIPE = "jsd-miniature"
 RECORD = "record.json"
 UNFINISHED = "unfinished"  # the status of a record whose asset is being made
 # 40 % of the light is lost in a tenth of a world unit: less is haze in all of our scenes
@@ -44,7 +45,7 @@ class Made:
 
 def make(
     prompt: str,
-    recipe: str,
+    recipe: str = RECIPE,
     prior: str | None = None,
     revision: str | None = None,
     dtype: str = "float32",

@@ -39,7 +39,6 @@ NEUTRAL = (
     "jsdpipe.pipeline.__init__",
     "jsdpipe.pipeline.code_closure",
     "jsdpipe.pipeline.contents",
-    "jsdpipe.pipeline.external_assets",
     "jsdpipe.pipeline.fingerprints",
     "jsdpipe.pipeline.layout",
     "jsdpipe.pipeline.manifests",
@@ -124,6 +123,8 @@ def _source(path: Path) -> _Source:
         if isinstance(node, ast.Import):
             imports.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
+            if node.level and package is None:
+                raise UserError(f"{path}: line {node.lineno}: a relative import; name the module in full")
             base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
             imports.update(f"{base}.{alias.name}" for alias in node.names)
         fields = {name: getattr(node, name, None) for name in node._fields if name not in _UNSEEN}

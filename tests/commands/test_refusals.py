@@ -44,33 +44,33 @@ MISTAKES = [
     ["score", "ball.glb", "--prompt", "a ball", "--config", "bad.yaml"],
     ["score", "ball.glb", "--prompt", "a ball", "--config", "no-model.yaml"],
     ["score", "ball.glb", "--prompt", "a ball", "--out", "ball.glb/scores.json"],
-    ["generate"],
-    ["generate", ""],
-    ["generate", "a ball", "--seed", "-1"],
-    ["generate", "a ball", "--recipe", "none"],
-    ["generate", "a ball", "--recipe", "bad.yaml"],
-    ["generate", "a ball", "--prior", "none"],
-    ["generate", "a ball", "--dtype", "int8"],
-    ["generate", "a ball", "--out", "ball.glb"],
-    ["generate", "a ball", "--out", "."],
-    ["generate", "a ball", "--recipe", "small.yaml", "--out", "asset", "--seed", "1"],
-    ["generate", "--run", "run", "--shard", "none"],
+    ["make"],
+    ["make", ""],
+    ["make", "a ball", "--seed", "-1"],
+    ["make", "a ball", "--recipe", "none"],
+    ["make", "a ball", "--recipe", "bad.yaml"],
+    ["make", "a ball", "--prior", "none"],
+    ["make", "a ball", "--dtype", "int8"],
+    ["make", "a ball", "--out", "ball.glb"],
+    ["make", "a ball", "--out", "."],
+    ["make", "a ball", "--recipe", "small.yaml", "--out", "asset", "--seed", "1"],
+    ["stage", "generate", "--run", "run", "--shard", "none"],
     *(
         [stage, "--run", "run", "--shard", "jsd/single/000"]
         for stage in ("mesh", "render", "quality", "alignment", "diversity")
     ),
-    *([summary, "--run", run] for summary in ("tables", "figures", "report") for run in ("run", "none")),
-    ["study", "--run", "none"],
+    *(["stage", summary, "--run", run] for summary in ("tables", "figures", "report") for run in ("run", "none")),
+    ["stage", "study", "--run", "none"],
 ]
 GOOD = [
     ["--help"],
     ["--version"],
-    ["generate", "--help"],
+    ["make", "--help"],
     ["recipes"],
     ["check"],
     ["configure", "good.yaml", "--run", "run"],
     ["models", "check"],
-    ["generate", "a ball", "--recipe", "small.yaml", "--out", "asset"],  # is there
+    ["make", "a ball", "--recipe", "small.yaml", "--out", "asset"],  # is there
 ]
 
 

@@ -115,7 +115,7 @@ def test_check_refuses_and_warns(jsdpipe, refusal, tmp_path):
 
 
 def test_generate_by_hand_refuses_before_it_loads_a_model(refusal, tmp_path):
-    arguments = ("generate", "a red ball", "--recipe", "jsdlr", "--prior", "miniature", "--out", tmp_path / "out")
+    arguments = ("make", "a red ball", "--recipe", "jsdlr", "--prior", "miniature", "--out", tmp_path / "out")
     said = refusal(*arguments)
     assert said.startswith("--prior: ") and "512" in said
     assert not (tmp_path / "out").exists()

@@ -22,13 +22,13 @@ from waiting import LONG_S, wait_until
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, sha256
+from jsdpipe.base.mesh_references import files_of
 from jsdpipe.config.path_patterns import filled, filled_for_a_shell, values
 from jsdpipe.config.prompts import to_prompt
 from jsdpipe.config.run_config import load_config
-from jsdpipe.generation.stage import generate
+from jsdpipe.generation.external import collect
 from jsdpipe.mesh import glb
-from jsdpipe.mesh.stage import extract
-from jsdpipe.pipeline.external_assets import files_of
+from jsdpipe.mesh.external import read
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.dependencies import Dependencies
@@ -165,8 +165,8 @@ def test_meshes_that_lie_somewhere(tmp_path, monkeypatch, capsys):
     (tmp_path / "m/1-1.obj").unlink()
     (tmp_path / "m/2-0.obj").write_text("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     run, shard = run_of(tmp_path, {"path": "m/{line}-{seed}.obj", "up": "z", "front": "-y"})
-    generate(run, shard)
-    extract(run, shard)
+    collect(run, shard)
+    read(run, shard)
     one, missing, two, three = reasons(run, "generate", shard)
     assert (one, two, three) == (None, None, None) and missing.startswith("m/1-1.obj: ")
     err = capsys.readouterr().err
@@ -191,9 +191,9 @@ def test_a_star_must_match_one_file(tmp_path, monkeypatch):
     of = config(tmp_path, {"path": "{underscored}@*/model.obj"}, prompts) | {"seeds": [0]}
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
-    found = [path for path in Dependencies(run).source_files(shard) if path.suffix == ".obj"]
+    found = [path for path in run.config.methods[shard.method].sources(run, shard) if path.suffix == ".obj"]
     assert found == [Path("a_[red]_ball@2023-07-18/model.obj")]
-    generate(run, shard)
+    collect(run, shard)
     found, several, none = reasons(run, "generate", shard)
     assert found is None
     assert several.startswith("a_ball@*/model.obj: ") and none.startswith("a_*_ball@*/model.obj: ")
@@ -215,7 +215,7 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
     boxes(tmp_path, "m/{line}-{seed}.obj")
     method = {"path": "m/{line}-{seed}.obj"}
     run, shard = run_of(tmp_path, method)
-    names = [path.name for path in Dependencies(run).source_files(shard) if path.suffix == ".obj"]
+    names = [path.name for path in run.config.methods[shard.method].sources(run, shard) if path.suffix == ".obj"]
     assert names == ["1-0.obj", "1-1.obj", "2-0.obj", "2-1.obj"]
     stages = ("generate", "mesh", "render")
     for change in ({"up": "y"}, {"vertex_colors": "srgb"}):
@@ -226,14 +226,14 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
     trimesh.creation.box((4, 1, 1)).export(tmp_path / "m/1-0.obj")
     os.utime(tmp_path / "m/1-0.obj", (10**9, 10**9))  # as `cp -p` brings it
     assert Dependencies(run).digest("generate", shard) != before
-    generate(run, shard)
-    extract(run, shard)
+    collect(run, shard)
+    read(run, shard)
     target = run.layout.asset("theirs", "single", shard.prompts[0].id, 0) / "mesh.glb"
     first = target.stat().st_mtime_ns
-    extract(run, shard)
+    read(run, shard)
     assert target.stat().st_mtime_ns == first
     trimesh.creation.box((5, 1, 1)).export(tmp_path / "m/1-0.obj")
-    extract(run, shard)
+    read(run, shard)
     assert glb.load(target).vertices[:, 0].max() == 2.5
 
 
@@ -276,17 +276,17 @@ def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monk
     def stamps():
         return [(folder / "stdout.log").stat().st_mtime_ns for folder in folders]
 
-    generate(run, shard)
+    collect(run, shard)
     before = stamps()
-    extract(run, shard)
+    read(run, shard)
     assert reasons(run, "mesh", shard) == [None, None]
     assert {path.name for path in tmp_path.rglob("*")}.isdisjoint({"x", "y"})
     said = (folders[1] / "stdout.log").read_text()
     assert said == f"seen {[hostile, '1', str(folders[1] / 'output.glb')]!r}\n"
-    generate(run, shard)
+    collect(run, shard)
     assert stamps() == before
     (folders[1] / "output.glb").write_bytes(b"changed by somebody")
-    generate(run, shard)
+    collect(run, shard)
     after = stamps()
     assert after[0] == before[0] and after[1] != before[1]
 
@@ -302,17 +302,17 @@ def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monk
 )
 def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
     run, shard = one_asset(tmp_path, f"{command} # {{seed}} {{out}}")
-    generate(run, shard)
+    collect(run, shard)
     (said,) = reasons(run, "generate", shard)
     assert (said is None) if reason is None else re.search(reason, said)
-    extract(run, shard)
+    read(run, shard)
     (found,) = reasons(run, "mesh", shard)
     assert ("output.glb: " in found) if reason is None else found == said
 
 
 def test_a_command_that_takes_too_long_is_stopped(tmp_path):
     run, shard = one_asset(tmp_path, "sleep 600 & sleep 600; : {seed} {out}", timeout_s=0.1)
-    generate(run, shard)
+    collect(run, shard)
     (said,) = reasons(run, "generate", shard)
     assert "0.1 s" in said
 
@@ -362,7 +362,7 @@ def job(folder, signals):
         for number, handler in signals.items():
             signal.signal(number, handler)
 
-    call = [sys.executable, "-m", "jsdpipe.cli", "generate", "--run", "run", "--shard", "theirs/single/000"]
+    call = [sys.executable, "-m", "jsdpipe.cli", "stage", "generate", "--run", "run", "--shard", "theirs/single/000"]
     with subprocess.Popen(call, cwd=folder, stderr=subprocess.DEVNULL, preexec_fn=prepare) as running:
         try:
             yield running
@@ -397,8 +397,8 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     def extracted(mesh):
         run = Run.resolve(load_config(of | {"mesh": mesh}), tmp_path / "run")
         (shard,) = run.shards()
-        generate(run, shard)
-        extract(run, shard)
+        collect(run, shard)
+        read(run, shard)
         return run, shard
 
     run, shard = extracted({})
@@ -434,7 +434,7 @@ def test_a_mesh_far_from_the_origin_gives_the_same_views(tmp_path, monkeypatch):
     of = config(tmp_path, {"path": "{seed}.obj"}, "a ball\n")
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
-    for stage in (generate, extract, render):
+    for stage in (collect, read, render):
         stage(run, shard)
     near, far = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
     assert (near / "mesh.glb").read_bytes() == (far / "mesh.glb").read_bytes()
@@ -457,7 +457,7 @@ def test_views_that_are_all_black_are_noted(tmp_path, monkeypatch):
     of = config(tmp_path, {"path": "{seed}.glb"}, "a box\n") | {"seeds": [0, 1, 2, 3]}
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
-    for stage in (generate, extract, render):
+    for stage in (collect, read, render):
         stage(run, shard)
     found = notes(run, "render", shard)
     assert [["black" in note for note in of_asset] for of_asset in found] == [[True], [True], [], [True]]

@@ -128,7 +128,7 @@ def test_several_views_a_step(prior):
 class TestOne:
     def test_files_of_a_prompt_that_is_no_path(self, prior, tmp_path):
         recipe = load_recipe("sds-miniature", SMALL)
-        assert generate_one(NASTY, recipe, prior, 0, tmp_path / "out", preview_views=3) is None
+        assert generate_one(NASTY, recipe, prior, 0, tmp_path / "out", "code", preview_views=3) is None
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
             "asset.json",
@@ -143,20 +143,20 @@ class TestOne:
 
     def test_a_loss_that_is_not_finite_is_a_failure(self, prior, tmp_path):
         recipe = burning(load_recipe("sds-miniature", SMALL))
-        reason = generate_one("a ball", recipe, prior, 0, tmp_path)
+        reason = generate_one("a ball", recipe, prior, 0, tmp_path, "code")
         assert "not finite" in reason and "3 steps" in reason and "step 2" in reason
         assert json.loads((tmp_path / "asset.json").read_text())["status"] == "failed"
         assert not (tmp_path / "scene.safetensors").exists()
 
     def test_an_empty_field_is_a_failure(self, prior, tmp_path):
         recipe = load_recipe("sds-miniature", SMALL | {"field": {"resolution": 8, "density_scale": 1e-4}})
-        assert "empty" in generate_one("a ball", recipe, prior, 0, tmp_path)
+        assert "empty" in generate_one("a ball", recipe, prior, 0, tmp_path, "code")
         assert not (tmp_path / "scene.safetensors").exists()
 
     def test_a_failure_leaves_no_older_scene_behind(self, prior, tmp_path):
-        generate_one("a ball", load_recipe("sds-miniature", SMALL), prior, 0, tmp_path)
+        generate_one("a ball", load_recipe("sds-miniature", SMALL), prior, 0, tmp_path, "code")
         recipe = burning(load_recipe("sds-miniature", SMALL))
-        generate_one("a ball", recipe, prior, 0, tmp_path)
+        generate_one("a ball", recipe, prior, 0, tmp_path, "code")
         assert [path.name for path in tmp_path.iterdir()] == ["asset.json"]
 
 
@@ -225,7 +225,7 @@ class TestStage:
         generate(two, shard)
         whole = self.contents(one)
         assert self.contents(two) == whole
-        assert len(whole) == 4 * 3 + 1
+        assert len(whole) == 4 * 3 + 2  # the manifest, and the code behind its hash
 
         # batches: both seeds of the first prompt with the first of the second; the last alone
         places = [one.layout.asset("jsd", "single", p.id, s) for p in self.PROMPTS for s in (0, 1)]

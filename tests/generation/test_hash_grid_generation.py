@@ -82,7 +82,7 @@ def test_the_size_follows_its_milestones(prior, monkeypatch):
 
 def test_files_preview_and_mesh(prior, tmp_path):
     recipe = load_recipe("jsdlr", tiny.HASH_GRID)
-    assert generate_one("a ball", recipe, prior, 0, tmp_path, preview_views=3) is None
+    assert generate_one("a ball", recipe, prior, 0, tmp_path, "code", preview_views=3) is None
     assert Image.open(tmp_path / "preview.png").size == (48, 16)
     mesh, _ = extract(load(tmp_path / "scene.safetensors"), 24, "auto")
     assert solid(mesh).is_watertight
@@ -90,7 +90,7 @@ def test_files_preview_and_mesh(prior, tmp_path):
 
 def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):
     recipe = burning(load_recipe("jsdlr", tiny.HASH_GRID))
-    assert "not finite" in generate_one("a ball", recipe, prior, 0, tmp_path)
+    assert "not finite" in generate_one("a ball", recipe, prior, 0, tmp_path, "code")
 
 
 def test_a_rendering_is_its_assets_own():

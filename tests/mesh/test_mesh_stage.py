@@ -155,7 +155,7 @@ def test_an_interrupted_mesh_does_not_pass_for_another(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("jsdpipe.mesh.stage._numbers", interrupted)
+        patched.setattr("jsdpipe.mesh.mesh_files._numbers", interrupted)
         extract(coarse, shard)
     assert {name: path.read_bytes() for name, path in _files(run).items()} != before
     extract(run, shard)

@@ -5,9 +5,8 @@ import pytest
 import trimesh
 from mesh_files import CORNERS, PIXELS, UV, obj, png
 
+from jsdpipe.base.mesh_references import files_of, texture_line
 from jsdpipe.mesh.reading import BadMesh, read
-from jsdpipe.pipeline.external_assets import files_of
-from jsdpipe.base.mesh_references import texture_line
 
 BYTES = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]], np.uint8)
 MTL = "newmtl skin\nKd 0.2 0.4 1\nmap_Kd {}\nnewmtl paint\nKd 0 0.2 0\n"

@@ -5,8 +5,8 @@ import pytest
 import trimesh
 from mesh_files import PIXELS, obj, png
 
+from jsdpipe.base.mesh_references import files_of
 from jsdpipe.mesh.reading import read
-from jsdpipe.pipeline.external_assets import files_of
 
 WRITTEN = {
     "CRLF": lambda content: content.replace(b"\n", b"\r\n"),

@@ -5,9 +5,9 @@ import tiny
 
 from jsdpipe.base.files import read_json, write_json
 from jsdpipe.config.run_config import load_config
-from jsdpipe.pipeline import fingerprints
+from jsdpipe.config.stages import STAGES, WITHIN
 from jsdpipe.pipeline.code_closure import Code, closure
-from jsdpipe.pipeline.fingerprints import ENTRIES, code, code_in, fingerprint, made_by
+from jsdpipe.pipeline.fingerprints import code, code_in, fingerprint, made_by
 from jsdpipe.pipeline.run import Run
 
 
@@ -29,14 +29,14 @@ def test_another_version_of_a_library_is_other_code():
 
 
 def test_every_stage_has_code(run):
-    for stage in ENTRIES:
-        assert ENTRIES[stage].split(":")[0] in code_in(run, stage, "jsd").modules
+    for stage in STAGES.values():
+        assert stage.function.split(":")[0] in code_in(run, stage.name, "jsd").modules
 
 
 def test_a_method_s_objective_and_a_score_s_models_count(run):
     modules = {method: {*code_in(run, "generate", method).modules} for method in run.config.methods}
     assert modules["jsd"] - modules["sds"] == {"jsdpipe.objectives.jsd", "jsdpipe.objectives.sdi"}
-    assert modules["theirs"] == {"jsdpipe.generation.external"}
+    assert modules["theirs"] == {"jsdpipe.base.mesh_references", "jsdpipe.generation.external"}
     assert "jsdpipe.models.miniature_clip" in code_in(run, "quality").modules
     assert "jsdpipe.models.attributes" in code_in(run, "alignment").modules
     assert "jsdpipe.models.miniature_captioner" in code_in(run, "captions").modules
@@ -59,5 +59,5 @@ def test_a_result_says_what_code_made_it(run):
     found = made_by(run, "alignment", shard)
     assert found == {"code": {part: code_in(run, part, "jsd").hash for part in ("alignment", "captions")}}
     described = read_json(run.layout.code(found["code"]["captions"]))
-    captions = closure(ENTRIES["captions"], *fingerprints._uses(run, "captions", "jsd"))
+    captions = closure(WITHIN["alignment"][0].function, *WITHIN["alignment"][0].uses(run, "jsd"))
     assert described == {"modules": captions.modules, "libraries": captions.libraries}

@@ -56,7 +56,7 @@ def test_a_manifest_holds_every_asset_of_its_shard(run):
     assert [record["status"] for record in records] == ["ok", "failed"]
     with pytest.raises(ValueError, match="expected"):
         write_manifest(run, "mesh", shard, records[:1], {})
-    with pytest.raises(UserError, match=r"jsdpipe render --run .* --shard jsd/single/001"):
+    with pytest.raises(UserError, match=r"jsdpipe stage render --run .* --shard jsd/single/001"):
         read_manifest(run, "render", shard)
 
 

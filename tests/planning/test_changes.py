@@ -7,7 +7,7 @@ import pytest
 import tiny
 
 from jsdpipe.config.run_config import load_config
-from jsdpipe.pipeline.layout import STAGES
+from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.changes import changes
@@ -26,7 +26,7 @@ def held(tmp_path):
     run = resolved(tmp_path, config)
     run.save()
     for shard in run.shards()[:-1]:
-        for stage in STAGES:
+        for stage in (stage.name for stage in SHARD_STAGES):
             records = [asset_record(*asset) for asset in shard.assets()]
             if stage == "diversity":
                 records = [{"prompt_id": prompt.id} for prompt in shard.prompts]

@@ -5,13 +5,16 @@ import copy
 import pytest
 import tiny
 
+from jsdpipe import models
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.run_config import load_config
+from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.model_files.formats import Format
-from jsdpipe.pipeline.layout import STAGES
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning import dependencies
-from jsdpipe.planning.dependencies import Dependencies, model_files
+from jsdpipe.planning.dependencies import Dependencies
+
+NAMES = [stage.name for stage in SHARD_STAGES]
 
 
 def changed_digests(folder, change):
@@ -28,7 +31,7 @@ def digests(run):
     of = Dependencies(run)
     return {
         (stage, method): of.digest(stage, run.shard(f"{method}/single/000"))
-        for stage in STAGES
+        for stage in NAMES
         for method in ("jsd", "sds")
     }
 
@@ -97,14 +100,14 @@ def test_the_prompts_of_a_shard_touch_its_generation(tmp_path):
 def test_the_files_of_models(tmp_path):
     config = tiny.config(tmp_path)
     run = Run.resolve(load_config(config), tmp_path)
-    shard = run.shard("jsd/single/000")
-    assert {path.parts[-2] for path in Dependencies(run).source_files(shard)} == {
+    assert {path.parts[-2] for path in run.config.methods["jsd"].shared_sources(run)} == {
         "unet", "vae", "text_encoder", "tokenizer", "scheduler",
     }  # fmt: skip
-    assert any(path.suffix == ".safetensors" for path in model_files(run, "quality"))
-    assert model_files(run, "mesh") == []
+    assert any(path.suffix == ".safetensors" for path in models.weight_files(run.config, "quality"))
+    assert models.weight_files(run.config, "mesh") == []
     config["prior"]["model"] = "owner/of-the-hub"
-    assert Dependencies(Run.resolve(load_config(config), tmp_path)).source_files(shard) == []
+    other = Run.resolve(load_config(config), tmp_path)
+    assert other.config.methods["jsd"].shared_sources(other) == []
 
 
 def test_what_jobs_share_is_found_out_once(tmp_path, monkeypatch):
@@ -116,8 +119,7 @@ def test_what_jobs_share_is_found_out_once(tmp_path, monkeypatch):
     monkeypatch.setattr(Format, "files", lambda *_: looked_up.append(1) or [])
     of = Dependencies(run)
     for shard in run.shards():
-        of.source_files(shard)
-        for stage in STAGES:
+        for stage in NAMES:
             of.digest(stage, shard)
-    assert len(hashed) == 2 * len(STAGES) + 2 * 20
-    assert len(looked_up) == 1 + 4  # the prior, and the scores' models
+    assert len(hashed) == 2 * len(NAMES) + 2 * 20
+    assert len(looked_up) == 2 + 4  # the prior by method, and the scores' models

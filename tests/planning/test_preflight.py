@@ -7,7 +7,7 @@ import tiny
 from priors_on_disk import store
 
 from jsdpipe.config.run_config import load_config
-from jsdpipe.pipeline.layout import STAGES
+from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning import preflight
 from jsdpipe.planning.preflight import lacking
@@ -26,7 +26,7 @@ def online(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
 
 
-def lines(folder, config, stages=STAGES):
+def lines(folder, config, stages=tuple(stage.name for stage in SHARD_STAGES)):
     return lacking(Run.resolve(load_config(config), folder / "run"), "c.yaml", stages)
 
 

@@ -36,7 +36,7 @@ def test_the_command_makes_the_same_bytes_again(run, jsdpipe, tmp_path):
     copy.mkdir()
     shutil.copy(run.layout.run_json, copy)
     threads = torch.get_num_threads()
-    assert jsdpipe("study", "--run", copy)[0] == 0
+    assert jsdpipe("stage", "study", "--run", copy)[0] == 0
     assert torch.get_num_threads() == threads
     assert contents(copy / "study") == contents(run.layout.study)
 

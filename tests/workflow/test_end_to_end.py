@@ -11,7 +11,8 @@ import tiny
 from test_plans import STAGES, jobs, snakemake
 
 from jsdpipe import cli
-from jsdpipe.pipeline.fingerprints import ENTRIES
+from jsdpipe.config.stages import RUN_STAGES
+from jsdpipe.config.stages import STAGES as ALL
 from jsdpipe.pipeline.run import Run
 
 pytestmark = pytest.mark.slow
@@ -105,7 +106,7 @@ def test_a_change_reruns_what_depends_on_it(finished, tmp_path, change, reruns):
 # Each command in a process of its own, because what ran before in a process can turn the last bits of a score; forked
 # from one that has imported what they need, which takes longer than what they do.
 FORKING = multiprocessing.get_context("forkserver")
-FORKING.set_forkserver_preload([entry.split(":")[0] for entry in ENTRIES.values()])
+FORKING.set_forkserver_preload([stage.function.split(":")[0] for stage in ALL.values()])
 
 
 def by_hand(*arguments):
@@ -127,7 +128,7 @@ def test_the_same_seed_elsewhere_and_by_hand_gives_the_same_bytes(finished, tmp_
     for stage in STAGES:
         for method in METHODS:
             by_hand(stage, "--run", run, "--shard", f"{method}/single/000")
-    for summary in cli.SUMMARIES:
+    for summary in (stage.name for stage in RUN_STAGES):
         by_hand(summary, "--run", run)
     one, other = files(folder / "results/tiny"), files(run)
     assert one.keys() == other.keys()
