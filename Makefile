@@ -1,6 +1,6 @@
 # make demo           set everything up, run the miniature benchmark, say where its report is
 # make test           set everything up, run the tests
-# make lint           set everything up, check style and types
+# make lint           set everything up, check style, types and imports
 # make docs           set everything up, build the documentation's site, say where it is
 # make requirements   pin in requirements.txt what pyproject.toml asks for; lines that are there stay as they are
 
@@ -29,6 +29,7 @@ lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/snakefmt --check Snakefile workflow
 
 docs: .venv/ready
