@@ -88,7 +88,10 @@ def closure(*entries: str) -> Code:
     data = {path.relative_to(_PACKAGE.parent).as_posix(): sha256(path) for folder in read for path in _data(folder)}
     tops = {name.partition(".")[0] for source in found.values() for name in source.imports}
     libraries = map(_distribution, tops - sys.stdlib_module_names - {jsdpipe.__name__})
-    code = {name: source.hash for name, source in found.items() if not source.empty}
+    # A plugin counts by its file's name, wherever its folder is.
+    code = {
+        Path(name).name if _is_file(name) else name: source.hash for name, source in found.items() if not source.empty
+    }
     return Code(code | data, {of: _version(of) for of in libraries})
 
 
