@@ -23,4 +23,4 @@ for stage in (STAGES[name] for name in CONFIG.stages):
         message:
             f"{stage.does} {{wildcards.shard}}"
         shell:
-            f"jsdpipe stage {stage.name} --run {{params.run:q}} --shard {{wildcards.shard:q}} 2>&1 | tee {{log:q}}"
+            "jsdpipe stage {rule} --run {params.run:q} --shard {wildcards.shard:q} 2>&1 | tee {log:q}"
