@@ -21,7 +21,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "base/cameras.py", "base/cpu.py", "base/optimizer_state.py", "base/schedules.py", "base/seeding.py",
         "model_files/prior_family.py", "generation", "objectives", "prior", "scene",
     ),
-    "mesh": ("base/schedules.py", "mesh", "pipeline/mesh_references.py", "scene"),
+    "mesh": ("base/cameras.py", "base/schedules.py", "mesh", "pipeline/mesh_references.py", "scene"),
     "render": ("base/cameras.py", "mesh", "pipeline/mesh_references.py", "render"),
     "quality": _SCORES,
     "alignment": _SCORES,
