@@ -22,7 +22,7 @@ SETTINGS = load_recipe("jsdlr").field.model_copy(
 
 
 def hash_field(seed=0, spread=1.0, **settings):
-    """A field whose first features are uniform in +-spread, to be bumpy; with 0 just the blob, grey."""
+    """A bumpy scene, its features uniform in +-spread; with spread 0 just the blob, gray."""
     draw = torch.Generator().manual_seed(seed)
     field = HashGridScene(SETTINGS.model_copy(update=settings), draw)
     with torch.no_grad():

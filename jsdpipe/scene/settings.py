@@ -14,6 +14,7 @@ class SceneSettings(Strict):
     """What the settings of every kind of scene share; a subclass fixes `kind`, the name of its folder."""
 
     regularizers: ClassVar[frozenset[str]]  # the names in `Regularizers` that the kind has
+    small_renders: ClassVar[bool]  # whether training renders far smaller than the prior's images are usual
 
     kind: str
 

@@ -1,4 +1,4 @@
-"""The optimisation of hash-grid scenes; what all scenes share is in test_generation.py."""
+"""The optimization of hash-grid scenes; what all scenes share is in test_generation.py."""
 
 import dolls
 import pytest
@@ -61,9 +61,9 @@ def test_renders_go_where_the_prior_is(prior):
     (outcome,) = optimize([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
     assert outcome.reason is None
     points = torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]])
-    for colours in (outcome.scene.albedo(points), outcome.scene.background(points / 0.3)):
-        assert colours[:, 0].min() > 0.75
-        assert colours[:, 1:].max() < 0.25
+    for colors in (outcome.scene.albedo(points), outcome.scene.background(points / 0.3)):
+        assert colors[:, 0].min() > 0.75
+        assert colors[:, 1:].max() < 0.25
 
 
 def test_all_parameters_are_trained(prior):
@@ -113,6 +113,6 @@ def test_random_colors_are_one_a_view():
     sure = {"field": tiny.HASH_GRID["field"] | {"background": {"random_color_probability": 1.0}}}
     rendering = rendered(("ball",), step=0, **sure)
     views = rendering.rgb.detach().view(2, 64, 3), rendering.opacity.view(2, 64)
-    colours = [rgb[opacity == 0].unique(dim=0) for rgb, opacity in zip(*views, strict=True)]
-    assert [len(found) for found in colours] == [1, 1]
-    assert not torch.equal(*colours)
+    colors = [rgb[opacity == 0].unique(dim=0) for rgb, opacity in zip(*views, strict=True)]
+    assert [len(found) for found in colors] == [1, 1]
+    assert not torch.equal(*colors)

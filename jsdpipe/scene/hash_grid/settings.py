@@ -80,6 +80,7 @@ class HashGridField(SceneSettings):
     """A hash-grid field of density and albedo in the ball of radius `bound`."""
 
     regularizers: ClassVar = frozenset({"sparsity", "opaque", "orientation", "convexity", "z_variance"})
+    small_renders: ClassVar = True  # threestudio's dreamfusion-sd renders 64 pixels for 512
 
     kind: Literal["hash_grid"]
     bound: Length

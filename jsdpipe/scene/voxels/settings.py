@@ -12,6 +12,7 @@ class VoxelField(SceneSettings):
     """A dense voxel field of density and albedo in the cube [-bound, bound]^3, before a background of one color."""
 
     regularizers: ClassVar = frozenset({"sparsity", "opaque", "total_variation"})
+    small_renders: ClassVar = False
 
     kind: Literal["voxels"]
     resolution: Annotated[int, Field(ge=8, le=512)]

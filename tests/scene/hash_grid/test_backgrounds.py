@@ -47,7 +47,7 @@ def test_colors_are_between_0_and_1_and_can_be_learnt(settings):
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in background.parameters())
 
 
-def test_a_solid_background_is_grey_at_first_and_one_color():
+def test_a_solid_background_is_gray_at_first_and_one_color():
     background = build_background(SETTINGS[0])
     with torch.no_grad():
         assert background(directions()).unique().tolist() == [0.5]

@@ -17,12 +17,12 @@ def plainly(field, origins, directions, samples, mode="albedo", light=None):
     step = 2 * bound / samples
     t = near[:, None] + step * (torch.arange(samples) + 0.5)
     points = (origins[:, None] + t[..., None] * directions[:, None]).reshape(-1, 3)
-    density, colour, normals = field.surface(points, normals=True)
-    colour = shade(field.settings.material, mode, colour, normals, points, light)
+    density, color, normals = field.surface(points, normals=True)
+    color = shade(field.settings.material, mode, color, normals, points, light)
     passing = torch.exp(-step * density.view_as(t) * (t < far[:, None]))
     clear = torch.cumprod(torch.cat((torch.ones(len(t), 1), passing), dim=1), dim=1)
     weights = clear[:, :-1] - clear[:, 1:]
-    rgb = (weights[..., None] * colour.view(*t.shape, 3)).sum(dim=1) + clear[:, -1:] * field.background(directions)
+    rgb = (weights[..., None] * color.view(*t.shape, 3)).sum(dim=1) + clear[:, -1:] * field.background(directions)
     return rgb, 1 - clear[:, -1], (weights * t).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-6)
 
 

@@ -15,7 +15,7 @@ def shadings(count, step=5000, cameras=CAMERAS):
     return [random_shading(PUBLIC, step, cameras, draw) for _ in range(count)]
 
 
-def test_lit_colours_by_hand():
+def test_lit_colors_by_hand():
     # the light 1 above, the normal turned away by 60 degrees, then by 120
     points = torch.zeros(2, 3)
     lights = torch.tensor([[0.0, 0, 1]]).expand(2, 3)

@@ -14,7 +14,7 @@ from jsdpipe.scene.voxels.scene import VoxelBatch
 
 
 def uniform(density, background=(0.0, 0.0, 0.0)):
-    """A grey ball of one density: softplus(p) * scale = density, without a blob."""
+    """A gray ball of one density: softplus(p) * scale = density, without a blob."""
     voxels = VoxelBatch(SETTINGS.model_copy(update={"blob_scale": 0.0}), 1).requires_grad_(False)
     voxels.density.fill_(math.log(math.expm1(density / SETTINGS.density_scale)))
     voxels.background.copy_(torch.tensor([background]))
@@ -88,7 +88,7 @@ class TestRendering:
         expected = 1 - np.exp(-0.8 * (far - near).numpy())
         assert np.allclose(rendering.opacity.numpy(), expected, atol=3e-3)
 
-    def test_half_grey_over_the_background_by_hand(self):
+    def test_half_gray_over_the_background_by_hand(self):
         ours = uniform(0.8, background=(-math.log(3), 0, math.log(3)))  # 0.25, 0.5, 0.75
         origins, directions = torch.tensor([[3.0, 0, 0]]), torch.tensor([[-1.0, 0, 0]])
         rendering = render(ours, origins, directions, samples=24)
