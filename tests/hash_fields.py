@@ -1,12 +1,12 @@
-"""Small hash-grid fields, and rays through them, for tests."""
+"""Small hash-grid scenes, and rays through them, for tests."""
 
 import math
 
 import torch
 
-from jsdpipe.base.cameras import look_at_origin, orbit, rays
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.scene.hash_grid.field import HashField
+from jsdpipe.scene.cameras import Viewpoints
+from jsdpipe.scene.hash_grid.scene import HashGridScene
 from jsdpipe.scene.hash_grid.settings import HashGrid, SolidBackground
 
 SETTINGS = load_recipe("jsdlr").field.model_copy(
@@ -22,16 +22,20 @@ SETTINGS = load_recipe("jsdlr").field.model_copy(
 
 
 def hash_field(seed=0, spread=1.0, **settings):
-    """A field whose first features are uniform in +-spread, to be bumpy; with 0 just the blob, grey."""
+    """A bumpy scene, its features uniform in +-spread; with spread 0 just the blob, gray."""
     draw = torch.Generator().manual_seed(seed)
-    field = HashField(SETTINGS.model_copy(update=settings), draw)
+    field = HashGridScene(SETTINGS.model_copy(update=settings), draw)
     with torch.no_grad():
         field.encoding.table.uniform_(-spread, spread, generator=draw)
     return field
 
 
+def viewpoint(distance=2.6):
+    """One camera."""
+    azimuth, elevation, fovy = 0.7, 0.3, math.radians(50)
+    return Viewpoints(*(torch.tensor([x]) for x in (azimuth, elevation, distance, fovy)))
+
+
 def camera(size=6, distance=2.6):
     """Origins and directions of the pixels of a square view."""
-    position = orbit(torch.tensor([0.7]), torch.tensor([0.3]), torch.tensor([distance]))
-    origins, directions = rays(look_at_origin(position), torch.tensor([math.radians(50)]), size)
-    return origins.reshape(-1, 3), directions.reshape(-1, 3)
+    return viewpoint(distance).rays(size)

@@ -10,8 +10,8 @@ from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.scene.files import save
-from jsdpipe.scene.settings import VoxelField
-from jsdpipe.scene.voxels.volume import Volume
+from jsdpipe.scene.voxels.scene import VoxelScene
+from jsdpipe.scene.voxels.settings import VoxelField
 
 SETTINGS = VoxelField(
     kind="voxels", resolution=16, bound=1.0, density_scale=1.0, blob_scale=40.0, blob_radius=0.5,
@@ -32,14 +32,14 @@ RENDER = {
 }
 
 
-def ball(colour: tuple[float, float, float], empty: bool = False, white_back: bool = False) -> Volume:
+def ball(colour: tuple[float, float, float], empty: bool = False, white_back: bool = False) -> VoxelScene:
     """A ball of one colour around the origin, or a field without density; perhaps white where x < 0."""
     logit = torch.tensor(colour).clamp(0.01, 0.99).logit()
     density = torch.full((1, 16, 16, 16), -100.0 if empty else 0.0)
     albedo = logit[:, None, None, None].repeat(1, 16, 16, 16)
     if white_back:
         albedo[..., :8] = torch.tensor(0.99).logit()
-    return Volume(density, albedo, torch.zeros(3), SETTINGS)
+    return VoxelScene(density, albedo, torch.zeros(3), SETTINGS)
 
 
 def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:

@@ -13,14 +13,13 @@ from jsdpipe.base.files import read_json, try_writing, write_json
 from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at, validate
-from jsdpipe.config.methods import RecipeMethod
+from jsdpipe.config.methods import RecipeMethod, used_by
 from jsdpipe.config.plausibility import misfit, prior_size
 from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.config.run_config import Mesh, Prior, Resources
 from jsdpipe.model_files.formats import PRIOR
-from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.pipeline.code_closure import closure
 from jsdpipe.pipeline.layout import by_hand
 from jsdpipe.pipeline.manifests import asset_record
@@ -73,8 +72,8 @@ def make(
         "mesh": MESH.model_dump(mode="json"),
         # and the libraries' versions
         "code": {
-            "generate": closure(RecipeMethod.functions["generate"], OBJECTIVES[settings.objective.kind]).hash,
-            "mesh": closure(RecipeMethod.functions["mesh"]).hash,
+            stage: closure(RecipeMethod.functions[stage], *used_by(settings, stage)).hash
+            for stage in ("generate", "mesh")
         },
     }
     with at("--prior"):

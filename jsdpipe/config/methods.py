@@ -46,8 +46,8 @@ class Method(Strict):
     def taken(self, stage: str, run: "Run", name: str) -> Taken:
         """What `generate` or `mesh` takes of a run for all assets of the method, which the run calls `name`."""
 
-    def uses(self, run: "Run", name: str) -> list[str]:
-        """The registries' entries that `generate` runs."""
+    def uses(self, stage: str, run: "Run", name: str) -> list[str]:
+        """The registries' entries that `generate` or `mesh` runs."""
         return []
 
     def shared_sources(self, run: "Run") -> list[Path]:
@@ -87,10 +87,16 @@ class RecipeMethod(Method):
             f"methods.{name}": run.recipes[name].model_dump(),
         }
 
-    def uses(self, run: "Run", name: str) -> list[str]:
-        return [OBJECTIVES[run.recipes[name].objective.kind]]
+    def uses(self, stage: str, run: "Run", name: str) -> list[str]:
+        return used_by(run.recipes[name], stage)
 
     def shared_sources(self, run: "Run") -> list[Path]:
         assert run.config.prior is not None
         folder = PRIOR.local_folder(run.config.prior.model, run.config.prior.revision)
         return PRIOR.files(folder) if folder else []
+
+
+def used_by(recipe: Recipe, stage: str) -> list[str]:
+    """The registries' entries that `generate` or `mesh` runs for a recipe: its kind of scene, and its objective."""
+    scene = f"jsdpipe.scene.{recipe.field.kind}.scene"
+    return [scene, OBJECTIVES[recipe.objective.kind]] if stage == "generate" else [scene]

@@ -43,15 +43,14 @@ def misfit(recipe: Recipe, pixels: int | None) -> str | None:
     """What to say of a recipe's renders before a prior whose images have so many pixels a side; None if they fit.
 
     Renders are resized to the prior's images; it is their last size that counts. Sizes that are `FAR` apart are a
-    `UserError`, but for small renders of a hash grid: to enlarge those is a common way to save time (threestudio's
-    dreamfusion-sd renders 64 pixels for 512).
+    `UserError`, except for small renders of a kind of scene for which they are usual, to save time.
     """
     size = size_at(recipe.cameras.size, recipe.steps - 1)
     if pixels is None or size == pixels:
         return None
     said = f"the recipe renders {size} pixels, and the prior's images have {pixels}"
     enlarged = size < pixels
-    if max(size, pixels) >= FAR * min(size, pixels) and not (enlarged and recipe.field.kind == "hash_grid"):
+    if max(size, pixels) >= FAR * min(size, pixels) and not (enlarged and recipe.field.small_renders):
         raise UserError(f"{said}; take a recipe and a prior that are made for each other, or set cameras.size")
     return f"{said}, to which they are {'enlarged' if enlarged else 'reduced'}"
 

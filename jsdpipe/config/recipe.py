@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from jsdpipe.base.fields import NonEmpty, Steps, Strict
 from jsdpipe.config.objectives import Objective
 from jsdpipe.config.views import Views
-from jsdpipe.scene.settings import Cameras, Regularisers, SceneField
+from jsdpipe.scene.registry import SceneField
+from jsdpipe.scene.settings import Cameras, Regularizers
 
 
 class Recipe(Strict):
@@ -25,7 +26,7 @@ class Recipe(Strict):
     posterior: Literal["mean", "sample"] = Field(
         description="what is taken of the posterior that a KL autoencoder encodes a render to; others have none"
     )
-    regularisers: Regularisers = Regularisers()
+    regularizers: Regularizers = Regularizers()
     steps: Steps
     views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
 
@@ -41,7 +42,7 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
-    def _regularisers_of_the_field(self) -> "Recipe":
-        for name in self.regularisers.unfit(self.field.kind):
-            raise ValueError(f"regularisers.{name} is not for a field of kind {self.field.kind}; set it to 0")
+    def _regularizers_of_the_field(self) -> "Recipe":
+        for name in self.regularizers.unsupported(self.field.regularizers):
+            raise ValueError(f"regularizers.{name} is not for a field of kind {self.field.kind}; set it to 0")
         return self

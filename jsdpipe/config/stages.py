@@ -57,8 +57,12 @@ class Stage:
         return run.config.methods[method].functions.get(self.name, self.function) if method else self.function
 
 
-def _made(stage: str) -> Callable[["Run", str, str], Taken]:
+def _taken_by_method(stage: str) -> Callable[["Run", str, str], Taken]:
     return lambda run, method, prompt_set: run.config.methods[method].taken(stage, run, method)
+
+
+def _used_by_method(stage: str) -> Callable[["Run", str], Iterable[str]]:
+    return lambda run, method: run.config.methods[method].uses(stage, run, method)
 
 
 def _rendered(run: "Run", method: str, prompt_set: str) -> Taken:
@@ -105,15 +109,16 @@ STAGES = {
             "generate",
             "Generate the assets of",
             "jsdpipe.generation.stage:generate",
-            taken=_made("generate"),
-            uses=lambda run, method: run.config.methods[method].uses(run, method),
+            taken=_taken_by_method("generate"),
+            uses=_used_by_method("generate"),
         ),
         Stage(
             "mesh",
             "Extract the meshes of",
             "jsdpipe.mesh.stage:extract",
             after=("generate",),
-            taken=_made("mesh"),
+            taken=_taken_by_method("mesh"),
+            uses=_used_by_method("mesh"),
         ),
         Stage(
             "render",

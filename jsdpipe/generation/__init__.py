@@ -1,4 +1,4 @@
-"""Optimising scenes under an objective: batches of assets, and the stage `generate`."""
+"""Optimizing scenes under an objective: batches of assets, and the stage `generate`."""
 
 from jsdpipe.generation.asset import generate_one
 

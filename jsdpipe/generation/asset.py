@@ -12,13 +12,14 @@ from jsdpipe.base.progress import Advance, progress
 from jsdpipe.base.schedules import size_at
 from jsdpipe.config.prompts import prompt_id
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.generation.cameras import ring
-from jsdpipe.generation.loop import Outcome, Subject, optimise
+from jsdpipe.generation.loop import Subject, optimize
+from jsdpipe.generation.outcome import Outcome
 from jsdpipe.pipeline.fingerprints import fingerprint
 from jsdpipe.prior import Prior
-from jsdpipe.scene.assets import Asset, evaluate
+from jsdpipe.scene.cameras import turntable
 from jsdpipe.scene.files import save
 from jsdpipe.scene.regularizers import OPAQUE
+from jsdpipe.scene.scene import Scene
 
 
 def generate_one(
@@ -45,8 +46,8 @@ def generate_batch(
     mark: str,
     advance: Advance,
 ) -> None:
-    """Generate assets side by side, and write each into its folder with the fingerprint `mark`."""
-    for folder, outcome in zip(folders, optimise(subjects, recipe, prior, advance), strict=True):
+    """Generate assets side by side, and write each into its folder, with the fingerprint `mark`."""
+    for folder, outcome in zip(folders, optimize(subjects, recipe, prior, advance), strict=True):
         _write(folder, outcome, recipe, preview_views, mark)
 
 
@@ -65,7 +66,7 @@ def batch_fingerprint(code: str, batch: Sequence[Subject], recipe: Recipe, prior
 
 
 def done(folder: Path, mark: str) -> bool:
-    """Whether a folder holds an asset of this fingerprint, whole."""
+    """Whether a folder holds a complete asset with this fingerprint."""
     try:
         asset = read_json(folder / "asset.json")
     except UserError:  # missing or damaged
@@ -85,13 +86,13 @@ def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str
     for name in ("asset.json", "scene.safetensors", "preview.png"):
         (folder / name).unlink(missing_ok=True)
     if reason is None:
-        row, opacity = preview(outcome.asset, recipe, views)
+        row, opacity = preview(outcome.scene, recipe, views)
         with atomic(folder / "preview.png") as temporary:
             Image.fromarray(row).save(temporary)
         if opacity < OPAQUE:
             reason = f"the field is empty: no ray of the preview is opaque (at most {opacity:.3f})"
         else:
-            save(folder / "scene.safetensors", outcome.asset)
+            save(folder / "scene.safetensors", outcome.scene)
     status = "ok" if reason is None else "failed"
     write_json(
         folder / "asset.json",
@@ -100,15 +101,14 @@ def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str
             "reason": reason,
             "fingerprint": mark,
             "history": outcome.history,
-            "troubles": outcome.troubles.counts,
+            "troubles": outcome.health.counts,
         },
     )
 
 
-def preview(asset: Asset, recipe: Recipe, views: int) -> tuple[np.ndarray, float]:
-    """A row of views around the asset (size, views * size, 3) in 8 bits, and the largest opacity of their rays."""
+def preview(scene: Scene, recipe: Recipe, views: int) -> tuple[np.ndarray, float]:
+    """A row of views around a scene (size, views * size, 3) in 8 bits, and the largest opacity of their rays."""
     cameras, size = recipe.cameras, size_at(recipe.cameras.size, recipe.steps)
-    origins, directions = (x.to(asset.device) for x in ring(cameras, views).rays(size))
-    rendering = evaluate(asset, origins, directions, cameras.samples_per_ray)
+    rendering = scene.render(turntable(cameras, views), size, cameras.samples_per_ray)
     row = rendering.rgb.view(views, size, size, 3).transpose(0, 1).reshape(size, views * size, 3)
     return (row.clamp(0, 1) * 255).round().byte().cpu().numpy(), float(rendering.opacity.max())

@@ -1,8 +1,7 @@
-"""The optimisation of a batch of assets: each has its own parameters and draws, the prior's calls are shared."""
+"""The optimization of a batch of assets: each has its own parameters and draws, the prior's calls are shared."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,16 +11,12 @@ from jsdpipe.base.progress import Advance
 from jsdpipe.base.schedules import size_at
 from jsdpipe.base.seeding import generator
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.generation.cameras import draw
-from jsdpipe.generation.painter import Painter
-from jsdpipe.generation.troubles import NOT_FINITE, NOT_OPAQUE, Troubles
+from jsdpipe.generation.outcome import NumericalHealth, Outcome
 from jsdpipe.objectives.base import Clock
 from jsdpipe.prior import Prior, ViewPrompts
-from jsdpipe.scene.assets import Asset, build
-from jsdpipe.scene.regularization import regularise
-from jsdpipe.scene.regularizers import OPAQUE
-
-RECORDS = 50  # lines of an asset's history
+from jsdpipe.scene.cameras import random_viewpoints
+from jsdpipe.scene.registry import build
+from jsdpipe.scene.regularizers import needs_normals
 
 
 @dataclass(frozen=True)
@@ -32,44 +27,45 @@ class Subject:
     key: tuple[str | int, ...]
 
 
-@dataclass
-class Outcome:
-    """An optimised asset, with numbers and troubles of its way there; `reason` says why it failed."""
+class Generators(dict[str, torch.Generator]):
+    """One asset's random generators by purpose, each made when it is first asked for."""
 
-    asset: Asset
-    troubles: Troubles
-    history: list[dict[str, float]] = field(default_factory=list)
-    reason: str | None = None
+    def __init__(self, key: tuple[str | int, ...]) -> None:
+        super().__init__()
+        self.key = key
+
+    def __missing__(self, purpose: str) -> torch.Generator:
+        self[purpose] = generator(*self.key, purpose)
+        return self[purpose]
 
 
-def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance: Advance) -> list[Outcome]:
-    """Optimise one scene a subject, as the recipe says; `advance` is called after every step.
+def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance: Advance) -> list[Outcome]:
+    """Optimize one scene for each subject, as the recipe says; `advance` is called after every step.
 
-    An asset whose gradient is not finite gets none in that step; if its trouble persists, it fails. Others go on; when
-    all have failed, the rest of the run is left out.
+    An asset whose gradient is not finite gets none in that step, and has failed if that persists. The others go on;
+    when all have failed, the remaining steps are skipped.
     """
-    count, views = len(subjects), recipe.views_per_step
-    camera_draws = [generator(*s.key, "cameras") for s in subjects]
-    painters = [Painter(s.key, recipe) for s in subjects]
+    count, views, samples = len(subjects), recipe.views_per_step, recipe.cameras.samples_per_ray
+    generators = [Generators(s.key) for s in subjects]
     item_draws, posterior_draws = (
         [generator(*s.key, purpose, view) for s in subjects for view in range(views)]
         for purpose in ("objective", "posterior")
     )
-    fields = build(recipe.field, [generator(*s.key, "field") for s in subjects]).to(prior.device)
-    optimiser = torch.optim.Adam(fields.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
+    batch = build(recipe.field, [g["field"] for g in generators]).to(prior.device)
+    optimizer = torch.optim.Adam(batch.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
     objective = objectives.build(recipe.objective)
     negative = getattr(recipe.objective, "negative_prompt", None)
     prompts = ViewPrompts(prior, [s.text for s in subjects], recipe.views, negative)
     of_item = torch.arange(count).repeat_interleave(views)
-    outcomes = [Outcome(asset, Troubles(recipe.steps)) for asset in fields.volumes()]
+    outcomes = [Outcome(scene, NumericalHealth(recipe.steps)) for scene in batch.scenes()]
 
     for step in range(recipe.steps):
-        size = size_at(recipe.cameras.size, step)
-        cameras = [draw(recipe.cameras, views, g) for g in camera_draws]
-        assets: Sequence[Asset] = fields.volumes()
+        size, normals = size_at(recipe.cameras.size, step), needs_normals(recipe.regularizers, step)
+        cameras = [random_viewpoints(recipe.cameras, views, g["cameras"]) for g in generators]
+        scenes = batch.scenes()
         renderings = [
-            painter.paint(asset, camera, size, step)
-            for painter, asset, camera in zip(painters, assets, cameras, strict=True)
+            scene.render_training(camera, size, step, samples, draws, normals=normals)
+            for scene, camera, draws in zip(scenes, cameras, generators, strict=True)
         ]
         images = torch.cat([r.rgb.view(views, size, size, 3) for r in renderings]).permute(0, 3, 1, 2)
 
@@ -80,68 +76,55 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         output = objective(z.detach(), guide, Clock(step, recipe.steps), item_draws)
         terms = torch.stack(
             [
-                regularise(recipe.regularisers, step, rendering, asset, views)
-                for rendering, asset in zip(renderings, assets, strict=True)
+                scene.regularization(recipe.regularizers, step, rendering, views)
+                for scene, rendering in zip(scenes, renderings, strict=True)
             ]
         )
         on_images = _pull_back(output.gradient / views, z, leaf)
         fine = _finite(on_images, count) & _finite(output.loss, count) & terms.isfinite()
         on_images = torch.where(fine.repeat_interleave(views)[:, None, None, None], on_images, 0.0)
-        optimiser.zero_grad()
-        torch.autograd.backward([images, terms], [on_images, fine.to(terms)])
-        fine &= _only_finite(fields.gradients())
-        optimiser.step()
+        optimizer.zero_grad()
+        if terms.requires_grad:
+            torch.autograd.backward([images, terms], [on_images, fine.to(terms)])
+        else:  # no term has a weight in this step
+            images.backward(on_images)
+        fine &= _only_finite(batch.gradients())
+        optimizer.step()
 
         numbers = {"loss": output.loss, **output.diagnostics}
         numbers = {name: value.view(count, views).float().mean(dim=1) for name, value in numbers.items()}
         numbers["opacity"] = torch.stack([r.opacity.detach().mean() for r in renderings])
         most = torch.stack([r.opacity.detach().max() for r in renderings])
-        _note_troubles(outcomes, step, fine.tolist(), most.tolist())
-        _note(outcomes, step, recipe.steps, numbers)
+        rows = {name: value.tolist() for name, value in numbers.items()}
+        for i, (outcome, finite, opacity) in enumerate(zip(outcomes, fine.tolist(), most.tolist(), strict=True)):
+            outcome.observe(step, finite, opacity)
+            outcome.record(step, recipe.steps, {name: row[i] for name, row in rows.items()})
         advance()
         if all(outcome.reason for outcome in outcomes):
             advance(recipe.steps - step - 1)
             break
-    final: Sequence[Asset] = fields.volumes()
-    for outcome, asset in zip(outcomes, final, strict=True):
-        outcome.asset = asset
+    for outcome, scene in zip(outcomes, batch.scenes(), strict=True):
+        outcome.scene = scene
     return outcomes
 
 
 def _pull_back(gradient: Tensor, z: Tensor, images: Tensor) -> Tensor:
-    """The gradient on the images of one on their latents; scaled to 1 on its way, for the sake of half precision."""
+    """The gradient on the images, from one on their latents z; scaled to 1 on its way, for half precision."""
     peak = gradient.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-30)
     (on_images,) = torch.autograd.grad(z, images, gradient / peak)
     return on_images * peak
 
 
 def _finite(x: Tensor, assets: int) -> Tensor:
-    """Of each asset (A,), whether all its items' numbers x (B, ...) are finite."""
+    """Whether all numbers x (B, ...) of each asset's items are finite (A,)."""
     return x.isfinite().reshape(assets, -1).all(dim=1)
 
 
 def _only_finite(gradients: list[list[Tensor]]) -> Tensor:
-    """Whether all of an asset's gradients are finite (A,); those of the others become zero, in place."""
+    """Whether all gradients of each asset are finite (A,); where not, all of the asset's become zero, in place."""
     fine = torch.stack([torch.stack([g.isfinite().all() for g in of_asset]).all() for of_asset in gradients])
     for good, of_asset in zip(fine.tolist(), gradients, strict=True):
         if not good:
             for gradient in of_asset:
                 gradient.zero_()
     return fine
-
-
-def _note_troubles(outcomes: list[Outcome], step: int, fine: list[bool], most_opaque: list[float]) -> None:
-    """Count the troubles of a step, and end the assets whose trouble persists."""
-    for outcome, good, opacity in zip(outcomes, fine, most_opaque, strict=True):
-        reason = outcome.troubles.note(step, {NOT_FINITE: not good, NOT_OPAQUE: opacity < OPAQUE})
-        outcome.reason = outcome.reason or reason
-
-
-def _note(outcomes: list[Outcome], step: int, steps: int, numbers: dict[str, Tensor]) -> None:
-    """Now and then add to the histories, of what is finite."""
-    rows = {name: value.tolist() for name, value in numbers.items()}
-    due = step % math.ceil(steps / RECORDS) == 0 or step + 1 == steps
-    for asset, outcome in enumerate(outcomes):
-        if outcome.reason is None and due:
-            numbers_now = {name: row[asset] for name, row in rows.items() if math.isfinite(row[asset])}
-            outcome.history.append({"step": step, **numbers_now})

@@ -18,14 +18,15 @@ from jsdpipe.prior import load_prior
 def generate(run: Run, shard: Shard) -> None:
     """Generate a shard's assets by its method's recipe, and write the shard's manifest.
 
-    A batch of which an asset is missing, or was made from something else, is redone as a whole, so that a resumed run
-    gives the bytes of an uninterrupted one.
+    If an asset of a batch is missing or has another fingerprint, the whole batch is redone, so that a resumed run gives
+    the same bytes as an uninterrupted one.
     """
     config = run.config
     recipe = run.recipes[shard.method]
     assert config.prior is not None
+    target = device()
     with at("prior.model"):
-        prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device())
+        prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), target)
 
     assets = list(shard.assets())
     subjects = [Subject(prompt.text, (config.seed, shard.method, prompt.id, seed)) for prompt, seed in assets]
@@ -43,5 +44,5 @@ def generate(run: Run, shard: Shard) -> None:
         for batch, mark in missing:
             generate_batch(subjects[batch], folders[batch], recipe, prior, views, mark, advance)
     records = [asset_record(*asset, reason=failure(folder)) for asset, folder in zip(assets, folders, strict=True)]
-    origin = provenance(device(), prior=f"{prior.name} sha256:{prior.digest}")
+    origin = provenance(target, prior=f"{prior.name} sha256:{prior.digest}")
     write_manifest(run, "generate", shard, records, origin)

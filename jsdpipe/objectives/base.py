@@ -94,7 +94,7 @@ class Objective(ABC):
 def residual(gradient: Tensor, **diagnostics: Tensor) -> Output:
     """The output of a gradient g that is stated directly: that of 0.5 MSE(z, (z - g).detach()), a mean as JSD's loss.
 
-    Public codes of the others sum over an item's elements. The mean gives a regulariser's weight the same meaning
+    Public codes of the others sum over an item's elements. The mean gives a regularizer's weight the same meaning
     beside every objective, and Adam does not see a common factor.
     """
     return Output(gradient / gradient[0].numel(), 0.5 * gradient.square().mean((1, 2, 3)), diagnostics)

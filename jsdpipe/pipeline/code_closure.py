@@ -45,7 +45,9 @@ NEUTRAL = (
     "jsdpipe.pipeline.run",
     "jsdpipe.render.renderers",
     "jsdpipe.scene.hash_grid.settings",
+    "jsdpipe.scene.registry",
     "jsdpipe.scene.settings",
+    "jsdpipe.scene.voxels.settings",
 )
 DATA = (".j2", ".css")  # what counts beside a module that reads there, and in folders there that are no packages
 # distributions that are called otherwise than what they let import; to find out about all takes 0.4 s

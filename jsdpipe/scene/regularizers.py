@@ -6,10 +6,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
-from jsdpipe.scene.hash_grid.marching import Samples, accumulate
+from jsdpipe.base.schedules import value_at
+from jsdpipe.scene.ray_samples import Samples, accumulate
+from jsdpipe.scene.settings import Regularizers
 
-CONVEXITY_SIZE = 8  # pixels a side of the picture whose turn is measured
-OPAQUE = 0.5  # the opacity of a ray that hits something, so that its depth means something
+CONVEXITY_SIZE = 8  # pixels a side of the normal map whose turn is measured
+OPAQUE = 0.5  # opacity above which a ray counts as hitting a surface, so that its depth means something
+
+
+def needs_normals(weights: Regularizers, step: int) -> bool:
+    """Whether a term that has a weight at this step uses normals."""
+    return any(value_at(weight, step) for weight in (weights.orientation, weights.convexity))
 
 
 def sparsity(opacity: Tensor) -> Tensor:
@@ -23,24 +30,24 @@ def opaque(opacity: Tensor) -> Tensor:
     return (torch.special.entr(clamped) + torch.special.entr(1 - clamped)).mean()
 
 
-def total_variation(volume: Tensor) -> Tensor:
-    """Mean squared difference of neighbours along z, y and x of a volume (..., R, R, R), the three axes added."""
-    return _TotalVariation.apply(volume)
+def total_variation(grid: Tensor) -> Tensor:
+    """Mean squared difference of neighbors in a grid (..., R, R, R), the sum over its three axes."""
+    return _TotalVariation.apply(grid)
 
 
 class _TotalVariation(torch.autograd.Function):
-    """The gradient is formed with the value: a quarter of the time that autograd takes over slices."""
+    """Computes the gradient along with the value, in a quarter of the time that autograd takes over slices."""
 
     @staticmethod
-    def forward(ctx: Any, volume: Tensor) -> Tensor:
-        value = volume.new_zeros(())
-        gradient = torch.zeros_like(volume)
+    def forward(ctx: Any, grid: Tensor) -> Tensor:
+        value = grid.new_zeros(())
+        gradient = torch.zeros_like(grid)
         for axis in (-3, -2, -1):
-            step = volume.diff(dim=axis)
+            step = grid.diff(dim=axis)
             value += step.square().mean()
             step *= 2 / step.numel()
-            gradient.narrow(axis, 1, volume.shape[axis] - 1).add_(step)
-            gradient.narrow(axis, 0, volume.shape[axis] - 1).sub_(step)
+            gradient.narrow(axis, 1, grid.shape[axis] - 1).add_(step)
+            gradient.narrow(axis, 0, grid.shape[axis] - 1).sub_(step)
         ctx.save_for_backward(gradient)
         return value
 
@@ -50,40 +57,44 @@ class _TotalVariation(torch.autograd.Function):
 
 
 def orientation(weights: Tensor, normals: Tensor, directions: Tensor, opacity: Tensor) -> Tensor:
-    """Sum of w max(0, n . d)^2 over rays hit: what is seen should face the camera (Ref-NeRF, arXiv 2112.03907, eq. 11).
+    """Penalty on visible normals that face away from the camera (Ref-NeRF, arXiv 2112.03907, eq. 11).
 
-    Weights (M,), unit normals and directions (M, 3) of samples, opacity (N,) of rays. Weights are constants.
+    The sum of w max(0, n . d)^2 over samples, divided by the number of rays with opacity. Samples have weights (M,),
+    which get no gradient, unit normals (M, 3) and ray directions (M, 3); rays have opacity (N,).
     """
     away = (normals * directions).sum(dim=-1).clamp(min=0).square()
     return (weights.detach() * away).sum() / (opacity > 0).sum().clamp(min=1)
 
 
 def z_variance(weights: Tensor, samples: Samples, opacity: Tensor) -> Tensor:
-    """Mean over opaque rays of the weighted variance of depth along them (HiFA, arXiv 2305.18766); 0 if none is."""
-    share = weights / opacity.clamp(min=OPAQUE)[samples.ray]  # clamped only where it does not count
+    """Mean over opaque rays of the weighted variance of depth along each (HiFA, arXiv 2305.18766); 0 if there is none.
+
+    Weights (M,) of the samples, opacity (N,) of the rays.
+    """
+    share = weights / opacity.clamp(min=OPAQUE)[samples.ray]  # clamped only on rays that are not opaque
     mean = accumulate((share * samples.t)[:, None], samples)[:, 0]
     variance = accumulate((share * (samples.t - mean[samples.ray]).square())[:, None], samples)[:, 0]
     opaque_rays = opacity > OPAQUE
     return variance[opaque_rays].sum() / opaque_rays.sum().clamp(min=1)
 
 
-def normal_picture(weights: Tensor, normals: Tensor, samples: Samples, opacity: Tensor) -> Tensor:
-    """Each ray's normal (N, 3) as a colour, (n + 1) / 2 times its opacity, n the normalised weighted sum."""
+def normal_map(weights: Tensor, normals: Tensor, samples: Samples, opacity: Tensor) -> Tensor:
+    """Each ray's normal as a color (N, 3), (n + 1) / 2 times its opacity; n is the normalized weighted sum."""
     mean = normalize(accumulate(weights[:, None] * normals, samples), dim=-1)
     return (mean + 1) / 2 * opacity[:, None]
 
 
-def convexity(picture: Tensor) -> Tensor:
-    """How little normals turn as a convex body's do, from left to right and from below to above.
+def convexity(normals: Tensor) -> Tensor:
+    """How little the normals of normal maps (V, H, W, 3) turn outwards, as those of a convex body do.
 
-    Of a picture (V, H, W, 3) of normals, taken down to 8 x 8 pixels p by bilinear look-ups, it is minus the mean of
-    z . (p_left x p_right) minus the mean of z . (p_lower x p_upper), z being the world's up. On unit vectors seen from
-    the side the first is the sine of the turn about the vertical: positive where the surface bulges. The public code
-    (SDI's, which JSD's takes over) measures it on the colours of `normal_picture`, and so does this, because the
-    published weights belong to that scale.
+    The maps are reduced to 8 x 8 pixels p by bilinear sampling. The term is minus the mean of z . (p_left x p_right)
+    minus the mean of z . (p_lower x p_upper), where z is the world's up. For unit normals seen from the side the first
+    is the sine of their turn about the vertical, which is positive where the surface bulges. The public code (that of
+    SDI, arXiv 2405.15891, which JSD's takes over) applies it to the colors of `normal_map`, and so does this, because
+    the published weights belong to that scale.
     """
     size = (CONVEXITY_SIZE, CONVEXITY_SIZE)
-    p = interpolate(picture.permute(0, 3, 1, 2), size, mode="bilinear", align_corners=False)
+    p = interpolate(normals.permute(0, 3, 1, 2), size, mode="bilinear", align_corners=False)
     along = _z_of_cross(p[..., :-1], p[..., 1:])
     upwards = _z_of_cross(p[..., 1:, :], p[..., :-1, :])
     return -along.mean() - upwards.mean()

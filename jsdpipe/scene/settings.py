@@ -1,28 +1,22 @@
-"""Settings of the scene: what is optimised, cameras, loss terms beside the objective."""
+"""Settings of what is optimized: the scene, its training cameras, and the loss terms beside the objective.
 
-from typing import Annotated, Literal
+Torch-free, because the workflow reads recipes while it plans.
+"""
+
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from jsdpipe.base.fields import Elevation, Factor, Fovy, LearningRate, Length, Step, Strict
-from jsdpipe.scene.hash_grid.settings import HashGridField
+from jsdpipe.base.fields import Elevation, Fovy, Length, Step, Strict
 
 
-class VoxelField(Strict):
-    """A dense voxel field of density and albedo in the cube [-bound, bound]^3, before a background of one colour."""
+class SceneSettings(Strict):
+    """What the settings of every kind of scene share; a subclass fixes `kind`, the name of its folder."""
 
-    kind: Literal["voxels"]
-    resolution: Annotated[int, Field(ge=8, le=512)]
-    bound: Length
-    density_scale: float = Field(gt=0, le=10_000, description="density = density_scale * softplus(parameter + blob)")
-    blob_scale: Factor = Field(description="blob = blob_scale * (1 - |x| / blob_radius)")
-    blob_radius: Length
-    density_lr: LearningRate
-    albedo_lr: LearningRate
-    background_lr: LearningRate
+    regularizers: ClassVar[frozenset[str]]  # the names in `Regularizers` that the kind has
+    small_renders: ClassVar[bool]  # whether training renders far smaller than the prior's images are usual
 
-
-SceneField = Annotated[VoxelField | HashGridField, Field(discriminator="kind")]
+    kind: str
 
 
 def _milestones(sizes: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
@@ -54,17 +48,16 @@ class Cameras(Strict):
     samples_per_ray: Annotated[int, Field(ge=2, le=8192)]
 
 
-class Regularisers(Strict):
+class Regularizers(Strict):
     """Weights of the loss terms beside the objective: a number, or [start_step, start, end, end_step]."""
 
     sparsity: Weight = Field(default=0.0, description="mean sqrt(opacity^2 + 0.01)")
     opaque: Weight = Field(default=0.0, description="binary entropy of opacity")
-    total_variation: Weight = Field(default=0.0, description="squared differences of neighbouring voxels; voxels only")
-    orientation: Weight = Field(default=0.0, description="normals that look away from the camera; hash_grid only")
-    convexity: Weight = Field(default=0.0, description="turn of an 8 x 8 picture of normals; hash_grid only")
-    z_variance: Weight = Field(default=0.0, description="variance of depth along opaque rays; hash_grid only")
+    total_variation: Weight = Field(default=0.0, description="squared differences of neighboring voxels")
+    orientation: Weight = Field(default=0.0, description="normals that face away from the camera")
+    convexity: Weight = Field(default=0.0, description="turn of an 8 x 8 picture of normals")
+    z_variance: Weight = Field(default=0.0, description="variance of depth along opaque rays")
 
-    def unfit(self, kind: str) -> list[str]:
-        """The terms with a weight that a field of this kind does not have."""
-        foreign = ("total_variation",) if kind == "hash_grid" else ("orientation", "convexity", "z_variance")
-        return [name for name in foreign if getattr(self, name) != 0]
+    def unsupported(self, supported: frozenset[str]) -> list[str]:
+        """The terms that have a weight but are not among the supported ones."""
+        return [name for name, weight in self if weight != 0 and name not in supported]

@@ -192,13 +192,13 @@ def test_a_work_that_was_stopped_before_it_had_made_anything_is_no_hindrance(jsd
 
 
 def test_threads_are_those_of_the_workflow_s_jobs(jsdpipe, prior, tmp_path, monkeypatch):
-    recipe, used, optimise = small(tmp_path / "small.yaml"), [], asset.optimise
+    recipe, used, optimize = small(tmp_path / "small.yaml"), [], asset.optimize
 
     def noting(*of):
         used.append(torch.get_num_threads())
-        return optimise(*of)
+        return optimize(*of)
 
-    monkeypatch.setattr(asset, "optimise", noting)
+    monkeypatch.setattr(asset, "optimize", noting)
     for threads in (1, 2):
         torch.set_num_threads(threads)
         out = tmp_path / str(threads)

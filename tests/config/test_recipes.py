@@ -21,7 +21,8 @@ from jsdpipe.scene.hash_grid.settings import (
     Material,
     SphericalHarmonicsBackground,
 )
-from jsdpipe.scene.settings import Regularisers, VoxelField
+from jsdpipe.scene.settings import Regularizers
+from jsdpipe.scene.voxels.settings import VoxelField
 
 
 def test_the_facts_of_the_public_jsd_code():
@@ -62,7 +63,7 @@ def test_the_facts_of_the_baselines_in_the_scene_of_jsd(name):
     assert recipe.steps == steps
     ends = [[value_at(end, step) for end in recipe.objective.t_range] for step in (0, steps)]
     assert ends == [pytest.approx(first), pytest.approx(last)]
-    assert (recipe.field, recipe.cameras, recipe.regularisers) == (jsd.field, jsd.cameras, jsd.regularisers)
+    assert (recipe.field, recipe.cameras, recipe.regularizers) == (jsd.field, jsd.cameras, jsd.regularizers)
 
 
 def test_every_objective_has_a_recipe():
@@ -89,7 +90,7 @@ def test_the_scene_of_the_public_jsd_code():
         occupancy_every=16,
         lr=0.01,
     )  # fmt: skip
-    assert recipe.regularisers == Regularisers(
+    assert recipe.regularizers == Regularizers(
         orientation=0.1, sparsity=(0, 0.15, 0.0, 3000), opaque=0.1, convexity=(0, 1.0, 0.1, 4000), z_variance=1.0
     )
 
@@ -101,7 +102,7 @@ def test_complex_surroundings_differ_in_their_background_alone():
         kind="hash_grid",
         encoding=HashGrid(levels=4, features=2, log2_table=19, base_resolution=4, growth=4.0),
         lr=0.001,
-        random_colour_probability=0.5,
+        random_color_probability=0.5,
     )
     field = plain.field.model_copy(update={"background": background})
     assert surroundings == plain.model_copy(update={"source": surroundings.source, "field": field})
@@ -113,7 +114,7 @@ def test_the_methods_of_the_miniature_differ_in_their_objective_alone():
         kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
         density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
     )  # fmt: skip
-    assert jsd.regularisers == Regularisers(sparsity=0.002, opaque=0.002, total_variation=0.01)
+    assert jsd.regularizers == Regularizers(sparsity=0.002, opaque=0.002, total_variation=0.01)
     for name in BASELINES:
         recipe = load_recipe(f"{name}-miniature")
         assert recipe.model_copy(update={"objective": jsd.objective, "source": jsd.source}) == jsd
@@ -184,7 +185,7 @@ def test_an_override_reaches_below_a_mapping():
         ({"field": {"bound": 2000}}, ["field.bound", "100"]),
         ({"field": {"lr": 100}}, ["field.lr", "10"]),
         ({"field": {"encoding": {"base_resolution": 16_000}}}, ["field.encoding.base_resolution", "1024"]),
-        ({"regularisers": {"sparsity": [0, 1e6, 0.0, 5]}}, ["regularisers.sparsity", "100000"]),
+        ({"regularizers": {"sparsity": [0, 1e6, 0.0, 5]}}, ["regularizers.sparsity", "100000"]),
         ({"objective": {"guidance_scale": 1e6}}, ["objective.guidance_scale", "1000"]),
         ({"cameras": {"elevation_deg": [-91, 0]}}, ["cameras.elevation_deg.0", "-90"]),
         ({"field": {"bound": float("inf")}}, ["field.bound", "finite"]),
@@ -193,8 +194,8 @@ def test_an_override_reaches_below_a_mapping():
         ({"field": {"material": {"light_distance": [2.0, 1.0]}}}, ["field.material.light_distance", "low, high"]),
         ({"cameras": {"size": [[5, 256]]}}, ["cameras.size", "[5]"]),
         ({"cameras": {"size": 4}}, ["cameras.size", "8"]),
-        ({"regularisers": {"opaque": [5, 1.0, 0.0, 5]}}, ["regularisers.opaque", "start_step"]),
-        ({"regularisers": {"total_variation": 0.1}}, ["regularisers.total_variation", "hash_grid"]),
+        ({"regularizers": {"opaque": [5, 1.0, 0.0, 5]}}, ["regularizers.opaque", "start_step"]),
+        ({"regularizers": {"total_variation": 0.1}}, ["regularizers.total_variation", "hash_grid"]),
         ({"objective": {"t_range": [0.5, 1.5]}}, ["objective.t_range", "1"]),
     ],
 )

@@ -16,12 +16,12 @@ from jsdpipe.config.recipes import FOLDER, load_recipe
 from jsdpipe.config.run_config import load_config
 from jsdpipe.generation import generate_one
 from jsdpipe.generation.asset import batch_fingerprint
-from jsdpipe.generation.cameras import draw, ring
-from jsdpipe.generation.loop import Subject, optimise
+from jsdpipe.generation.loop import Subject, optimize
 from jsdpipe.generation.stage import generate
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.prior import load_prior
+from jsdpipe.scene.cameras import random_viewpoints, turntable
 from jsdpipe.scene.files import load
 
 SMALL = {
@@ -50,7 +50,7 @@ class TestViewpoints:
     SETTINGS = load_recipe("jsdlr").cameras
 
     def test_draws_stay_in_their_ranges(self):
-        views = draw(self.SETTINGS, 4000, torch.Generator().manual_seed(0))
+        views = random_viewpoints(self.SETTINGS, 4000, torch.Generator().manual_seed(0))
         for values, (low, high) in [
             (torch.rad2deg(views.azimuth), (-180, 180)),
             (torch.rad2deg(views.elevation), (-10, 45)),
@@ -61,7 +61,9 @@ class TestViewpoints:
             assert high - 0.02 * (high - low) < values.max() <= high + 1e-3
 
     def test_elevations_are_half_uniform_in_angle_half_on_the_sphere(self):
-        elevation = np.sort(draw(self.SETTINGS, 40_000, torch.Generator().manual_seed(0)).elevation.numpy())
+        elevation = np.sort(
+            random_viewpoints(self.SETTINGS, 40_000, torch.Generator().manual_seed(0)).elevation.numpy()
+        )
         low, high = math.radians(-10), math.radians(45)
         in_angle = (elevation - low) / (high - low)
         on_sphere = (np.sin(elevation) - math.sin(low)) / (math.sin(high) - math.sin(low))
@@ -69,7 +71,7 @@ class TestViewpoints:
         assert np.abs((in_angle + on_sphere) / 2 - np.linspace(0, 1, len(elevation))).max() < 1.63 / 200
 
     def test_the_preview_goes_around_from_the_front(self):
-        origins, directions = ring(self.SETTINGS, 4).rays(3)
+        origins, directions = turntable(self.SETTINGS, 4).rays(3)
         centre = origins.view(4, 9, 3)[:, 4]
         up = 1.25 * math.sin(math.radians(15))
         flat = 1.25 * math.cos(math.radians(15))
@@ -82,12 +84,12 @@ class TestViewpoints:
 def test_renders_go_where_the_prior_is(prior, name):
     toy = towards([0.8, -0.8, -0.8], prior)
     recipe = load_recipe(name, SMALL | {"steps": 120, "field": {"resolution": 8, "background_lr": 0.05}})
-    (outcome,) = optimise([Subject("red", ("red", 0))], recipe, toy, nothing)
+    (outcome,) = optimize([Subject("red", ("red", 0))], recipe, toy, nothing)
     assert outcome.reason is None
     # (mean + 1) / 2: 0.9, 0.1, 0.1
-    background = torch.sigmoid(outcome.asset.background)
+    background = torch.sigmoid(outcome.scene.background)
     assert background.tolist() == pytest.approx([0.9, 0.1, 0.1], abs=0.12)
-    albedo = outcome.asset.albedo_at(torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]]))
+    albedo = outcome.scene.albedo(torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]]))
     assert (albedo[:, 0] > 0.75).all()
     assert (albedo[:, 1:] < 0.25).all()
 
@@ -96,15 +98,15 @@ def test_renders_go_where_the_prior_is(prior, name):
 def test_an_asset_alone_is_what_it_is_in_a_batch(prior, name):
     recipe = load_recipe(name, SMALL)
     subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
-    together = optimise(subjects, recipe, prior, nothing)
+    together = optimize(subjects, recipe, prior, nothing)
     for subject, expected in zip(subjects, together, strict=True):
-        (alone,) = optimise([subject], recipe, prior, nothing)
+        (alone,) = optimize([subject], recipe, prior, nothing)
         # Adam's first steps are signs of gradients, which the last bits of a shared call can turn in a few voxels;
         # of two different assets about a quarter of the voxels are as close
-        close = torch.isclose(alone.asset.albedo, expected.asset.albedo, atol=0.01)
+        close = torch.isclose(alone.scene.albedo_grid, expected.scene.albedo_grid, atol=0.01)
         assert close.float().mean() > 0.95
         assert alone.history[0]["loss"] == pytest.approx(expected.history[0]["loss"], rel=1e-4)
-    assert not torch.equal(together[0].asset.albedo, together[1].asset.albedo)
+    assert not torch.equal(together[0].scene.albedo_grid, together[1].scene.albedo_grid)
 
 
 def test_a_sampled_posterior_has_draws_of_its_own(tmp_path):
@@ -112,16 +114,24 @@ def test_a_sampled_posterior_has_draws_of_its_own(tmp_path):
     losses = {}
     for posterior in ("mean", "sample", "sample"):
         recipe = load_recipe("sds-miniature", SMALL | {"posterior": posterior})
-        (outcome,) = optimise([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
+        (outcome,) = optimize([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
         losses.setdefault(posterior, []).append([row["loss"] for row in outcome.history])
     (mean,), (sample, again) = losses["mean"], losses["sample"]
     assert sample == again
     assert all(one != other for one, other in zip(mean, sample, strict=True))
 
 
+def test_a_recipe_may_have_no_regularizers(prior):
+    none = {"sparsity": 0.0, "opaque": 0.0, "total_variation": 0.0}
+    recipe = load_recipe("sds-miniature", SMALL | {"regularizers": none})
+    (outcome,) = optimize([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
+    assert outcome.reason is None
+    assert outcome.health.counts.total() == 0
+
+
 def test_several_views_a_step(prior):
     recipe = load_recipe("sds-miniature", SMALL | {"views_per_step": 2})
-    (outcome,) = optimise([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
+    (outcome,) = optimize([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
     assert [row["step"] for row in outcome.history] == [0, 1, 2]
 
 

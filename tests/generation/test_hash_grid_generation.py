@@ -1,4 +1,4 @@
-"""The optimisation of hash-grid scenes; what all scenes share is in test_generation.py."""
+"""The optimization of hash-grid scenes; what all scenes share is in test_generation.py."""
 
 import dolls
 import pytest
@@ -11,14 +11,14 @@ from toys import burning, towards
 from jsdpipe.base.seeding import generator
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.generation import generate_one
-from jsdpipe.generation.cameras import draw
-from jsdpipe.generation.loop import Subject, optimise
-from jsdpipe.generation.painter import Painter
+from jsdpipe.generation.loop import Generators, Subject, optimize
 from jsdpipe.mesh.isosurface import extract
 from jsdpipe.prior import load_prior
-from jsdpipe.scene.assets import build
+from jsdpipe.scene.cameras import random_viewpoints
 from jsdpipe.scene.files import load
 from jsdpipe.scene.hash_grid.rendering import SampledRendering
+from jsdpipe.scene.registry import build
+from jsdpipe.scene.regularizers import needs_normals
 
 
 @pytest.fixture(scope="module")
@@ -30,45 +30,47 @@ def nothing(steps=1, note=""):
     pass
 
 
-def paint(key, step, size=8, recipe="jsdlr-surr", **override):
+def rendered(key, step, size=8, recipe="jsdlr-surr", **override):
     """One step's rendering of one asset."""
     recipe = load_recipe(recipe, tiny.HASH_GRID | override)
-    cameras = draw(recipe.cameras, 2, generator(*key, "cameras"))
-    (asset,) = build(recipe.field, [generator(*key, "field")]).volumes()
-    return Painter(key, recipe).paint(asset, cameras, size, step)
+    draws = Generators(key)
+    cameras = random_viewpoints(recipe.cameras, 2, draws["cameras"])
+    (scene,) = build(recipe.field, [draws["field"]]).scenes()
+    normals = needs_normals(recipe.regularizers, step)
+    return scene.render_training(cameras, size, step, recipe.cameras.samples_per_ray, draws, normals=normals)
 
 
 def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
     recipe = load_recipe("jsdlr-surr", tiny.HASH_GRID | {"steps": 2})
     subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
-    together = optimise(subjects, recipe, prior, nothing)
+    together = optimize(subjects, recipe, prior, nothing)
     for subject, expected in zip(subjects, together, strict=True):
-        (alone,) = optimise([subject], recipe, prior, nothing)
+        (alone,) = optimize([subject], recipe, prior, nothing)
         assert alone.history[0]["opacity"] == expected.history[0]["opacity"]
         assert alone.history[0]["loss"] == pytest.approx(expected.history[0]["loss"], rel=1e-4)
         # Adam's first steps are signs of gradients, which the last bits of a shared call can turn
-        for name, tensor in alone.asset.tensors().items():
-            close = torch.isclose(tensor, expected.asset.tensors()[name], atol=1e-3)
+        for name, tensor in alone.scene.tensors().items():
+            close = torch.isclose(tensor, expected.scene.tensors()[name], atol=1e-3)
             assert close.float().mean() > 0.95, name
-    assert not torch.equal(together[0].asset.encoding.table, together[1].asset.encoding.table)
+    assert not torch.equal(together[0].scene.encoding.table, together[1].scene.encoding.table)
 
 
 def test_renders_go_where_the_prior_is(prior):
     field = tiny.HASH_GRID["field"] | {"lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20}}
     recipe = load_recipe("jsdlr", tiny.HASH_GRID | {"steps": 40, "field": field})
-    (outcome,) = optimise([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
+    (outcome,) = optimize([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
     assert outcome.reason is None
     points = torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]])
-    for colours in (outcome.asset.albedo_at(points), outcome.asset.background(points / 0.3)):
-        assert colours[:, 0].min() > 0.75
-        assert colours[:, 1:].max() < 0.25
+    for colors in (outcome.scene.albedo(points), outcome.scene.background(points / 0.3)):
+        assert colors[:, 0].min() > 0.75
+        assert colors[:, 1:].max() < 0.25
 
 
 def test_all_parameters_are_trained(prior):
     recipe = load_recipe("jsdlr", tiny.HASH_GRID)
-    (before,) = build(recipe.field, [generator("ball", "field")]).volumes()
-    (outcome,) = optimise([Subject("a ball", ("ball",))], recipe, prior, nothing)
-    for name, tensor in outcome.asset.tensors().items():
+    (before,) = build(recipe.field, [generator("ball", "field")]).scenes()
+    (outcome,) = optimize([Subject("a ball", ("ball",))], recipe, prior, nothing)
+    for name, tensor in outcome.scene.tensors().items():
         assert not torch.equal(tensor, before.tensors()[name]), name
 
 
@@ -76,7 +78,7 @@ def test_the_size_follows_its_milestones(prior, monkeypatch):
     sizes = []
     encode = prior.encode
     monkeypatch.setattr(prior, "encode", lambda images, draws: sizes.append(images.shape[-1]) or encode(images, draws))
-    optimise([Subject("a ball", ("ball", 0))], load_recipe("jsdlr", tiny.HASH_GRID), prior, nothing)
+    optimize([Subject("a ball", ("ball", 0))], load_recipe("jsdlr", tiny.HASH_GRID), prior, nothing)
     assert sizes == [8, 8, 16]
 
 
@@ -94,23 +96,23 @@ def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):
 
 
 def test_a_rendering_is_its_assets_own():
-    first, again, other = (paint((name, 0), step=2) for name in ("ball", "ball", "cube"))
+    first, again, other = (rendered((name, 0), step=2) for name in ("ball", "ball", "cube"))
     assert isinstance(first, SampledRendering)
     assert torch.equal(first.rgb, again.rgb)
     assert not torch.equal(first.rgb, other.rgb)
 
 
 def test_normals_are_only_made_where_something_needs_them():
-    free = {"regularisers": {"orientation": 0.0, "convexity": 0.0}}
-    assert paint(("ball",), step=0, **free).normals is None
-    assert paint(("ball",), step=1, **free).normals is not None  # lit
-    assert paint(("ball",), step=0).normals is not None
+    free = {"regularizers": {"orientation": 0.0, "convexity": 0.0}}
+    assert rendered(("ball",), step=0, **free).normals is None
+    assert rendered(("ball",), step=1, **free).normals is not None  # lit
+    assert rendered(("ball",), step=0).normals is not None
 
 
-def test_random_colours_are_one_a_view():
-    sure = {"field": tiny.HASH_GRID["field"] | {"background": {"random_colour_probability": 1.0}}}
-    rendering = paint(("ball",), step=0, **sure)
+def test_random_colors_are_one_a_view():
+    sure = {"field": tiny.HASH_GRID["field"] | {"background": {"random_color_probability": 1.0}}}
+    rendering = rendered(("ball",), step=0, **sure)
     views = rendering.rgb.detach().view(2, 64, 3), rendering.opacity.view(2, 64)
-    colours = [rgb[opacity == 0].unique(dim=0) for rgb, opacity in zip(*views, strict=True)]
-    assert [len(found) for found in colours] == [1, 1]
-    assert not torch.equal(*colours)
+    colors = [rgb[opacity == 0].unique(dim=0) for rgb, opacity in zip(*views, strict=True)]
+    assert [len(found) for found in colors] == [1, 1]
+    assert not torch.equal(*colors)

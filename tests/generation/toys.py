@@ -1,4 +1,4 @@
-"""A prior that wants all pictures to be of one colour, and a recipe that has no gradient."""
+"""A prior that wants all pictures to be of one color, and a recipe that has no gradient."""
 
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ from jsdpipe.prior import Prior
 
 
 class Towards(torch.nn.Module):
-    """A U-Net that knows all clean latents to be near one colour, whatever the text."""
+    """A U-Net that knows all clean latents to be near one color, whatever the text."""
 
     def __init__(self, mean, alphas):
         super().__init__()
@@ -39,7 +39,7 @@ def burning(recipe):
 
 
 def towards(mean, prior):
-    """A prior of latents (mean + 1) / 2 in colours, with the text encoder and schedule of another."""
+    """A prior of latents (mean + 1) / 2 in colors, with the text encoder and schedule of another."""
     return Prior(
         unet=Towards(mean, prior.alphas_cumprod), vae=Shrinking(), text_encoder=prior.text_encoder,
         tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas_cumprod,

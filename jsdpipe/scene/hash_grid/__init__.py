@@ -1,1 +1,1 @@
-"""A scene of a multi-resolution hash grid."""
+"""Scenes as multi-resolution hash grids."""

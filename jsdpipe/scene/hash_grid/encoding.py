@@ -1,12 +1,13 @@
-"""Multi-resolution hash encoding (instant-ngp, arXiv 2201.05989, section 3).
+"""Multi-resolution hash encoding and the small networks on it (instant-ngp, arXiv 2201.05989, section 3).
 
-The parameters have tiny-cuda-nn's layout everywhere, so that a scene made with it can be read without it: level after
-level, entry after entry, an entry's features side by side.
+The table has tiny-cuda-nn's layout on every device, so that a scene made with tiny-cuda-nn can be read without it:
+level after level, entry after entry, an entry's features side by side.
 """
 
 import itertools
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -17,12 +18,12 @@ from jsdpipe.base.device import cuda_package
 from jsdpipe.scene.hash_grid.settings import HashGrid
 
 PRIMES = (1, 2_654_435_761, 805_459_861)  # eq. 4
-SPREAD = 1e-4  # of the first features, uniform
+SPREAD = 1e-4  # the initial features are uniform in +-SPREAD
 
 
 @dataclass(frozen=True)
 class Level:
-    """A grid of `resolution` points a side in a table of `entries`, hashed if those are fewer than the points.
+    """A grid of `resolution` points a side, stored in `entries` entries; hashed if there are fewer of those.
 
     The unit cube is `scale` cells wide and begins half a cell from the first point.
     """
@@ -37,7 +38,7 @@ class Level:
 
 
 def levels_of(settings: HashGrid) -> list[Level]:
-    """The levels as tiny-cuda-nn cuts them: tables in multiples of 8 entries, at most 2^log2_table."""
+    """The levels as in tiny-cuda-nn: tables of multiples of 8 entries, at most 2^log2_table."""
     levels = []
     for level in range(settings.levels):
         scale = settings.base_resolution * settings.growth**level - 1
@@ -49,7 +50,7 @@ def levels_of(settings: HashGrid) -> list[Level]:
 class HashEncoding(nn.Module):
     """Features (N, levels * features) at points (N, 3) of the unit cube; twice differentiable by the points.
 
-    `table` is the one parameter, flat. On CUDA tiny-cuda-nn is used where it is installed.
+    The flat `table` is the only parameter. On CUDA tiny-cuda-nn is used where it is installed.
     """
 
     def __init__(self, settings: HashGrid, generator: torch.Generator | None = None) -> None:
@@ -59,18 +60,18 @@ class HashEncoding(nn.Module):
         self.width = settings.levels * settings.features
         table = torch.empty(sum(level.entries for level in self.levels) * settings.features)
         self.table = nn.Parameter(table.uniform_(-SPREAD, SPREAD, generator=generator))
-        self._native: list[Any] = []  # in a list, so that its parameters are not this module's a second time
+        self._native: list[Any] = []  # in a list, so that its parameters are not registered here a second time
 
     def forward(self, points: Tensor) -> Tensor:
         points = points.clamp(0, 1)
         tinycudann = cuda_package("tinycudann", points.device.type)
         if tinycudann is not None and len(points):
-            return self._by(tinycudann)(points)
+            return self._native_encoding(tinycudann)(points)
         tables = self.table.view(-1, self.settings.features).split([level.entries for level in self.levels])
-        return torch.cat([_look_up(points, t, level) for t, level in zip(tables, self.levels, strict=True)], dim=1)
+        return torch.cat([_interpolate(points, t, level) for t, level in zip(tables, self.levels, strict=True)], dim=1)
 
-    def _by(self, tinycudann: Any) -> Any:
-        """tiny-cuda-nn's encoding, on this module's parameter."""
+    def _native_encoding(self, tinycudann: Any) -> Any:
+        """tiny-cuda-nn's encoding with this module's table."""
         if not self._native:
             config = {
                 "otype": "HashGrid",
@@ -86,8 +87,8 @@ class HashEncoding(nn.Module):
         return native
 
 
-def _look_up(points: Tensor, table: Tensor, level: Level) -> Tensor:
-    """Features (N, F) at points (N, 3), trilinear between the eight corners of their cells, of a table (T, F)."""
+def _interpolate(points: Tensor, table: Tensor, level: Level) -> Tensor:
+    """Features (N, F) at points (N, 3) from a table (T, F), trilinear between the eight corners of their cells."""
     position = points * level.scale + 0.5
     cell = position.detach().floor()
     far = position - cell  # (N, 3)
@@ -97,14 +98,29 @@ def _look_up(points: Tensor, table: Tensor, level: Level) -> Tensor:
     for x, y, z in itertools.product((0, 1), repeat=3):
         weights.append(shares[:, 0, x] * shares[:, 1, y] * shares[:, 2, z])
         indices.append(_index(corners[:, 0, x], corners[:, 1, y], corners[:, 2, z], level))
-    # 32 bits, as they are kept for the gradient; `embedding`, as its gradient is the same in every run, on GPUs too
+    # int32, because autograd keeps them; `embedding`, because its gradient is deterministic, also on a GPU
     features = embedding(torch.stack(indices, dim=1).int(), table)  # (N, 8, F)
     return (torch.stack(weights, dim=1)[:, :, None] * features).sum(dim=1)
 
 
 def _index(x: Tensor, y: Tensor, z: Tensor, level: Level) -> Tensor:
-    """A grid point's entry in its level's table; the far sides of the cube wrap around, as in tiny-cuda-nn."""
+    """Entries (N,) of grid points in their level's table; the cube's far sides wrap around, as in tiny-cuda-nn."""
     if level.hashed:
         hashed = (x * PRIMES[0]) ^ (y * PRIMES[1]) ^ (z * PRIMES[2])
         return (hashed & 0xFFFF_FFFF) % level.entries
     return (x + level.resolution * (y + level.resolution * z)) % level.entries
+
+
+def mlp(inputs: int, hidden: int, layers: int, outputs: int, generator: torch.Generator | None = None) -> nn.Sequential:
+    """A perceptron (N, inputs) -> (N, outputs) with `layers` hidden layers of width `hidden`, ReLU, and no biases.
+
+    The initial weights are uniform in +-1 / sqrt(inputs of their layer).
+    """
+    widths = [inputs, *[hidden] * layers, outputs]
+    modules: list[nn.Module] = []
+    for width, following in pairwise(widths):
+        linear = nn.Linear(width, following, bias=False)
+        bound = 1 / math.sqrt(width)
+        nn.init.uniform_(linear.weight, -bound, bound, generator)
+        modules += [linear, nn.ReLU()]
+    return nn.Sequential(*modules[:-1])

@@ -1,81 +1,83 @@
-"""Fields of density and albedo on a hash grid, with a background: a module an asset."""
+"""The field of a hash-grid scene: density, albedo and normals at points."""
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import normalize, softplus
 
 from jsdpipe.base.device import GRAPH_CHUNK
-from jsdpipe.scene.chunked_gradients import in_parts
 from jsdpipe.scene.hash_grid.backgrounds import build_background
-from jsdpipe.scene.hash_grid.encoding import HashEncoding
-from jsdpipe.scene.hash_grid.networks import network
-from jsdpipe.scene.hash_grid.normals import analytic_normals, finite_difference_normals
+from jsdpipe.scene.hash_grid.encoding import HashEncoding, mlp
 from jsdpipe.scene.hash_grid.occupancy import OccupancyGrid
 from jsdpipe.scene.hash_grid.settings import AnalyticNormals, HashGridField
 
 
 class HashField(nn.Module):
-    """One asset: a field in the ball of radius `settings.bound`, its encoding over the cube around that.
+    """The parameters of one scene: a field in the ball of radius `settings.bound`, and a background.
 
-    density = softplus(raw), raw = network + blob_scale * (1 - |x| / blob_radius), in 1 / world unit (Magic3D's blob,
-    arXiv 2211.10440); albedo = sigmoid(another network). First parameters are drawn from the generator.
+    density = softplus(raw) in 1 / world unit, raw = network + blob_scale * (1 - |x| / blob_radius) (Magic3D's blob,
+    arXiv 2211.10440); albedo = sigmoid(another network). Both networks share one encoding of the cube around the ball.
+    The initial parameters are drawn from the generator.
     """
 
     def __init__(self, settings: HashGridField, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.settings = settings
         self.encoding = HashEncoding(settings.encoding, generator)
-        self.density_network = network(self.encoding.width, settings.hidden, 1, 1, generator)
-        self.albedo_network = network(self.encoding.width, settings.hidden, 1, 3, generator)
+        self.density_network = mlp(self.encoding.width, settings.hidden, 1, 1, generator)
+        self.albedo_network = mlp(self.encoding.width, settings.hidden, 1, 3, generator)
         self.background = build_background(settings.background, generator)
         self.occupancy = OccupancyGrid(settings.occupancy_resolution, settings.bound)
+
+    @property
+    def bound(self) -> float:
+        return self.settings.bound
 
     @property
     def device(self) -> torch.device:
         return self.encoding.table.device
 
-    def density_at(self, points: Tensor) -> Tensor:
-        """Density (N,) at points (N, 3); 0 outside of the ball."""
-        return softplus(self._raw_at(points)) * (points.norm(dim=-1) < self.settings.bound)
+    def density_inside(self, points: Tensor) -> Tensor:
+        """Density (N,) in 1 / world unit at points (N, 3) in the ball."""
+        return softplus(self._raw_at(points))
 
-    def albedo_at(self, points: Tensor) -> Tensor:
+    def density_anywhere(self, points: Tensor) -> Tensor:
+        """Density (N,) at points (N, 3), of which most are in the ball; 0 outside."""
+        return self.density_inside(points) * (points.norm(dim=-1) < self.bound)
+
+    def albedo(self, points: Tensor) -> Tensor:
         """Albedo (N, 3) in [0, 1] at points (N, 3)."""
         return torch.sigmoid(self.albedo_network(self._encoded(points)))
 
-    def with_normals_at(self, points: Tensor, *, normals: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    def surface(self, points: Tensor, *, normals: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """Density (N,), albedo (N, 3) and, if asked for, unit normals (N, 3) at points (N, 3) in the ball.
 
-        Differentiable by the parameters, in the memory of `GRAPH_CHUNK` points.
+        Differentiable by the parameters but not by the points, in the memory of `GRAPH_CHUNK` points.
         """
         modules = (self.encoding, self.density_network, self.albedo_network)
         parameters = [parameter for module in modules for parameter in module.parameters()]
         size = GRAPH_CHUNK[points.device.type]
         if not normals:
-            density, albedo = in_parts(self._surface, points, parameters, size)
+            density, albedo = in_chunks(self._density_and_albedo, points, parameters, size)
             return density, albedo, None
-        density, albedo, found = in_parts(self._surface_with_normals, points, parameters, size)
+        density, albedo, found = in_chunks(self._with_normals, points, parameters, size)
         return density, albedo, found
 
     def update_occupancy(self, step: int, ray_step: float, generator: torch.Generator) -> None:
-        """Keep up the grid of what is empty, when a step of the optimisation asks for it; `ray_step` in world units."""
+        """Update the occupancy grid every `settings.occupancy_every` steps; `ray_step` in world units."""
         if step % self.settings.occupancy_every == 0:
-            self.occupancy.update(step, lambda points: ray_step * self.density_at(points), generator)
+            self.occupancy.update(step, lambda points: ray_step * self.density_anywhere(points), generator)
 
-    def tensors(self) -> dict[str, Tensor]:
-        """The parameters by name, for a file."""
-        return dict(self.named_parameters())
-
-    def _surface(self, points: Tensor) -> tuple[Tensor, Tensor]:
+    def _density_and_albedo(self, points: Tensor) -> tuple[Tensor, Tensor]:
         encoded = self._encoded(points)
         return softplus(self._raw(points, encoded)), torch.sigmoid(self.albedo_network(encoded))
 
-    def _surface_with_normals(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _with_normals(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         kind = self.settings.normals
         if not isinstance(kind, AnalyticNormals):
-            return *self._surface(points), finite_difference_normals(self._raw_at, points, kind.epsilon)
+            return *self._density_and_albedo(points), finite_difference_normals(self._raw_at, points, kind.epsilon)
         with torch.enable_grad():
             points = points.detach().requires_grad_()
             encoded = self._encoded(points)
@@ -84,7 +86,7 @@ class HashField(nn.Module):
             return softplus(raw), torch.sigmoid(self.albedo_network(encoded)), normals
 
     def _encoded(self, points: Tensor) -> Tensor:
-        return self.encoding(points / (2 * self.settings.bound) + 0.5)
+        return self.encoding(points / (2 * self.bound) + 0.5)
 
     def _raw(self, points: Tensor, encoded: Tensor) -> Tensor:
         blob = self.settings.blob_scale * (1 - points.norm(dim=-1) / self.settings.blob_radius)
@@ -94,27 +96,59 @@ class HashField(nn.Module):
         return self._raw(points, self._encoded(points))
 
 
-class HashFields(nn.Module):
-    """The fields of a batch of assets, each with parameters of its own, drawn from its generator."""
+# Normals point against the density's gradient. They are computed from `raw`, whose softplus the density is: the two
+# gradients have the same direction, but that of raw does not vanish where the density underflows.
 
-    def __init__(self, settings: HashGridField, generators: Sequence[torch.Generator]) -> None:
-        super().__init__()
-        self.settings = settings
-        self.fields = nn.ModuleList(HashField(settings, generator) for generator in generators)
 
-    def volumes(self) -> list[HashField]:
-        """The assets one by one."""
-        return [cast(HashField, field) for field in self.fields]
+def analytic_normals(raw: Tensor, points: Tensor) -> Tensor:
+    """Unit normals (N, 3) by automatic differentiation of raw (N,) by the points (N, 3) it was computed from.
 
-    def gradients(self) -> list[list[Tensor]]:
-        """Of each asset, the gradients of its parameters."""
-        return [[p.grad for p in field.parameters() if p.grad is not None] for field in self.volumes()]
+    Differentiable; 0 where the gradient is 0.
+    """
+    (gradient,) = torch.autograd.grad(raw.sum(), points, create_graph=True)
+    return -normalize(gradient, dim=-1)
 
-    def parameter_groups(self) -> list[dict[str, object]]:
-        """For an optimiser: the fields' and the backgrounds' parameters, each with its learning rate."""
-        behind = [p for field in self.volumes() for p in field.background.parameters()]
-        fields = [p for name, p in self.named_parameters() if ".background." not in name]
-        return [
-            {"params": fields, "lr": self.settings.lr},
-            {"params": behind, "lr": self.settings.background.lr},
-        ]
+
+def finite_difference_normals(raw_at: Callable[[Tensor], Tensor], points: Tensor, epsilon: float) -> Tensor:
+    """Unit normals (N, 3) at points (N, 3) by central differences over +-epsilon along each axis."""
+    offsets = epsilon * torch.eye(3, dtype=points.dtype, device=points.device)
+    around = torch.cat((points[:, None] + offsets, points[:, None] - offsets), dim=1)  # (N, 6, 3)
+    ahead, behind = raw_at(around.reshape(-1, 3)).view(-1, 2, 3).unbind(dim=1)
+    return -normalize(ahead - behind, dim=-1)
+
+
+def in_chunks(
+    evaluate: Callable[[Tensor], tuple[Tensor, ...]], points: Tensor, parameters: Sequence[Tensor], size: int
+) -> tuple[Tensor, ...]:
+    """`evaluate(points)`, tensors (N, ...) of points (N, 3), differentiable by `parameters` but not by the points.
+
+    More than `size` points are evaluated in chunks of that size, and once more in the backward pass, so that only one
+    chunk's graph exists at a time.
+    """
+    if len(points) <= size:
+        return evaluate(points)
+    return _Chunked.apply(evaluate, points, size, *parameters)
+
+
+class _Chunked(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, evaluate: Callable[[Tensor], tuple[Tensor, ...]], points: Tensor, size: int, *parameters: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.evaluate, ctx.size = evaluate, size
+        ctx.save_for_backward(points, *parameters)
+        chunks = [[value.detach() for value in evaluate(chunk)] for chunk in points.split(size)]
+        return tuple(torch.cat(values) for values in zip(*chunks, strict=True))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        points, *parameters = ctx.saved_tensors
+        totals = [torch.zeros_like(parameter) for parameter in parameters]
+        for chunk, *on_values in zip(*(x.split(ctx.size) for x in (points, *gradients)), strict=True):
+            with torch.enable_grad():
+                values = ctx.evaluate(chunk)
+            found = torch.autograd.grad(values, parameters, on_values, allow_unused=True)
+            for total, gradient in zip(totals, found, strict=True):
+                if gradient is not None:
+                    total += gradient
+        return None, None, None, *totals

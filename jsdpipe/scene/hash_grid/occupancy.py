@@ -1,28 +1,36 @@
-"""Which cells of space may hold something, learnt along the way, as nerfacc's `OccGridEstimator` does (2210.04847)."""
+"""Skipping empty space: a grid of occupied cells, updated in training, and rays that are sampled only in those.
+
+After nerfacc's `OccGridEstimator` (arXiv 2210.04847).
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-THRESHOLD = 0.01  # the most that a cell's thickness must reach
-DECAY = 0.95  # of what a cell was seen to hold, an update
-WARM_UP = 256  # steps with updates of all cells
+from jsdpipe.base.device import cuda_package
+from jsdpipe.scene.ray_samples import Samples
+
+THRESHOLD = 0.01  # optical depth that always makes a cell occupied
+DECAY = 0.95  # factor on a cell's optical depth at each update
+WARM_UP = 256  # steps in which an update samples every cell
 
 
 class OccupancyGrid(nn.Module):
-    """The cube [-bound, bound]^3 in R^3 cells: `thickness` (R, R, R), `occupied` (R, R, R), axes x, y, z.
+    """R^3 cells of the cube [-bound, bound]^3: `optical_depth` (R, R, R) and `occupied` (R, R, R), axes x, y, z.
 
-    Thickness is density times the length of a ray's step. All cells are occupied until the first update.
+    Optical depth is that of one step of a ray: density times the step's length. Until the first update all cells are
+    occupied.
     """
 
-    thickness: Tensor
+    optical_depth: Tensor
     occupied: Tensor
 
     def __init__(self, resolution: int, bound: float) -> None:
         super().__init__()
         self.resolution, self.bound = resolution, bound
-        self.register_buffer("thickness", torch.zeros((resolution,) * 3), persistent=False)
+        self.register_buffer("optical_depth", torch.zeros((resolution,) * 3), persistent=False)
         self.register_buffer("occupied", torch.ones((resolution,) * 3, dtype=torch.bool), persistent=False)
 
     def at(self, points: Tensor) -> Tensor:
@@ -32,32 +40,74 @@ class OccupancyGrid(nn.Module):
         return self.occupied.flatten()[(x * self.resolution + y) * self.resolution + z]
 
     @torch.no_grad()
-    def update(self, step: int, thickness_at: Callable[[Tensor], Tensor], generator: torch.Generator) -> None:
-        """Look at a random point of every cell, after the warm-up of a quarter of them and of as many occupied ones.
+    def update(self, step: int, optical_depth_at: Callable[[Tensor], Tensor], generator: torch.Generator) -> None:
+        """Sample `optical_depth_at(points (N, 3))` (N,) at a random point of each cell.
 
-        A cell keeps the larger of what is seen, `thickness_at(points (N, 3))` (N,), and what it held, decayed. It is
-        occupied above the mean of what is not empty, at most above the threshold.
+        After the warm-up only of a quarter of all cells, drawn with replacement, and of at most as many occupied ones.
+        A cell's value becomes the sample, or its old value times `DECAY` if that is larger. Cells are occupied whose
+        value exceeds the mean of the positive values, or `THRESHOLD` if that is lower.
         """
-        cells = self._all() if step < WARM_UP else self._some(generator)
-        corner = torch.stack(torch.unravel_index(cells, self.thickness.shape), dim=-1)
+        cells = self._all_cells() if step < WARM_UP else self._random_cells(generator)
+        corner = torch.stack(torch.unravel_index(cells, self.optical_depth.shape), dim=-1)
         points = (corner + torch.rand(len(cells), 3, generator=generator)) * (2 * self.bound / self.resolution)
-        device = self.thickness.device
-        seen = thickness_at((points - self.bound).to(device))
-        cells, flat = cells.to(device), self.thickness.view(-1)
-        # a cell may come twice
+        device = self.optical_depth.device
+        sampled = optical_depth_at((points - self.bound).to(device))
+        cells, flat = cells.to(device), self.optical_depth.view(-1)
+        # a cell that is drawn twice decays once
         flat[cells] = flat[cells] * DECAY
-        flat.scatter_reduce_(0, cells, seen, "amax")
-        held = flat[flat > 0]
-        threshold = held.mean().clamp(max=THRESHOLD) if len(held) else flat.new_tensor(THRESHOLD)
-        self.occupied.copy_(self.thickness > threshold)
+        flat.scatter_reduce_(0, cells, sampled, "amax")
+        positive = flat[flat > 0]
+        threshold = positive.mean().clamp(max=THRESHOLD) if len(positive) else flat.new_tensor(THRESHOLD)
+        self.occupied.copy_(self.optical_depth > threshold)
 
-    def _all(self) -> Tensor:
+    def _all_cells(self) -> Tensor:
         return torch.arange(self.resolution**3)
 
-    def _some(self, generator: torch.Generator) -> Tensor:
+    def _random_cells(self, generator: torch.Generator) -> Tensor:
         count = self.resolution**3 // 4
         anywhere = torch.randint(self.resolution**3, (count,), generator=generator)
         occupied = self.occupied.flatten().nonzero()[:, 0].cpu()
         if len(occupied) > count:
             occupied = occupied[torch.randint(len(occupied), (count,), generator=generator)]
         return torch.cat((anywhere, occupied))
+
+
+def march(
+    origins: Tensor, directions: Tensor, first: Tensor, far: Tensor, step: float, occupancy: OccupancyGrid
+) -> Samples:
+    """Steps of rays (N, 3) from `first` (N,) whose middle is before `far` (N,) and in an occupied cell.
+
+    On CUDA nerfacc marches where it is installed.
+    """
+    nerfacc = cuda_package("nerfacc", first.device.type)
+    if nerfacc is not None:
+        return _march_with(nerfacc, origins, directions, first, far, step, occupancy)
+    most = int(((far - first) / step).amax().clamp(min=0).ceil()) if len(first) else 0
+    t = first[:, None] + step * (torch.arange(most, device=first.device) + 0.5)
+    points = origins[:, None] + directions[:, None] * t[:, :, None]
+    ray, place = ((t < far[:, None]) & occupancy.at(points)).nonzero(as_tuple=True)
+    return Samples(ray, t[ray, place], len(first), step)
+
+
+def _march_with(
+    nerfacc: Any,
+    origins: Tensor,
+    directions: Tensor,
+    first: Tensor,
+    far: Tensor,
+    step: float,
+    occupancy: OccupancyGrid,
+) -> Samples:
+    b = occupancy.bound
+    intervals, samples, _ = nerfacc.traverse_grids(
+        origins.contiguous(),
+        directions.contiguous(),
+        occupancy.occupied[None],
+        first.new_tensor([[-b, -b, -b, b, b, b]]),
+        near_planes=first,
+        far_planes=far,
+        step_size=step,
+        cone_angle=0.0,
+    )
+    t = (intervals.vals[intervals.is_left] + intervals.vals[intervals.is_right]) / 2
+    return Samples(samples.ray_indices.long(), t, len(first), step)

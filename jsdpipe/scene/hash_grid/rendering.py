@@ -1,4 +1,4 @@
-"""Volume rendering of hash-grid fields by automatic differentiation, of the samples that matter alone."""
+"""Volume rendering of hash-grid scenes by automatic differentiation, of only the samples that matter."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,19 @@ from torch import Tensor
 
 from jsdpipe.base.device import CHUNK
 from jsdpipe.scene.hash_grid.field import HashField
-from jsdpipe.scene.hash_grid.marching import Samples, accumulate, alpha, march, transmittance
-from jsdpipe.scene.hash_grid.material import Look, shade
-from jsdpipe.scene.voxels.rendering import Rendering, ball
+from jsdpipe.scene.hash_grid.occupancy import march
+from jsdpipe.scene.hash_grid.shading import Shading, shade
+from jsdpipe.scene.ray_samples import Samples, accumulate, alpha, transmittance
+from jsdpipe.scene.rendering import Rendering, intersect_ball
 
-# what a sample must keep of the light that reaches it, at most, and what must reach it (the public code's)
-LEAST_ALPHA, LEAST_TRANSMITTANCE = 0.01, 1e-4
+# Samples with a lower alpha, or that less light reaches, are skipped (the public code's numbers); the first is lowered
+# while the scene is nearly empty.
+MIN_ALPHA, MIN_TRANSMITTANCE = 0.01, 1e-4
 
 
 @dataclass(frozen=True)
 class SampledRendering(Rendering):
-    """With its M samples: their weights (M,) in the colour, and unit normals (M, 3) if they were asked for."""
+    """A rendering with its M samples: their weights (M,) in the color and, if asked for, unit normals (M, 3)."""
 
     directions: Tensor  # (N, 3), of the rays
     samples: Samples
@@ -25,39 +27,39 @@ class SampledRendering(Rendering):
     normals: Tensor | None
 
 
-def render_hash(
+def render(
     field: HashField,
     origins: Tensor,
     directions: Tensor,
     samples: int,
     generator: torch.Generator | None = None,
-    look: Look | None = None,
-    colours: Tensor | None = None,
+    shading: Shading | None = None,
+    colors: Tensor | None = None,
     *,
     normals: bool = False,
 ) -> SampledRendering:
-    """Render rays (N, 3) of unit directions through the ball of one asset.
+    """Render rays (N, 3) with unit directions through the ball of one scene.
 
-    The ball's diameter is cut into `samples` steps, as for voxels; with a generator a ray's steps begin at a random
-    place in the first. Views of N / V rays each are shaded by the `look`, else plain albedo, before `colours` (V, 3),
-    else the asset's background.
+    The ball's diameter is cut into `samples` steps; with a generator each ray's steps begin at a random place in the
+    first. The rays are those of V views, N / V each, with a `shading` (without one, albedo) and with `colors` (V, 3) as
+    backgrounds (without them, the scene's).
     """
-    step = 2 * field.settings.bound / samples
-    near, far = ball(origins, directions, field.settings.bound)
+    step = 2 * field.bound / samples
+    near, far = intersect_ball(origins, directions, field.bound)
     start = torch.zeros(len(near)) if generator is None else torch.rand(len(near), generator=generator)
     first = near + step * start.to(near.device)
-    kept = _visible(field, origins, directions, first, far, step, max(1, CHUNK[near.device.type] // samples))
+    kept = _visible(field, origins, directions, first, far, step, rays_per_chunk(samples, near.device))
     points = origins[kept.ray] + directions[kept.ray] * kept.t[:, None]
-    shading = look.shading if look else "albedo"
-    density, colour, found = field.with_normals_at(points, normals=normals or shading != "albedo")
-    if look and found is not None:
-        lights = _each_ray(look.lights, len(near))[kept.ray]
-        colour = shade(field.settings.material, shading, colour, found, points, lights)
+    mode = shading.mode if shading else "albedo"
+    density, color, found = field.surface(points, normals=normals or mode != "albedo")
+    if shading and found is not None:
+        lights = _per_ray(shading.lights, len(near))[kept.ray]
+        color = shade(field.settings.material, mode, color, found, points, lights)
     weights = transmittance(density, kept) * alpha(density, kept)
-    values = torch.cat((colour, torch.ones_like(colour[:, :1]), kept.t[:, None]), dim=1)
+    values = torch.cat((color, torch.ones_like(color[:, :1]), kept.t[:, None]), dim=1)
     sums = accumulate(weights[:, None] * values, kept)
     opacity = sums[:, 3]
-    behind = field.background(directions) if colours is None else _each_ray(colours.to(near.device), len(near))
+    behind = field.background(directions) if colors is None else _per_ray(colors.to(near.device), len(near))
     return SampledRendering(
         rgb=sums[:, :3] + (1 - opacity[:, None]) * behind,
         opacity=opacity,
@@ -69,24 +71,29 @@ def render_hash(
     )
 
 
+def rays_per_chunk(samples: int, device: torch.device) -> int:
+    """How many rays with so many samples each are worked on at once."""
+    return max(1, CHUNK[device.type] // samples)
+
+
 @torch.no_grad()
 def _visible(
     field: HashField, origins: Tensor, directions: Tensor, first: Tensor, far: Tensor, step: float, chunk: int
 ) -> Samples:
-    """The samples in occupied cells that light reaches and that keep some of it."""
-    least = min(LEAST_ALPHA, float(field.occupancy.thickness.mean()))
+    """The samples in occupied cells that light reaches and that absorb some of it."""
+    min_alpha = min(MIN_ALPHA, float(field.occupancy.optical_depth.mean()))
     ray, t = [], []
     for begin in range(0, len(first), chunk):
         here = slice(begin, begin + chunk)
         found = march(origins[here], directions[here], first[here], far[here], step, field.occupancy)
-        density = field.density_at(origins[here][found.ray] + directions[here][found.ray] * found.t[:, None])
-        reached = transmittance(density, found) >= LEAST_TRANSMITTANCE
-        found = found[reached & (alpha(density, found) >= least)]
+        density = field.density_anywhere(origins[here][found.ray] + directions[here][found.ray] * found.t[:, None])
+        reached = transmittance(density, found) >= MIN_TRANSMITTANCE
+        found = found[reached & (alpha(density, found) >= min_alpha)]
         ray.append(found.ray + begin)
         t.append(found.t)
     return Samples(torch.cat(ray), torch.cat(t), len(first), step)
 
 
-def _each_ray(of_views: Tensor, rays: int) -> Tensor:
-    """(rays, 3): each view's row (V, 3) for all of its rays."""
+def _per_ray(of_views: Tensor, rays: int) -> Tensor:
+    """Each view's row (V, 3), repeated for each of its rays (rays, 3)."""
     return of_views.repeat_interleave(rays // len(of_views), dim=0)

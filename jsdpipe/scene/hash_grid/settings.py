@@ -1,10 +1,11 @@
-"""Settings of the hash-grid field, with its material and backgrounds."""
+"""Settings of a hash-grid scene, with its material and backgrounds."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
 from jsdpipe.base.fields import Factor, Fraction, LearningRate, Length, Step, Steps, Strict
+from jsdpipe.scene.settings import SceneSettings
 
 
 def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
@@ -37,7 +38,7 @@ class FiniteDifferenceNormals(Strict):
 
 
 class Material(Strict):
-    """Albedo, after some steps now and then lit by a point light near the camera (DreamFusion, arXiv 2209.14988)."""
+    """Albedo; after some steps at times lit by a point light near the camera (DreamFusion, arXiv 2209.14988)."""
 
     albedo_only_steps: Step
     lit_probability: Fraction = Field(description="of a step after those")
@@ -53,30 +54,33 @@ class Background(Strict):
     """What all backgrounds share."""
 
     lr: LearningRate
-    random_colour_probability: Fraction = Field(default=0.0, description="of a step with random colours instead")
+    random_color_probability: Fraction = Field(default=0.0, description="of a step with random colors instead")
 
 
 class SolidBackground(Background):
-    """One learnt colour."""
+    """One learned color."""
 
     kind: Literal["solid"]
 
 
 class SphericalHarmonicsBackground(Background):
-    """An environment map: spherical harmonics up to degree 2 (nine, "degree 3" in tiny-cuda-nn's words), a network."""
+    """An environment map: a network on the nine spherical harmonics up to degree 2 ("degree 3" in tiny-cuda-nn)."""
 
     kind: Literal["spherical_harmonics"]
 
 
 class HashGridBackground(Background):
-    """An environment map: a hash grid of directions, a network."""
+    """An environment map: a network on a hash grid of directions."""
 
     kind: Literal["hash_grid"]
     encoding: HashGrid
 
 
-class HashGridField(Strict):
+class HashGridField(SceneSettings):
     """A hash-grid field of density and albedo in the ball of radius `bound`."""
+
+    regularizers: ClassVar = frozenset({"sparsity", "opaque", "orientation", "convexity", "z_variance"})
+    small_renders: ClassVar = True  # threestudio's dreamfusion-sd renders 64 pixels for 512
 
     kind: Literal["hash_grid"]
     bound: Length
@@ -91,6 +95,6 @@ class HashGridField(Strict):
     background: Annotated[
         SolidBackground | SphericalHarmonicsBackground | HashGridBackground, Field(discriminator="kind")
     ]
-    occupancy_resolution: Annotated[int, Field(ge=2, le=512, description="cells a side of the grid of what is empty")]
-    occupancy_every: Steps = Field(description="steps from update to update of that grid")
+    occupancy_resolution: Annotated[int, Field(ge=2, le=512, description="cells a side of the occupancy grid")]
+    occupancy_every: Steps = Field(description="steps between updates of that grid")
     lr: LearningRate

@@ -1,1 +1,1 @@
-"""A scene of dense voxels."""
+"""Scenes as dense voxel grids."""

@@ -6,9 +6,8 @@ import torch
 from torch.nn.functional import normalize
 
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.scene.hash_grid.backgrounds import build_background, random_colours
+from jsdpipe.scene.hash_grid.backgrounds import build_background, random_colors, spherical_harmonics
 from jsdpipe.scene.hash_grid.settings import HashGrid, HashGridBackground, SolidBackground
-from jsdpipe.scene.hash_grid.spherical_harmonics import spherical_harmonics
 
 HASHED = HashGridBackground(
     kind="hash_grid", lr=0.1, encoding=HashGrid(levels=2, features=2, log2_table=6, base_resolution=4, growth=4.0)
@@ -39,20 +38,20 @@ def test_harmonics_by_hand():
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: s.kind)
-def test_colours_are_between_0_and_1_and_can_be_learnt(settings):
+def test_colors_are_between_0_and_1_and_can_be_learnt(settings):
     background = build_background(settings, torch.Generator().manual_seed(0))
-    colours = background(directions())
-    assert colours.shape == (50, 3)
-    assert colours.min() > 0 and colours.max() < 1
-    colours.sum().backward()
+    colors = background(directions())
+    assert colors.shape == (50, 3)
+    assert colors.min() > 0 and colors.max() < 1
+    colors.sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in background.parameters())
 
 
-def test_a_solid_background_is_grey_at_first_and_one_colour():
+def test_a_solid_background_is_gray_at_first_and_one_color():
     background = build_background(SETTINGS[0])
     with torch.no_grad():
         assert background(directions()).unique().tolist() == [0.5]
-        background.colour.copy_(torch.tensor([-math.log(3), 0, math.log(3)]))
+        background.color.copy_(torch.tensor([-math.log(3), 0, math.log(3)]))
         assert background(directions(1))[0].tolist() == pytest.approx([0.25, 0.5, 0.75])
 
 
@@ -74,11 +73,11 @@ def test_a_map_of_a_hash_grid_tells_directions_apart():
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
-def test_random_colours_come_with_their_probability(probability):
+def test_random_colors_come_with_their_probability(probability):
     draw = torch.Generator().manual_seed(0)
-    drawn = [random_colours(probability, 2, draw) for _ in range(1000)]
-    colours = [c for c in drawn if c is not None]
-    assert len(colours) / 1000 == pytest.approx(probability, abs=0.06)
-    if colours:
-        assert colours[0].shape == (2, 3)
-        assert torch.stack(colours).mean().item() == pytest.approx(0.5, abs=0.03)
+    drawn = [random_colors(probability, 2, draw) for _ in range(1000)]
+    colors = [c for c in drawn if c is not None]
+    assert len(colors) / 1000 == pytest.approx(probability, abs=0.06)
+    if colors:
+        assert colors[0].shape == (2, 3)
+        assert torch.stack(colors).mean().item() == pytest.approx(0.5, abs=0.03)

@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.mesh.isosurface import extract
-from jsdpipe.scene.assets import build
 from jsdpipe.scene.files import load, save
-from jsdpipe.scene.hash_grid.field import HashFields
+from jsdpipe.scene.hash_grid.scene import HashGridBatch
 from jsdpipe.scene.hash_grid.settings import FiniteDifferenceNormals
+from jsdpipe.scene.registry import build
 
 POINTS = torch.tensor([[0.0, 0, 0], [0, 0.25, 0], [0, 0, 1.0], [1.3, 0, 0]])
 
@@ -26,8 +26,8 @@ def test_density_and_albedo_of_the_blob_by_hand():
     field = hash_field(spread=0.0)
     raw = np.array([5.0, 2.5, -5.0])  # 5 (1 - |x| / 0.5)
     expected = [*np.log1p(np.exp(raw)), 0.0]
-    assert field.density_at(POINTS).tolist() == pytest.approx(expected, rel=1e-5)
-    assert field.albedo_at(POINTS).tolist() == [[0.5] * 3] * 4
+    assert field.density(POINTS).tolist() == pytest.approx(expected, rel=1e-5)
+    assert field.albedo(POINTS).tolist() == [[0.5] * 3] * 4
 
 
 def test_the_networks_by_hand():
@@ -36,43 +36,43 @@ def test_the_networks_by_hand():
         encoded = field.encoding(points / 2.4 + 0.5).numpy()  # the cube [-1.2, 1.2]^3 as the unit cube
         outer, inner = (field.density_network[i].weight.numpy() for i in (2, 0))
         raw = np.maximum(encoded @ inner.T, 0) @ outer[0] + 5 * (1 - np.linalg.norm(points, axis=1) / 0.5)
-        assert np.allclose(field.density_at(points).numpy(), np.log1p(np.exp(raw)), rtol=1e-4)
+        assert np.allclose(field.density(points).numpy(), np.log1p(np.exp(raw)), rtol=1e-4)
 
 
 def test_all_at_once_is_the_same():
     field, points = hash_field(), somewhere()
-    density, albedo, normals = field.with_normals_at(points, normals=True)
-    assert torch.allclose(density, field.density_at(points))
-    assert torch.allclose(albedo, field.albedo_at(points))
+    density, albedo, normals = field.surface(points, normals=True)
+    assert torch.allclose(density, field.density(points))
+    assert torch.allclose(albedo, field.albedo(points))
     assert torch.allclose(normals.norm(dim=-1), torch.ones(len(points)), atol=1e-5)
-    assert field.with_normals_at(points, normals=False)[2] is None
+    assert field.surface(points, normals=False)[2] is None
 
 
 def test_the_blobs_normals_point_outwards():
     points = somewhere()
-    _, _, normals = hash_field(spread=0.0).with_normals_at(points, normals=True)
+    _, _, normals = hash_field(spread=0.0).surface(points, normals=True)
     assert torch.allclose(normals, torch.nn.functional.normalize(points, dim=-1), atol=1e-5)
 
 
 def test_both_kinds_of_normals_agree():
     differences = FiniteDifferenceNormals(kind="finite_differences", epsilon=1e-3)
     points = somewhere()
-    _, _, analytic = hash_field().with_normals_at(points, normals=True)
-    _, _, finite = hash_field(normals=differences).with_normals_at(points, normals=True)
+    _, _, analytic = hash_field().surface(points, normals=True)
+    _, _, finite = hash_field(normals=differences).surface(points, normals=True)
     # but where the differences reach over the faces of a cell
     assert ((analytic * finite).sum(dim=-1) > 0.999).float().mean() > 0.8
 
 
 def test_each_asset_has_parameters_of_its_own():
     generators = [torch.Generator().manual_seed(s) for s in (0, 1)]
-    first, second = build(SETTINGS, generators).volumes()
-    (alone,) = build(SETTINGS, [torch.Generator().manual_seed(1)]).volumes()
+    first, second = build(SETTINGS, generators).scenes()
+    (alone,) = build(SETTINGS, [torch.Generator().manual_seed(1)]).scenes()
     assert torch.equal(second.encoding.table, alone.encoding.table)
     assert not torch.equal(first.encoding.table, second.encoding.table)
 
 
 def test_learning_rates():
-    fields = HashFields(SETTINGS, [torch.Generator(), torch.Generator()])
+    fields = HashGridBatch(SETTINGS, [torch.Generator(), torch.Generator()])
     field, background = fields.parameter_groups()
     assert (field["lr"], background["lr"]) == (0.01, 0.001)
     assert len(background["params"]) == 2
@@ -89,8 +89,8 @@ class TestFiles:
         save(path, ours)
         field, points = load(path), somewhere()
         assert field.bound == 1.2
-        assert torch.allclose(field.density(points), ours.density_at(points), rtol=1e-2)
-        assert torch.allclose(field.albedo(points), ours.albedo_at(points), atol=2e-3)
+        assert torch.allclose(field.density(points), ours.density(points), rtol=1e-2)
+        assert torch.allclose(field.albedo(points), ours.albedo(points), atol=2e-3)
         assert not field.density(points).requires_grad
         with safe_open(path, "pt") as file:
             assert json.loads(file.metadata()["scene"])["field"]["kind"] == "hash_grid"

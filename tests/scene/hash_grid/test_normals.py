@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from jsdpipe.scene.hash_grid.normals import analytic_normals, finite_difference_normals
+from jsdpipe.scene.hash_grid.field import analytic_normals, finite_difference_normals
 
 
 def ellipsoid(points):

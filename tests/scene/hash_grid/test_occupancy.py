@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from jsdpipe.scene.hash_grid.occupancy import DECAY, WARM_UP, OccupancyGrid
+from jsdpipe.scene.hash_grid.occupancy import DECAY, WARM_UP, OccupancyGrid, march
+from jsdpipe.scene.ray_samples import Samples, transmittance
 
 
 def drawn(seed=0):
@@ -38,7 +39,7 @@ def test_a_cell_keeps_the_larger_of_what_is_seen_and_what_it_held_decayed():
     for value in (1.0, 0.99, 0.0, 0.0):
         grid.update(0, lambda points, value=value: torch.full((len(points),), value), drawn())
     # 1, then 0.99 > 0.95, then decayed twice
-    assert grid.thickness.unique().tolist() == pytest.approx([0.99 * DECAY**2])
+    assert grid.optical_depth.unique().tolist() == pytest.approx([0.99 * DECAY**2])
 
 
 @pytest.mark.parametrize(("values", "occupied"), [((0.5, 0.02, 0.005), 2), ((0.004, 0.002, 0.0), 1)])
@@ -70,4 +71,46 @@ def test_the_same_draws_give_the_same_grid():
         draw = drawn()
         for step in (0, WARM_UP):
             grid.update(step, ball, draw)
-    assert torch.equal(grids[0].thickness, grids[1].thickness)
+    assert torch.equal(grids[0].optical_depth, grids[1].optical_depth)
+
+
+def test_steps_in_occupied_cells_by_hand():
+    # along x through cells [-1, 0), [0, 1): only the latter is occupied
+    grid = OccupancyGrid(2, 1.0)
+    grid.occupied.fill_(False)
+    grid.occupied[1, 1, 1] = True
+    origins = torch.tensor([[-1.0, 0.5, 0.5], [-1, -0.5, 0.5], [-1, 0.5, 0.5]])
+    directions = torch.tensor([[1.0, 0, 0]]).expand(3, 3)
+    found = march(origins, directions, torch.tensor([0.1, 0, 0]), torch.tensor([1.8, 2, 0]), 0.4, grid)
+    # middles at 0.3, 0.7, 1.1, 1.5, 1.9: of the cell are those from 1 on, before 1.8
+    assert found.ray.tolist() == [0, 0]
+    assert found.t.tolist() == pytest.approx([1.1, 1.5])
+    assert found.counts.tolist() == [2, 0, 0]
+
+
+def test_occupancy_is_nerfaccs():
+    nerfacc = pytest.importorskip("nerfacc")
+    theirs, ours = nerfacc.OccGridEstimator([-1.0] * 3 + [1.0] * 3, 8), OccupancyGrid(8, 1.0)
+
+    def optical_depth(points):  # the same all over a cell
+        return ((points + 1) * 4).long().float().norm(dim=-1) / 500
+
+    theirs.update_every_n_steps(step=0, occ_eval_fn=optical_depth)
+    ours.update(0, optical_depth, torch.Generator().manual_seed(0))
+    assert torch.allclose(theirs.occs.view(8, 8, 8), ours.optical_depth)
+    assert torch.equal(theirs.binaries[0], ours.occupied)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_marching_by_nerfacc_on_a_gpu():
+    pytest.importorskip("nerfacc")
+    grid, draw = OccupancyGrid(8, 1.0), torch.Generator().manual_seed(0)
+    grid.occupied.copy_(torch.rand(8, 8, 8, generator=draw) < 0.5)
+    origins = torch.nn.functional.normalize(torch.randn(50, 3, generator=draw), dim=-1) * 2
+    rays = (origins, -origins / 2, torch.full((50,), 1.0), torch.full((50,), 3.0))
+    plain = march(*rays, 0.03, grid)
+    fast = march(*(x.cuda() for x in rays), 0.03, grid.cuda())
+    assert abs(len(plain.t) - len(fast.t)) <= 5  # middles on a cell's face may fall to either side
+    density = torch.rand(len(fast.t), generator=draw)
+    cpu = Samples(fast.ray.cpu(), fast.t.cpu(), fast.rays, fast.step)
+    assert torch.allclose(transmittance(density.cuda(), fast).cpu(), transmittance(density, cpu), atol=1e-5)

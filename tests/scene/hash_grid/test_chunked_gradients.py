@@ -3,7 +3,7 @@ import torch
 from hash_fields import hash_field
 
 from jsdpipe.base.device import GRAPH_CHUNK
-from jsdpipe.scene.chunked_gradients import in_parts
+from jsdpipe.scene.hash_grid.field import in_chunks
 
 
 def powers(points, scale):
@@ -11,10 +11,10 @@ def powers(points, scale):
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 8])
-def test_parts_make_no_difference(size):
+def test_chunks_make_no_difference(size):
     points = torch.randn(7, 3, dtype=torch.double, generator=torch.Generator().manual_seed(0))
     scale = torch.tensor([2.0, 3.0, 5.0], dtype=torch.double, requires_grad=True)
-    one, two = in_parts(lambda p: powers(p, scale), points, [scale], size)
+    one, two = in_chunks(lambda p: powers(p, scale), points, [scale], size)
     assert torch.equal(one, 2 * points.sum(dim=-1))
     assert torch.equal(two, 9 * points)
     (3 * one.sum() + two.sum()).backward()
@@ -23,7 +23,7 @@ def test_parts_make_no_difference(size):
     assert scale.grad.tolist() == pytest.approx([3 * total, 6 * total, 0])
 
 
-def test_never_more_than_a_part_at_once():
+def test_never_more_than_a_chunk_at_once():
     seen = []
     scale = torch.ones(2, requires_grad=True)
 
@@ -31,7 +31,7 @@ def test_never_more_than_a_part_at_once():
         seen.append(len(points))
         return powers(points, scale)
 
-    one, two = in_parts(evaluate, torch.randn(10, 3), [scale], 4)
+    one, two = in_chunks(evaluate, torch.randn(10, 3), [scale], 4)
     assert seen == [4, 4, 2]
     (one.sum() + two.sum()).backward()
     assert seen == [4, 4, 2] * 2
@@ -43,7 +43,7 @@ def test_a_fields_gradients_with_normals(monkeypatch):
     found = []
     for size in (50, 16):
         monkeypatch.setitem(GRAPH_CHUNK, "cpu", size)
-        density, albedo, normals = field.with_normals_at(points, normals=True)
+        density, albedo, normals = field.surface(points, normals=True)
         loss = density.square().sum() + albedo.square().sum() + (normals * points).sum()
         found.append([normals, *torch.autograd.grad(loss, [field.encoding.table, *field.density_network.parameters()])])
     for whole, parts in zip(*found, strict=True):

@@ -4,18 +4,18 @@ import pytest
 import torch
 
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.scene.hash_grid.material import draw_look, shade
+from jsdpipe.scene.hash_grid.shading import random_shading, shade
 
 PUBLIC = load_recipe("jsdlr").field.material
 CAMERAS = torch.tensor([[0.0, 0.0, 2.0]])
 
 
-def looks(count, step=5000, cameras=CAMERAS):
+def shadings(count, step=5000, cameras=CAMERAS):
     draw = torch.Generator().manual_seed(0)
-    return [draw_look(PUBLIC, step, cameras, draw) for _ in range(count)]
+    return [random_shading(PUBLIC, step, cameras, draw) for _ in range(count)]
 
 
-def test_lit_colours_by_hand():
+def test_lit_colors_by_hand():
     # the light 1 above, the normal turned away by 60 degrees, then by 120
     points = torch.zeros(2, 3)
     lights = torch.tensor([[0.0, 0, 1]]).expand(2, 3)
@@ -31,19 +31,19 @@ def test_lit_colours_by_hand():
 
 
 def test_albedo_only_for_the_first_steps():
-    assert {look.shading for look in looks(200, step=999)} == {"albedo"}
-    assert {look.shading for look in looks(200, step=1000)} == {"albedo", "diffuse", "textureless"}
+    assert {s.mode for s in shadings(200, step=999)} == {"albedo"}
+    assert {s.mode for s in shadings(200, step=1000)} == {"albedo", "diffuse", "textureless"}
 
 
 def test_shares_of_the_shadings():
-    shadings = [look.shading for look in looks(4000)]
+    modes = [s.mode for s in shadings(4000)]
     # four deviations of a share of 4000 draws
     for shading, share in [("albedo", 0.7), ("textureless", 0.225), ("diffuse", 0.075)]:
-        assert shadings.count(shading) / 4000 == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 4000))
+        assert modes.count(shading) / 4000 == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 4000))
 
 
 def test_lights_are_near_the_camera():
-    lights = torch.cat([look.lights for look in looks(3000)])
+    lights = torch.cat([s.lights for s in shadings(3000)])
     distance = lights.norm(dim=-1)
     assert 0.8 <= distance.min() < 0.82
     assert 1.48 < distance.max() <= 1.5
@@ -60,6 +60,6 @@ def test_every_step_takes_as_many_draws():
     states = []
     for step in (0, 5000):
         draw = torch.Generator().manual_seed(3)
-        draw_look(PUBLIC, step, CAMERAS, draw)
+        random_shading(PUBLIC, step, CAMERAS, draw)
         states.append(draw.get_state())
     assert torch.equal(*states)

@@ -1,4 +1,4 @@
-"""Cameras of training and of the preview."""
+"""Cameras around a scene: random ones for training, a turntable for the preview."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ PREVIEW_ELEVATION_DEG = 15.0
 
 @dataclass(frozen=True)
 class Viewpoints:
-    """V cameras that look at the origin: azimuth, elevation, fovy (V,) in radians, distance (V,) in world units."""
+    """V cameras that look at the origin: angles (V,) in radians, `fovy` vertical, and distance (V,) in world units."""
 
     azimuth: Tensor
     elevation: Tensor
@@ -23,7 +23,7 @@ class Viewpoints:
 
     @property
     def position(self) -> Tensor:
-        """Where the cameras are (V, 3), in world units."""
+        """Positions of the cameras (V, 3) in world units."""
         return orbit(self.azimuth, self.elevation, self.distance)
 
     def rays(self, size: int) -> tuple[Tensor, Tensor]:
@@ -32,8 +32,8 @@ class Viewpoints:
         return origins.reshape(-1, 3), directions.reshape(-1, 3)
 
 
-def draw(settings: Cameras, views: int, generator: torch.Generator) -> Viewpoints:
-    """Random training cameras: each elevation with even odds uniform in angle or uniform on the sphere."""
+def random_viewpoints(settings: Cameras, views: int, generator: torch.Generator) -> Viewpoints:
+    """Random training cameras; elevations are half uniform in angle, half uniform on the sphere, as in threestudio."""
 
     def uniform(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(views, generator=generator)
@@ -49,8 +49,8 @@ def draw(settings: Cameras, views: int, generator: torch.Generator) -> Viewpoint
     )
 
 
-def ring(settings: Cameras, views: int) -> Viewpoints:
-    """Cameras around the asset at even azimuths from the front on, from the middle of the training distances."""
+def turntable(settings: Cameras, views: int) -> Viewpoints:
+    """Cameras at equal steps of azimuth from the front on, at the mean training distance and field of view."""
     return Viewpoints(
         azimuth=torch.arange(views) * (2 * math.pi / views),
         elevation=torch.full((views,), math.radians(PREVIEW_ELEVATION_DEG)),

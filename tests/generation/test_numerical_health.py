@@ -6,8 +6,8 @@ import torch
 
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.generation import loop
-from jsdpipe.generation.loop import Subject, optimise
-from jsdpipe.generation.troubles import LIMITS, NOT_FINITE, NOT_OPAQUE, Troubles
+from jsdpipe.generation.loop import Subject, optimize
+from jsdpipe.generation.outcome import LIMITS, NOT_FINITE, NOT_OPAQUE, NumericalHealth
 from jsdpipe.objectives.base import Output
 from jsdpipe.prior import load_prior
 
@@ -18,22 +18,22 @@ RECIPE = load_recipe(
 
 
 def test_only_what_persists_ends_an_asset():
-    troubles = Troubles(steps=1000)
+    health = NumericalHealth(steps=1000)
     limit = LIMITS[NOT_FINITE]
     for step in range(limit - 1):
-        assert troubles.note(step, {NOT_FINITE: True, NOT_OPAQUE: False}) is None
-    assert troubles.note(limit - 1, {NOT_FINITE: False, NOT_OPAQUE: False}) is None
+        assert health.observe(step, {NOT_FINITE: True, NOT_OPAQUE: False}) is None
+    assert health.observe(limit - 1, {NOT_FINITE: False, NOT_OPAQUE: False}) is None
     for step in range(limit, 2 * limit - 1):
-        assert troubles.note(step, {NOT_FINITE: True, NOT_OPAQUE: False}) is None
-    reason = troubles.note(2 * limit - 1, {NOT_FINITE: True, NOT_OPAQUE: False})
+        assert health.observe(step, {NOT_FINITE: True, NOT_OPAQUE: False}) is None
+    reason = health.observe(2 * limit - 1, {NOT_FINITE: True, NOT_OPAQUE: False})
     assert re.search(rf"not finite.* {limit} steps.* step {2 * limit - 1}$", reason)
-    assert troubles.counts == {NOT_FINITE: 2 * limit - 1, NOT_OPAQUE: 0}
+    assert health.counts == {NOT_FINITE: 2 * limit - 1, NOT_OPAQUE: 0}
 
 
 def test_a_short_run_that_never_went_well_fails_too():
-    troubles = Troubles(steps=2)
-    assert troubles.note(0, {NOT_FINITE: True}) is None
-    assert troubles.note(1, {NOT_FINITE: True})
+    health = NumericalHealth(steps=2)
+    assert health.observe(0, {NOT_FINITE: True}) is None
+    assert health.observe(1, {NOT_FINITE: True})
 
 
 class Stumbling:
@@ -58,16 +58,16 @@ def prior(tmp_path_factory):
 
 def run(prior, monkeypatch, bad):
     monkeypatch.setattr(loop.objectives, "build", lambda settings: Stumbling(bad))
-    return optimise([Subject("a", ("a", 0)), Subject("b", ("b", 0))], RECIPE, prior, lambda steps=1: None)
+    return optimize([Subject("a", ("a", 0)), Subject("b", ("b", 0))], RECIPE, prior, lambda steps=1: None)
 
 
 def test_a_stumble_is_counted_and_costs_a_step(prior, monkeypatch):
     first, second = run(prior, monkeypatch, bad={0, 5, 6})
     assert first.reason is None and second.reason is None
-    assert (first.troubles.counts[NOT_FINITE], second.troubles.counts[NOT_FINITE]) == (0, 3)
-    assert all(tensor.isfinite().all() for tensor in second.asset.tensors().values())
+    assert (first.health.counts[NOT_FINITE], second.health.counts[NOT_FINITE]) == (0, 3)
+    assert all(tensor.isfinite().all() for tensor in second.scene.tensors().values())
     (undisturbed, _) = run(prior, monkeypatch, bad=set())
-    assert torch.equal(first.asset.density, undisturbed.asset.density)
+    assert torch.equal(first.scene.density_grid, undisturbed.scene.density_grid)
 
 
 def test_lasting_trouble_ends_its_own_asset_alone(prior, monkeypatch):
@@ -80,7 +80,7 @@ def test_lasting_trouble_ends_its_own_asset_alone(prior, monkeypatch):
 def test_a_run_ends_when_all_its_assets_have(prior, monkeypatch):
     objective, done = Stumbling(range(8, 30), items=(0, 1)), []
     monkeypatch.setattr(loop.objectives, "build", lambda settings: objective)
-    outcomes = optimise(
+    outcomes = optimize(
         [Subject("a", ("a", 0)), Subject("b", ("b", 0))], RECIPE, prior, lambda steps=1: done.append(steps)
     )
     assert all(outcome.reason.endswith("step 17") for outcome in outcomes)
@@ -105,6 +105,6 @@ def test_a_gradient_that_breaks_behind_the_images_is_a_stumble_too(prior, monkey
     undisturbed, _ = run(prior, monkeypatch, bad=set())
     monkeypatch.setattr(loop, "build", build)
     first, second = run(prior, monkeypatch, bad=set())
-    assert (first.troubles.counts[NOT_FINITE], second.troubles.counts[NOT_FINITE]) == (0, 2)
-    assert all(tensor.isfinite().all() for tensor in second.asset.tensors().values())
-    assert torch.equal(first.asset.density, undisturbed.asset.density)
+    assert (first.health.counts[NOT_FINITE], second.health.counts[NOT_FINITE]) == (0, 2)
+    assert all(tensor.isfinite().all() for tensor in second.scene.tensors().values())
+    assert torch.equal(first.scene.density_grid, undisturbed.scene.density_grid)

@@ -6,8 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsdpipe.scene.hash_grid.marching import Samples, _Before, accumulate, alpha, march, transmittance
-from jsdpipe.scene.hash_grid.occupancy import OccupancyGrid
+from jsdpipe.scene.ray_samples import Samples, _ExclusiveSum, accumulate, alpha, transmittance
 
 
 def samples(counts, step=0.5):
@@ -15,24 +14,10 @@ def samples(counts, step=0.5):
     return Samples(ray, step * (torch.arange(len(ray)) + 0.5), len(counts), step)
 
 
-def test_steps_in_occupied_cells_by_hand():
-    # along x through cells [-1, 0), [0, 1): only the latter is occupied
-    grid = OccupancyGrid(2, 1.0)
-    grid.occupied.fill_(False)
-    grid.occupied[1, 1, 1] = True
-    origins = torch.tensor([[-1.0, 0.5, 0.5], [-1, -0.5, 0.5], [-1, 0.5, 0.5]])
-    directions = torch.tensor([[1.0, 0, 0]]).expand(3, 3)
-    found = march(origins, directions, torch.tensor([0.1, 0, 0]), torch.tensor([1.8, 2, 0]), 0.4, grid)
-    # middles at 0.3, 0.7, 1.1, 1.5, 1.9: of the cell are those from 1 on, before 1.8
-    assert found.ray.tolist() == [0, 0]
-    assert found.t.tolist() == pytest.approx([1.1, 1.5])
-    assert found.counts.tolist() == [2, 0, 0]
-
-
 def test_light_on_its_way_by_hand():
     s = samples([2, 0, 3])
     density = torch.tensor([2.0, 4.0, 0.0, 1.0, 3.0])
-    # thickness 1, 2 | 0, 0.5, 1.5
+    # optical depths 1, 2 | 0, 0.5, 1.5
     assert transmittance(density, s).tolist() == pytest.approx([1, math.exp(-1), 1, 1, math.exp(-0.5)])
     expected = [1 - math.exp(-x) for x in (1, 2, 0, 0.5, 1.5)]
     assert alpha(density, s).tolist() == pytest.approx(expected)
@@ -49,7 +34,7 @@ def test_what_comes_before_is_what_a_loop_finds(counts, seed):
     ends = np.cumsum(counts)
     parts = [values[e - c : e] for c, e in zip(counts, ends, strict=True)]
     expected = [float(part[:i].sum()) for part in parts for i in range(len(part))]
-    found = _Before.apply(torch.from_numpy(values), torch.tensor(counts))
+    found = _ExclusiveSum.apply(torch.from_numpy(values), torch.tensor(counts))
     assert found.tolist() == pytest.approx(expected, abs=1e-5)
 
 
@@ -93,29 +78,3 @@ class TestNerfacc:
         s, weights, values = samples([2, 0, 3]), torch.rand(5), torch.rand(5, 3)
         expected = nerfacc.accumulate_along_rays(weights, values, ray_indices=s.ray, n_rays=3)
         assert torch.allclose(accumulate(weights[:, None] * values, s), expected, atol=1e-6)
-
-    def test_occupancy(self):
-        nerfacc = pytest.importorskip("nerfacc")
-        theirs, ours = nerfacc.OccGridEstimator([-1.0] * 3 + [1.0] * 3, 8), OccupancyGrid(8, 1.0)
-
-        def thickness(points):  # the same all over a cell
-            return ((points + 1) * 4).long().float().norm(dim=-1) / 500
-
-        theirs.update_every_n_steps(step=0, occ_eval_fn=thickness)
-        ours.update(0, thickness, torch.Generator().manual_seed(0))
-        assert torch.allclose(theirs.occs.view(8, 8, 8), ours.thickness)
-        assert torch.equal(theirs.binaries[0], ours.occupied)
-
-    @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-    def test_marching_on_a_gpu(self):
-        pytest.importorskip("nerfacc")
-        grid, draw = OccupancyGrid(8, 1.0), torch.Generator().manual_seed(0)
-        grid.occupied.copy_(torch.rand(8, 8, 8, generator=draw) < 0.5)
-        origins = torch.nn.functional.normalize(torch.randn(50, 3, generator=draw), dim=-1) * 2
-        rays = (origins, -origins / 2, torch.full((50,), 1.0), torch.full((50,), 3.0))
-        plain = march(*rays, 0.03, grid)
-        fast = march(*(x.cuda() for x in rays), 0.03, grid.cuda())
-        assert abs(len(plain.t) - len(fast.t)) <= 5  # middles on a cell's face may fall to either side
-        density = torch.rand(len(fast.t), generator=draw)
-        cpu = Samples(fast.ray.cpu(), fast.t.cpu(), fast.rays, fast.step)
-        assert torch.allclose(transmittance(density.cuda(), fast).cpu(), transmittance(density, cpu), atol=1e-5)

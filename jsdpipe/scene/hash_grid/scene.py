@@ -1,0 +1,110 @@
+"""Scenes of hash grids: a module of parameters for each scene."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from jsdpipe.scene.cameras import Viewpoints
+from jsdpipe.scene.hash_grid.backgrounds import random_colors
+from jsdpipe.scene.hash_grid.field import HashField
+from jsdpipe.scene.hash_grid.rendering import SampledRendering, rays_per_chunk, render
+from jsdpipe.scene.hash_grid.settings import HashGridField
+from jsdpipe.scene.hash_grid.shading import random_shading
+from jsdpipe.scene.regularizers import convexity, normal_map, orientation, z_variance
+from jsdpipe.scene.rendering import Rendering
+from jsdpipe.scene.scene import Scene, SceneBatch
+
+
+class HashGridScene(HashField, Scene):
+    """A field on a hash grid, with a material that is lit at times in training, and a background."""
+
+    settings: HashGridField
+
+    def tensors(self) -> dict[str, Tensor]:
+        return dict(self.named_parameters())
+
+    def render_training(
+        self,
+        viewpoints: Viewpoints,
+        size: int,
+        step: int,
+        samples: int,
+        generators: Mapping[str, torch.Generator],
+        *,
+        normals: bool,
+    ) -> SampledRendering:
+        self.update_occupancy(step, 2 * self.bound / samples, generators["occupancy"])
+        origins, directions = viewpoints.rays(size)
+        position, probability = viewpoints.position, self.settings.background.random_color_probability
+        return render(
+            self,
+            origins.to(self.device),
+            directions.to(self.device),
+            samples,
+            generators["jitter"],
+            random_shading(self.settings.material, step, position, generators["material"]).to(self.device),
+            random_colors(probability, len(position), generators["background"]),
+            normals=normals,
+        )
+
+    @torch.no_grad()
+    def render(self, viewpoints: Viewpoints, size: int, samples: int) -> Rendering:
+        chunk = rays_per_chunk(samples, self.device)
+        origins, directions = (x.to(self.device).split(chunk) for x in viewpoints.rays(size))
+        parts = [render(self, o, d, samples) for o, d in zip(origins, directions, strict=True)]
+        return Rendering(*(torch.cat([getattr(part, name) for part in parts]) for name in ("rgb", "opacity", "depth")))
+
+    def regularizers(self, rendering: Rendering, views: int) -> dict[str, Callable[[], Tensor]]:
+        r = cast(SampledRendering, rendering)
+        return super().regularizers(rendering, views) | {
+            "z_variance": lambda: z_variance(r.weights, r.samples, r.opacity),
+            "orientation": lambda: orientation(r.weights, _normals(r), r.directions[r.samples.ray], r.opacity),
+            "convexity": lambda: convexity(_normal_maps(r, views)),
+        }
+
+
+def _normals(r: SampledRendering) -> Tensor:
+    assert r.normals is not None  # asked for because a regularizer needs them
+    return r.normals
+
+
+def _normal_maps(r: SampledRendering, views: int) -> Tensor:
+    size = round((len(r.opacity) / views) ** 0.5)
+    return normal_map(r.weights, _normals(r), r.samples, r.opacity).view(views, size, size, 3)
+
+
+class HashGridBatch(SceneBatch):
+    """Scenes with parameters of their own, drawn from one generator each."""
+
+    def __init__(self, settings: HashGridField, generators: Sequence[torch.Generator]) -> None:
+        super().__init__()
+        self.settings = settings
+        self.fields = nn.ModuleList(HashGridScene(settings, generator) for generator in generators)
+
+    def scenes(self) -> list[HashGridScene]:
+        return [cast(HashGridScene, field) for field in self.fields]
+
+    def gradients(self) -> list[list[Tensor]]:
+        return [[p.grad for p in scene.parameters() if p.grad is not None] for scene in self.scenes()]
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        backgrounds = [p for scene in self.scenes() for p in scene.background.parameters()]
+        fields = [p for name, p in self.named_parameters() if ".background." not in name]
+        return [
+            {"params": fields, "lr": self.settings.lr},
+            {"params": backgrounds, "lr": self.settings.background.lr},
+        ]
+
+
+def build(settings: HashGridField, generators: Sequence[torch.Generator]) -> HashGridBatch:
+    """The initial parameters of a batch, one scene a generator."""
+    return HashGridBatch(settings, generators)
+
+
+def restore(settings: HashGridField, tensors: Mapping[str, Tensor]) -> HashGridScene:
+    """A frozen scene from its settings and `HashGridScene.tensors()`."""
+    scene = HashGridScene(settings).requires_grad_(False)
+    scene.load_state_dict(tensors)
+    return scene

@@ -1,0 +1,81 @@
+"""Samples of many rays in one flat list, and volume rendering along the rays (NeRF, arXiv 2003.08934, eq. 3)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from jsdpipe.base.device import cuda_package
+
+
+@dataclass(frozen=True)
+class Samples:
+    """M samples of N rays, ray after ray: each one's ray `ray` (M,) and distance `t` (M,), the middle of its step.
+
+    `rays` is N; `step` is the length of a step. Lengths are in world units.
+    """
+
+    ray: Tensor
+    t: Tensor
+    rays: int
+    step: float
+
+    @property
+    def counts(self) -> Tensor:
+        """Number of samples of each ray (N,)."""
+        return torch.bincount(self.ray, minlength=self.rays)
+
+    def __getitem__(self, mask: Tensor) -> "Samples":
+        return Samples(self.ray[mask], self.t[mask], self.rays, self.step)
+
+
+def transmittance(density: Tensor, samples: Samples) -> Tensor:
+    """Share of light (M,) that reaches each sample, exp(-sum of step * density before it), from density (M,).
+
+    On CUDA nerfacc computes it where it is installed.
+    """
+    nerfacc = cuda_package("nerfacc", density.device.type)
+    if nerfacc is not None and len(density):
+        half = samples.step / 2
+        passed, _ = nerfacc.render_transmittance_from_density(
+            samples.t - half, samples.t + half, density, ray_indices=samples.ray, n_rays=samples.rays
+        )
+        return passed
+    return torch.exp(-_ExclusiveSum.apply(samples.step * density, samples.counts))
+
+
+def alpha(density: Tensor, samples: Samples) -> Tensor:
+    """Share of light (M,) that each sample absorbs, 1 - exp(-step * density), from density (M,)."""
+    return -torch.expm1(-samples.step * density)
+
+
+def accumulate(values: Tensor, samples: Samples) -> Tensor:
+    """Sums along rays (N, C) of values (M, C); 0 for a ray without samples. Deterministic, also on a GPU."""
+    return torch.segment_reduce(values.contiguous(), "sum", lengths=samples.counts, axis=0, initial=0.0)
+
+
+class _ExclusiveSum(torch.autograd.Function):
+    """Sum of the values before each one (M,) in its segment; N segments, one after the other, are `counts` (N,) long.
+
+    The sums are differences of one cumulative sum over all segments, so they need double precision.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, counts: Tensor) -> Tensor:
+        ctx.save_for_backward(counts)
+        running = _cumulative_sum(values)
+        starts = running[counts.cumsum(0) - counts].repeat_interleave(counts)
+        return (running[:-1] - starts).to(values.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (counts,) = ctx.saved_tensors
+        running = _cumulative_sum(gradients[0])
+        ends = running[counts.cumsum(0)].repeat_interleave(counts)
+        return (ends - running[1:]).to(gradients[0].dtype), None
+
+
+def _cumulative_sum(values: Tensor) -> Tensor:
+    """Cumulative sum (M + 1,) that begins with 0."""
+    return torch.cat((values.new_zeros(1, dtype=torch.double), values.double().cumsum(0)))

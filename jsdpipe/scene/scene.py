@@ -1,0 +1,100 @@
+"""What the loop, the files and the mesh need of a scene, whatever its kind."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from jsdpipe.base.schedules import value_at
+from jsdpipe.scene.cameras import Viewpoints
+from jsdpipe.scene.regularizers import opaque, sparsity
+from jsdpipe.scene.rendering import Rendering
+from jsdpipe.scene.settings import Regularizers, SceneSettings
+
+
+class Scene(ABC):
+    """One asset: density and albedo in the ball of radius `bound` around the origin, and a background."""
+
+    settings: SceneSettings
+
+    @property
+    @abstractmethod
+    def bound(self) -> float:
+        """The ball's radius in world units."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """The parameters by name, for a file."""
+
+    @abstractmethod
+    def render_training(
+        self,
+        viewpoints: Viewpoints,
+        size: int,
+        step: int,
+        samples: int,
+        generators: Mapping[str, torch.Generator],
+        *,
+        normals: bool,
+    ) -> Rendering:
+        """Render V training views, differentiable by the parameters; rays are in the order of `Viewpoints.rays(size)`.
+
+        `samples` is how many steps the ball's diameter is cut into. `generators` holds one generator for each purpose,
+        which keeps its state from step to step. `normals` says whether a regularizer needs them in this step.
+        """
+
+    @abstractmethod
+    def render(self, viewpoints: Viewpoints, size: int, samples: int) -> Rendering:
+        """Render views for evaluation: albedo over the background, without draws or gradients."""
+
+    @abstractmethod
+    def albedo(self, points: Tensor) -> Tensor:
+        """Albedo (N, 3) in [0, 1] at points (N, 3)."""
+
+    @abstractmethod
+    def density_inside(self, points: Tensor) -> Tensor:
+        """Density (N,) in 1 / world unit at points (N, 3) in the ball."""
+
+    def density(self, points: Tensor) -> Tensor:
+        """Density (N,) in 1 / world unit at points (N, 3); 0 outside the ball."""
+        inside = points.norm(dim=-1) < self.bound  # about half of a cube's points, and a network is slow
+        found = self.density_inside(points[inside])
+        density = found.new_zeros(len(points))
+        density[inside] = found
+        return density
+
+    def regularizers(self, rendering: Rendering, views: int) -> dict[str, Callable[[], Tensor]]:
+        """The loss terms of `settings.regularizers` by name, of a training rendering of so many square views."""
+        return {"sparsity": lambda: sparsity(rendering.opacity), "opaque": lambda: opaque(rendering.opacity)}
+
+    def regularization(self, weights: Regularizers, step: int, rendering: Rendering, views: int) -> Tensor:
+        """The weighted sum () of the loss terms at a step; a term with weight 0 is not computed."""
+        total = rendering.opacity.new_zeros(())
+        for name, term in self.regularizers(rendering, views).items():
+            weight = value_at(getattr(weights, name), step)
+            if weight:
+                total = total + weight * term()
+        return total
+
+
+class SceneBatch(nn.Module, ABC):
+    """The parameters of scenes that are optimized side by side."""
+
+    @abstractmethod
+    def scenes(self) -> Sequence[Scene]:
+        """The scenes one by one; gradients flow back to the parameters."""
+
+    @abstractmethod
+    def gradients(self) -> list[list[Tensor]]:
+        """The gradients of each scene's parameters; changes in place reach the optimizer."""
+
+    @abstractmethod
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """The parameters with their learning rates, for an optimizer."""
