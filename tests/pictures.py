@@ -15,7 +15,7 @@ from jsdpipe.render.supersampling import View, render_each
 
 def painted(mesh: trimesh.Trimesh, colours=(255, 255, 255)) -> Surface:
     """A mesh in one colour, or in one for each vertex."""
-    return Surface.coloured(mesh.vertices, mesh.faces, np.broadcast_to(colours, mesh.vertices.shape))
+    return Surface.colored(mesh.vertices, mesh.faces, np.broadcast_to(colours, mesh.vertices.shape))
 
 
 def solid(surface: Surface) -> trimesh.Trimesh:

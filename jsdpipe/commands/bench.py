@@ -115,7 +115,7 @@ def _theirs(config: Render, reward: Reward, surface: Surface, cameras: Cameras, 
     rendering, rewards, path = 0.0, [], folder / "view.png"
     corners = surface.faces.ravel()
     faces = np.arange(len(corners)).reshape(-1, 3)
-    apart = Surface.coloured(surface.vertices[corners], faces, surface.colours[corners])
+    apart = Surface.colored(surface.vertices[corners], faces, surface.colors[corners])
     with _clock() as whole:
         for pose, fovy in zip(cameras.camera_to_world, cameras.fovy, strict=True):
             with _clock() as one, opened(deepcopy(apart), config.renderer, solid=True) as renderer:
@@ -132,7 +132,7 @@ def boulder() -> Surface:
     sphere = trimesh.creation.icosphere(subdivisions=SUBDIVISIONS)
     waves = np.sin(7 * sphere.vertices) * np.cos(5 * np.roll(sphere.vertices, 1, axis=1))
     vertices = sphere.vertices * (1 + 0.1 * waves.sum(axis=1, keepdims=True))
-    return Surface.coloured(vertices, sphere.faces, ((waves + 1) * 127.5).round())
+    return Surface.colored(vertices, sphere.faces, ((waves + 1) * 127.5).round())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The stage `mesh`: an asset's surface, from its field or from elsewhere."""
+"""The stage `mesh`: extract assets' surfaces from their fields, or read those of external methods."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +11,11 @@ from jsdpipe.config.axes import Front, Up, VertexColors
 from jsdpipe.config.external import External
 from jsdpipe.config.run_config import Mesh
 from jsdpipe.mesh import glb, obj
-from jsdpipe.mesh.isosurface import EmptyField, colours
+from jsdpipe.mesh.isosurface import EmptyField, sample_colors
 from jsdpipe.mesh.isosurface import extract as extract_surface
 from jsdpipe.mesh.reading import BadMesh, read
 from jsdpipe.mesh.surface import Surface
-from jsdpipe.mesh.texturing import textured
+from jsdpipe.mesh.texturing import bake_texture
 from jsdpipe.mesh.topology import component_labels, is_watertight, merged
 from jsdpipe.pipeline.external_assets import files_of, mesh_path
 from jsdpipe.pipeline.fingerprints import fingerprint
@@ -28,10 +28,10 @@ Details = dict[str, Any]
 
 
 def extract(run: Run, shard: Shard) -> None:
-    """Write `mesh.glb` and `mesh.json` of every asset of a shard that has a surface, and the shard's manifest.
+    """Write `mesh.glb` and `mesh.json` of every asset of a shard, and the shard's manifest.
 
-    An empty field, or a file that holds no mesh to be scored, is a failed record with its reason; an asset that failed
-    before keeps its reason.
+    An asset whose field is empty or whose mesh file is bad gets a failed record with the reason; an asset that failed
+    in an earlier stage keeps its reason.
     """
     assets, method, config = list(shard.assets()), run.config.methods[shard.method], run.config.mesh
     records, steps = [], 1 if isinstance(method, External) else config.resolution or 1
@@ -41,9 +41,9 @@ def extract(run: Run, shard: Shard) -> None:
             with share(advance, steps) as of_asset:
                 if isinstance(method, External):
                     mesh = mesh_path(run, shard, prompt, seed)
-                    whole = config.missing_material == "fail"
-                    taken = method.up, method.front, whole, method.vertex_colors
-                    reason, numbers = take_one(folder, before["reason"], mesh, *taken)
+                    strict = config.missing_material == "fail"
+                    options = method.up, method.front, strict, method.vertex_colors
+                    reason, numbers = convert_one(folder, before["reason"], mesh, *options)
                 else:
                     reason, numbers = extract_one(folder, before["reason"], config, of_asset)
             records.append(asset_record(prompt, seed, reason, **numbers))
@@ -51,10 +51,14 @@ def extract(run: Run, shard: Shard) -> None:
 
 
 def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance) -> tuple[str | None, Details]:
-    """Write `mesh.glb` and `mesh.json` of the asset in a folder, unless they are there; `failed` says why it has none.
+    """Write `mesh.glb` and `mesh.json` from the field in an asset's folder, unless they are up to date.
 
-    Returns why there is no mesh, or None, and what else its record says: the mesh's numbers, and notes. What has to be
-    sampled advances by up to `config.resolution` steps.
+    Args:
+        failed: why the asset has no field, or None.
+        advance: called up to `config.resolution` times.
+
+    Returns:
+        Why there is no mesh, or None, and the rest of the asset's record: the mesh's numbers and notes.
     """
     assert config.resolution is not None and config.threshold is not None
     resolution, level = config.resolution, config.threshold
@@ -64,39 +68,39 @@ def extract_one(folder: Path, failed: str | None, config: Mesh, advance: Advance
         field = scenes.load(source)
         found, threshold = extract_surface(field, resolution, level, config.min_component, advance)
         if config.texture is not None:
-            found = textured(found, lambda points: colours(field, points), config.texture)
+            found = bake_texture(found, lambda points: sample_colors(field, points), config.texture)
         return found, {"threshold": threshold}
 
     taken = config.model_dump(exclude={"missing_material"})
-    return _kept(folder, failed, lambda: [sha256(source), taken], surface, "obj" in config.formats)
+    return _write_unless_current(folder, failed, lambda: [sha256(source), taken], surface, "obj" in config.formats)
 
 
-def take_one(
+def convert_one(
     folder: Path,
     failed: str | None,
     mesh: Path,
     up: Up | None,
     front: Front | None,
-    whole: bool,
+    require_materials: bool,
     vertex_colors: VertexColors = "auto",
 ) -> tuple[str | None, Details]:
-    """As `extract_one`, of a mesh from elsewhere, as `read` takes it."""
-    taken = up, front, whole, vertex_colors
+    """As `extract_one`, from a mesh file, with the options of `read`."""
+    options = up, front, require_materials, vertex_colors
 
     def hashes() -> list[Any]:
-        return [[[str(path), sha256(path)] for path in files_of(mesh)], *taken]
+        return [[[str(path), sha256(path)] for path in files_of(mesh)], *options]
 
-    return _kept(folder, failed, hashes, lambda: (_at_the_origin(read(mesh, *taken)), {}))
+    return _write_unless_current(folder, failed, hashes, lambda: (_centered(read(mesh, *options)), {}))
 
 
-def _kept(
+def _write_unless_current(
     folder: Path,
     failed: str | None,
     source: Callable[[], list[Any]],
     surface: Callable[[], tuple[Surface, Details]],
     as_obj: bool = False,
 ) -> tuple[str | None, Details]:
-    """Write a mesh's files, unless they were made of the same source, and return its reason, numbers and notes."""
+    """Write a mesh's files, unless they were made from the same source; returns its reason, numbers and notes."""
     target, other, report = folder / "mesh.glb", folder / "mesh.obj", folder / "mesh.json"
     if failed:
         _remove(target, report, *obj.files(other))
@@ -105,7 +109,7 @@ def _kept(
     done = read_fitting(report, expected)
     whole = target.exists() and (other.exists() or not as_obj)
     if done is None or (done["reason"] is None and not whole):
-        _remove(report, *obj.files(other))  # or, interrupted, it would vouch for another mesh
+        _remove(report, *obj.files(other))  # first, because after an interruption it would describe another mesh
         done = {"fingerprint": expected, "reason": None, "notes": [], "numbers": {}}
         try:
             found, details = surface()
@@ -126,8 +130,8 @@ def _remove(*files: Path) -> None:
         file.unlink(missing_ok=True)
 
 
-def _at_the_origin(surface: Surface) -> Surface:
-    """A surface with the middle of its box at the origin: far from it, single precision would lose its shape."""
+def _centered(surface: Surface) -> Surface:
+    """Move the centre of the bounding box to the origin; far from it, single precision would lose the shape."""
     vertices = surface.vertices
     return surface.at(vertices - (vertices.min(axis=0) + vertices.max(axis=0)) / 2)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from jsdpipe.base.files import atomic
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import generator, seed_of
-from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing, caption
+from jsdpipe.miniature.grammar import COLORS, KINDS, Description, Thing, caption
 from jsdpipe.miniature.scenes import background, compose, random_description
 from jsdpipe.miniature.tracing import Layers, shade, trace
 
@@ -30,9 +30,7 @@ HELD_OUT = 0.08  # about the share of (kind, colour) pairs that no model is trai
 
 def is_held_out(description: Description) -> bool:
     """Whether a description holds a (kind, colour) pair that is kept from training."""
-    return any(
-        seed_of("held out", t.kind, t.colour) % 10_000 < HELD_OUT * 10_000 for t in description.things if t.colour
-    )
+    return any(seed_of("held out", t.kind, t.color) % 10_000 < HELD_OUT * 10_000 for t in description.things if t.color)
 
 
 @dataclass(frozen=True)
@@ -161,10 +159,10 @@ def random_caption(description: Description, draw: torch.Generator, drop: float 
     def keep(attribute: str | None) -> str | None:
         return None if float(torch.rand((), generator=draw)) < drop else attribute
 
-    things = tuple(Thing(t.kind, keep(t.colour), keep(t.pattern)) for t in description.things)
+    things = tuple(Thing(t.kind, keep(t.color), keep(t.pattern)) for t in description.things)
     return caption(Description(things, description.relation, description.surrounding))
 
 
 def held_out_pairs() -> list[tuple[str, str]]:
     """The (kind, colour) pairs that no model is trained on."""
-    return [(k, c) for k in KINDS for c in COLOURS if is_held_out(Description((Thing(k, c),)))]
+    return [(k, c) for k in KINDS for c in COLORS if is_held_out(Description((Thing(k, c),)))]

@@ -13,7 +13,7 @@ KINDS = (
     "ball", "cube", "cone", "cylinder", "donut", "pyramid", "mushroom", "house", "tree", "snowman", "rocket", "table",
     "chair", "mug", "lamp", "bottle", "car", "boat", "cactus", "duck", "robot", "umbrella", "tower", "hourglass",
 )  # fmt: skip
-COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black")
+COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black")
 PATTERNS = ("striped", "spotted")
 SURROUNDINGS = ("a wooden floor", "a grey rock", "green grass", "yellow sand", "a tiled floor")
 RELATIONS = ("and", "on")
@@ -25,11 +25,11 @@ class Thing:
     """One thing; an attribute that is None was left open."""
 
     kind: str
-    colour: str | None = None
+    color: str | None = None
     pattern: str | None = None
 
     def __str__(self) -> str:
-        words = " ".join(word for word in (self.pattern, self.colour, self.kind) if word)
+        words = " ".join(word for word in (self.pattern, self.color, self.kind) if word)
         return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
@@ -54,7 +54,7 @@ def caption(description: Description) -> str:
 
 def explained() -> list[str]:
     """What can be said, for people, in lines: the forms of a sentence, then what their capitals stand for."""
-    words = {"KIND": KINDS, "COLOUR": COLOURS, "SURROUNDING": SURROUNDINGS}
+    words = {"KIND": KINDS, "COLOUR": COLORS, "SURROUNDING": SURROUNDINGS}
     return [
         "THING, or THING on SURROUNDING, or THING and THING, or THING on THING",
         f"THING: a [{'|'.join(PATTERNS)}] [COLOUR] KIND; one that another stands on is a {' or '.join(SUPPORTS)}",
@@ -83,7 +83,7 @@ def _thing(phrase: str) -> Thing:
     if words and words[0] in ("a", "an", "the"):
         words = words[1:]
     pattern = words.pop(0) if words and words[0] in PATTERNS else None
-    colour = words.pop(0) if words and words[0] in COLOURS else None
+    color = words.pop(0) if words and words[0] in COLORS else None
     if len(words) != 1 or words[0] not in KINDS:
         raise ValueError(f"not a thing of the miniature world: {shown(phrase)}")
-    return Thing(words[0], colour, pattern)
+    return Thing(words[0], color, pattern)

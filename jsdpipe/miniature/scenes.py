@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing
 from jsdpipe.miniature.solids import Scene, Solid
 from jsdpipe.miniature.things import CREAM, DARK, GREY, WOOD, Builder, build, move
 
@@ -49,7 +49,7 @@ def compose(descriptions: list[Description], generator: torch.Generator) -> Scen
     built = [
         build(
             first.things[i].kind,
-            [d.things[i].colour for d in descriptions],
+            [d.things[i].color for d in descriptions],
             [d.things[i].pattern for d in descriptions],
             generator,
         )
@@ -89,7 +89,7 @@ def random_description(generator: torch.Generator, form: str) -> Description:
 
     def thing(kinds: tuple[str, ...] = KINDS) -> Thing:
         marked = float(torch.rand((), generator=generator)) < PATTERNED[form]
-        return Thing(choose(kinds), choose(COLOURS), choose(PATTERNS) if marked else None)
+        return Thing(choose(kinds), choose(COLORS), choose(PATTERNS) if marked else None)
 
     if form == "surr":
         return Description((thing(),), surrounding=choose(SURROUNDINGS))

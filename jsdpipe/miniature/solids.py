@@ -73,16 +73,16 @@ SHAPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class Part:
     """One primitive of B scenes at once.
 
-    `centre` (B, 3), `size` (B, k), `colour` (B, 3); `yaw` (B,) turns it about z; `axis` ("x", "y", "z") is where its
+    `center` (B, 3), `size` (B, k), `color` (B, 3); `yaw` (B,) turns it about z; `axis` ("x", "y", "z") is where its
     own z points; `rounding` (B,) grows and rounds it; `keep` (B,) says in which scenes it is there; a `carve`d part is
     taken out of those before it. `pattern` (B,) is 0 for plain, 1 for rings along z, 2 for spots, 3 for planks along x,
     4 for checks in xy; its marks have the colour `second` (B, 3) and `frequency` (B,) periods a unit.
     """
 
     shape: str
-    centre: Tensor
+    center: Tensor
     size: Tensor
-    colour: Tensor
+    color: Tensor
     yaw: Tensor
     rounding: Tensor
     keep: Tensor
@@ -99,7 +99,7 @@ class Part:
 
     def local(self, points: Tensor) -> Tensor:
         """Points (M, 3) of the world in the part's frame."""
-        p = points - self.centre
+        p = points - self.center
         c, s = torch.cos(self.yaw), torch.sin(self.yaw)
         x, y, z = c * p[:, 0] + s * p[:, 1], c * p[:, 1] - s * p[:, 0], p[:, 2]
         order = {"z": (x, y, z), "x": (y, z, x), "y": (z, x, y)}[self.axis]
@@ -112,7 +112,7 @@ class Part:
 
     def albedo(self, points: Tensor) -> Tensor:
         """Colours (M, 3) at points (M, 3) on the surface."""
-        p = (points - self.centre) * self.frequency[:, None]
+        p = (points - self.center) * self.frequency[:, None]
         q = p * 0.8
         half = torch.floor(2 * p).long() % 2 == 0  # first half of each period, by axis
         ring = p[:, 2] - torch.floor(p[:, 2]) < 0.36  # under a half, so that the main colour stays the main one
@@ -126,7 +126,7 @@ class Part:
             )
         )
         marked = marks.gather(0, self.pattern[None])[0]
-        return torch.where(marked[:, None], self.second, self.colour)
+        return torch.where(marked[:, None], self.second, self.color)
 
 
 Solid = list[Part]  # one thing; its carved parts are taken out of its own parts before them
@@ -153,10 +153,10 @@ def distance(scene: Scene, points: Tensor) -> Tensor:
 def albedo(scene: Scene, points: Tensor) -> Tensor:
     """Colours (M, 3) at points (M, 3) on the surface; a cavity shows the colour of the part that carves it."""
     best = torch.full_like(points[:, 0], torch.inf)
-    colour = torch.zeros_like(points)
+    color = torch.zeros_like(points)
     for part in (part for solid in scene for part in solid):
         d = part.distance(points).abs()
         nearer = d < best
         best = torch.where(nearer, d, best)
-        colour = torch.where(nearer[:, None], part.albedo(points), colour)
-    return colour
+        color = torch.where(nearer[:, None], part.albedo(points), color)
+    return color

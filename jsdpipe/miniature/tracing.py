@@ -71,7 +71,7 @@ def trace(scenes: Scene, azimuth: Tensor, elevation: Tensor, sun: Tensor, size: 
     hit = torch.nonzero(coverage > 0)[:, 0]
     points = o[hit] + best_t[hit][:, None] * d[hit]
     surface = select(chosen, hit)
-    colour = albedo(surface, points)
+    color = albedo(surface, points)
     light = (_normals(surface, points) * sun[scene[live[hit]]]).sum(dim=-1).clamp_min(0)
 
     def image(values: Tensor, channels: int) -> Tensor:
@@ -79,7 +79,7 @@ def trace(scenes: Scene, azimuth: Tensor, elevation: Tensor, sun: Tensor, size: 
         full[live[hit]] = values.reshape(-1, channels)
         return full.reshape(count, size, size, channels)
 
-    return Layers(image(colour, 3), image(light, 1)[..., 0], image(coverage[hit], 1)[..., 0])
+    return Layers(image(color, 3), image(light, 1)[..., 0], image(coverage[hit], 1)[..., 0])
 
 
 def _normals(scene: Scene, points: Tensor, step: float = 2e-3) -> Tensor:

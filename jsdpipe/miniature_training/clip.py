@@ -16,7 +16,7 @@ from transformers import CLIPTokenizer
 from jsdpipe.base.device import device
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS, Description, Thing
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS, Description, Thing
 from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.miniature_training.training import train
 
@@ -24,7 +24,7 @@ CAPTION_LENGTH = 12  # tokens; the longest caption, which has no view suffix, ta
 BATCH = 128
 STEPS = 3600
 UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
-RECOLOURED_SHARE = 0.5  # pictures without a surrounding whose colours are mixed, and left out of their captions
+RECOLORED_SHARE = 0.5  # pictures without a surrounding whose colours are mixed, and left out of their captions
 INVERTED_SHARE = 0.3  # of those, pictures in negative
 HARD_NEGATIVES = 2  # captions with one wrong attribute, a picture of a pair or a surrounding
 PAINTED_KINDS = 8  # kinds a step whose colours are told apart
@@ -76,7 +76,7 @@ def augment(images: Tensor, draw: torch.Generator) -> Tensor:
     return (images * gain + strength * grain).clamp(0, 1)
 
 
-def recolour(images: Tensor, draw: torch.Generator) -> Tensor:
+def recolor(images: Tensor, draw: torch.Generator) -> Tensor:
     """Images (b, 3, h, w) whose channels are mixed at random, some in negative: only shapes stay what they were."""
     n = len(images)
     mixture = torch.softmax(3 * torch.randn(n, 3, 3, generator=draw), dim=2)
@@ -96,8 +96,8 @@ def altered(d: Description, draw: torch.Generator) -> Description:
         i = int(torch.randint(len(d.things), (), generator=draw))
         thing = d.things[i]
         options: list[Description] = [_with_thing(d, i, kind=other(KINDS, thing.kind))]
-        if thing.colour:
-            options.append(_with_thing(d, i, colour=other(COLOURS, thing.colour)))
+        if thing.color:
+            options.append(_with_thing(d, i, color=other(COLORS, thing.color)))
         if thing.pattern:
             options.append(_with_thing(d, i, pattern=other(PATTERNS, thing.pattern)))
         if d.surrounding:
@@ -105,7 +105,7 @@ def altered(d: Description, draw: torch.Generator) -> Description:
         if d.relation:
             options.append(replace(d, relation=other(RELATIONS, d.relation)))
             first, second = d.things
-            exchanged = (replace(first, colour=second.colour), replace(second, colour=first.colour))
+            exchanged = (replace(first, color=second.color), replace(second, color=first.color))
             options += [replace(d, things=exchanged)] if exchanged != d.things else []
         chosen = options[int(torch.randint(len(options), (), generator=draw))]
         if not data.is_held_out(chosen):
@@ -123,7 +123,7 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
     clip.visual.to(memory_format=torch.channels_last)
     of_kind = [str(Thing(k)) for k in KINDS]
     unseen = set(data.held_out_pairs())
-    seen = torch.tensor([[(k, c) not in unseen for c in COLOURS] for k in KINDS], device=target)
+    seen = torch.tensor([[(k, c) not in unseen for c in COLORS] for k in KINDS], device=target)
 
     def tokens(texts: list[str]) -> Tensor:
         ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CAPTION_LENGTH, return_tensors="pt")
@@ -135,10 +135,10 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
         images = pictures.compose(index, draw, UNLIT_SHARE).permute(0, 3, 1, 2)
         shown = [pictures.descriptions[int(i)] for i in index]
         bare = torch.tensor([d.surrounding is None for d in shown])
-        rows = torch.nonzero(bare & (torch.rand(BATCH, generator=draw) < RECOLOURED_SHARE))[:, 0]
-        images[rows] = recolour(images[rows], draw)
+        rows = torch.nonzero(bare & (torch.rand(BATCH, generator=draw) < RECOLORED_SHARE))[:, 0]
+        images[rows] = recolor(images[rows], draw)
         for i in rows.tolist():
-            shown[i] = replace(shown[i], things=tuple(replace(t, colour=None) for t in shown[i].things))
+            shown[i] = replace(shown[i], things=tuple(replace(t, color=None) for t in shown[i].things))
         images = (augment(images, draw) - NORMAL[0]) / NORMAL[1]
         return images.to(target, memory_format=torch.channels_last), shown
 
@@ -152,23 +152,21 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
             for _ in range(HARD_NEGATIVES)
         ]
         painted = torch.randperm(len(KINDS), generator=draw)[:PAINTED_KINDS].tolist()
-        of_colour = [str(Thing(KINDS[k], c)) for k in painted for c in COLOURS]
+        of_color = [str(Thing(KINDS[k], c)) for k in painted for c in COLORS]
         image = clip.encode_image(images, normalize=True).float()
-        text = clip.encode_text(tokens(captions + wrong + of_kind + of_colour), normalize=True).float()
+        text = clip.encode_text(tokens(captions + wrong + of_kind + of_color), normalize=True).float()
         logits = clip.logit_scale.exp().clamp_max(100) * image @ text.T
-        contrast, kinds, colours = logits.split((BATCH + len(wrong), len(of_kind), len(of_colour)), dim=1)
+        contrast, kinds, colors = logits.split((BATCH + len(wrong), len(of_kind), len(of_color)), dim=1)
         same = torch.tensor([[a == b for b in captions] for a in captions], device=target).float()
         to_text = same / same.sum(dim=1, keepdim=True)
         loss = -(F.pad(to_text, (0, len(wrong))) * contrast.log_softmax(dim=1)).sum(dim=1).mean()
         loss = loss - (to_text * contrast[:, :BATCH].T.log_softmax(dim=1)).sum(dim=1).mean()
         things = [(i, t, 1 / len(d.things)) for i, d in enumerate(shown) for t in d.things]
         kind_loss = _cross_entropy(kinds, [(i, KINDS.index(t.kind), share) for i, t, share in things])
-        colours = colours.unflatten(1, (PAINTED_KINDS, len(COLOURS))).masked_fill(~seen[painted], -torch.inf)
-        named = [
-            (i, painted.index(k), t, w) for i, t, w in things if t.colour and (k := KINDS.index(t.kind)) in painted
-        ]
-        chosen = torch.stack([colours[i, k] for i, k, _, _ in named])
-        goals = [(row, COLOURS.index(str(t.colour)), share) for row, (_, _, t, share) in enumerate(named)]
+        colors = colors.unflatten(1, (PAINTED_KINDS, len(COLORS))).masked_fill(~seen[painted], -torch.inf)
+        named = [(i, painted.index(k), t, w) for i, t, w in things if t.color and (k := KINDS.index(t.kind)) in painted]
+        chosen = torch.stack([colors[i, k] for i, k, _, _ in named])
+        goals = [(row, COLORS.index(str(t.color)), share) for row, (_, _, t, share) in enumerate(named)]
         return loss / 2 + kind_loss + _cross_entropy(chosen, goals)
 
     train("clip", clip, loss_of, steps=STEPS, lr=2e-3, folder=folder, weight_decay=0.05)

@@ -12,7 +12,7 @@ from torch import Tensor
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLOURS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
+from jsdpipe.miniature.grammar import COLORS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
 from jsdpipe.miniature.scenes import random_description
 from jsdpipe.miniature_training.autoencoder import latents
 from jsdpipe.models.clip import Clip
@@ -44,9 +44,9 @@ def alternatives(d: Description) -> dict[str, list[Description]]:
     for i, thing in enumerate(d.things):
         kinds = SUPPORTS if d.relation == "on" and i == 1 else KINDS
         result[f"kind {i}"] = [_with_thing(d, i, replace(thing, kind=k)) for k in kinds if k != thing.kind]
-        if thing.colour:
-            others = [c for c in COLOURS if c != thing.colour]
-            result[f"colour {i}"] = [_with_thing(d, i, replace(thing, colour=c)) for c in others]
+        if thing.color:
+            others = [c for c in COLORS if c != thing.color]
+            result[f"color {i}"] = [_with_thing(d, i, replace(thing, color=c)) for c in others]
     if d.surrounding:
         result["surrounding"] = [replace(d, surrounding=s) for s in SURROUNDINGS if s != d.surrounding]
     if d.relation and d.things[1].kind in SUPPORTS:
@@ -59,7 +59,7 @@ class Found:
     """Shares of images in which the CLIP finds the kind, the colour, and everything that is named."""
 
     kind: float
-    colour: float
+    color: float
     everything: float
 
 
@@ -69,15 +69,15 @@ def found(clip: Clip, images: Tensor, descriptions: list[Description]) -> Found:
     The kind of a single thing is sought among "a KIND" for all kinds, its colour among "a COLOUR KIND"; everything is
     found if no caption that differs in one named attribute is nearer.
     """
-    kind = colour = everything = 0
+    kind = color = everything = 0
     for feature, d in zip(features(clip, images), descriptions, strict=True):
         bare = Description((Thing(d.things[0].kind),))
         kind += prefers(clip, feature, bare, [Description((Thing(k),)) for k in KINDS if k != d.things[0].kind])
-        painted = Description((Thing(d.things[0].kind, d.things[0].colour),))
-        colour += prefers(clip, feature, painted, alternatives(painted).get("colour 0", []))
+        painted = Description((Thing(d.things[0].kind, d.things[0].color),))
+        color += prefers(clip, feature, painted, alternatives(painted).get("color 0", []))
         everything += all(prefers(clip, feature, d, wrong) for wrong in alternatives(d).values())
     n = len(descriptions)
-    return Found(kind / n, colour / n, everything / n)
+    return Found(kind / n, color / n, everything / n)
 
 
 def form_of(d: Description) -> str:
@@ -155,7 +155,7 @@ def evaluate_samples(
     return result
 
 
-def reward_normalisation(clip: Clip, pictures: data.Pictures) -> dict[str, float]:
+def reward_normalization(clip: Clip, pictures: data.Pictures) -> dict[str, float]:
     """Mean and deviation of the cosine of held-out pictures, drawn as the protocols draw meshes, and their captions."""
     draw = torch.Generator().manual_seed(5)
     index = torch.arange(min(len(pictures), 2000))

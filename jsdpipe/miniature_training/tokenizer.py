@@ -6,7 +6,7 @@ from itertools import pairwise
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTokenizer
 
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS
 
 CONTEXT_LENGTH = 24
 END_OF_WORD = "</w>"
@@ -15,7 +15,7 @@ END_OF_WORD = "</w>"
 def words() -> list[str]:
     """Every word of the captions and the view suffixes."""
     views = ("front", "side", "back", "overhead", "view")
-    phrases = (*KINDS, *COLOURS, *PATTERNS, *RELATIONS, *SURROUNDINGS, *views, "a", "an", ",")
+    phrases = (*KINDS, *COLORS, *PATTERNS, *RELATIONS, *SURROUNDINGS, *views, "a", "an", ",")
     return list(dict.fromkeys(word for phrase in phrases for word in phrase.split()))
 
 

@@ -8,7 +8,7 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
-from jsdpipe.mesh.srgb import times
+from jsdpipe.mesh.srgb import multiply
 from jsdpipe.mesh.surface import Surface, Texture, Wrap
 from jsdpipe.render.renderers import Samples, tinted
 
@@ -23,7 +23,7 @@ class EmbreeRenderer:
         self._scene = EmbreeScene(robust=True)  # without it rays slip through between neighbouring triangles
         vertices, faces = surface.vertices.astype(np.float32), surface.faces.astype(np.int32)
         TriangleMesh(scene=self._scene, vertices=vertices, indices=faces)
-        self._colours = _planes(surface.colours, faces)
+        self._colors = _planes(surface.colors, faces)
         self._uv = _planes(surface.uv, faces)
         self._tinted = tinted(surface)
         cutoffs = np.array([*(texture.cutoff for texture in surface.textures), 0.0])  # and of no texture, -1
@@ -68,14 +68,14 @@ class EmbreeRenderer:
 
     def _shade(self, face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Colours (3, N), 0 to 255, at barycentric weights (3, N) of faces (N,)."""
-        colours = _blend(self._colours, face, weights)
+        colors = _blend(self._colors, face, weights)
         texture = self.surface.texture[face]
         for index, image in enumerate(self.surface.textures):
             here = np.flatnonzero(texture == index)
             u, v = _blend(self._uv, face[here], weights[:, here])
             texels = bilinear(image, u, v)[:, :3].T
-            colours[:, here] = 255 * times(colours[:, here] / 255, texels / 255) if self._tinted else texels
-        return colours
+            colors[:, here] = 255 * multiply(colors[:, here] / 255, texels / 255) if self._tinted else texels
+        return colors
 
 
 def _planes(values: NDArray[Any], faces: NDArray[np.int32]) -> NDArray[np.float32]:

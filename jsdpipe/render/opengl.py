@@ -17,15 +17,15 @@ from jsdpipe.render.renderers import Samples, tinted
 VERTEX = """
 uniform mat4 camera;
 in vec3 position;
-in vec3 colour;
-out vec3 vertex_colour;
+in vec3 color;
+out vec3 vertex_color;
 #ifdef TEXTURED
 in vec2 uv;
 out vec2 vertex_uv;
 #endif
 void main() {
     gl_Position = camera * vec4(position, 1.0);
-    vertex_colour = colour;
+    vertex_color = color;
 #ifdef TEXTURED
     vertex_uv = vec2(uv.x, 1.0 - uv.y);  // images start at the top
 #endif
@@ -33,7 +33,7 @@ void main() {
 """
 FRAGMENT = """
 uniform int first;
-in vec3 vertex_colour;
+in vec3 vertex_color;
 #ifdef TEXTURED
 uniform sampler2D image;
 uniform bvec2 mirrored;
@@ -51,7 +51,7 @@ vec3 from_linear(vec3 light) {
 }
 #endif
 void main() {
-    rgba = vec4(vertex_colour, 1.0);
+    rgba = vec4(vertex_color, 1.0);
 #ifdef TEXTURED
 #ifdef MIRRORED
     vec4 texel = texture(image, mix(vertex_uv, 1.0 - abs(mod(vertex_uv, 2.0) - 1.0), mirrored));
@@ -62,7 +62,7 @@ void main() {
     if (texel.a < cutoff) discard;
 #endif
 #ifdef TINTED
-    rgba.rgb = from_linear(to_linear(vertex_colour) * to_linear(texel.rgb));
+    rgba.rgb = from_linear(to_linear(vertex_color) * to_linear(texel.rgb));
 #else
     rgba.rgb = texel.rgb;
 #endif
@@ -101,7 +101,7 @@ class GLRenderer:
     def __init__(self, surface: Surface, gl: Any, solid: bool) -> None:
         self.surface, self._gl, self._solid = surface, gl, solid
         lowest, highest = surface.vertices.min(axis=0), surface.vertices.max(axis=0)
-        self._centre, self._radius = (lowest + highest) / 2, float(np.linalg.norm(highest - lowest) / 2)
+        self._center, self._radius = (lowest + highest) / 2, float(np.linalg.norm(highest - lowest) / 2)
         self._order = np.argsort(surface.texture, kind="stable")  # the faces as they are drawn
         parts = np.unique(surface.texture[self._order], return_index=True, return_counts=True)
         self._parts = list(zip(*(part.tolist() for part in parts), strict=True))  # (texture, first face, faces)
@@ -110,7 +110,7 @@ class GLRenderer:
             gl.front_face = "cw"  # of triangles turned to the camera, in a picture that is upside down
             attributes = [
                 (gl.buffer(surface.vertices.astype(np.float32, order="C")), "3f4", "position"),
-                (gl.buffer(surface.colours.astype(np.uint8, order="C")), "3f1", "colour"),
+                (gl.buffer(surface.colors.astype(np.uint8, order="C")), "3f1", "color"),
                 (gl.buffer(surface.uv.astype(np.float32, order="C")), "2f4", "uv"),
             ]
             faces = gl.buffer(surface.faces[self._order].astype(np.uint32, order="C"))
@@ -134,7 +134,7 @@ class GLRenderer:
             target = self._target(size, geometry)
             target.use()
             target.clear()
-            outside = np.linalg.norm(camera_to_world[:3, 3] - self._centre) > self._radius
+            outside = np.linalg.norm(camera_to_world[:3, 3] - self._center) > self._radius
             self._gl.enable_only(self._gl.DEPTH_TEST | (self._gl.CULL_FACE if self._solid and outside else 0))
             projection = self._projection(camera_to_world, fovy).T.astype(np.float32).tobytes()
             for texture, first, count in self._parts:
@@ -176,11 +176,11 @@ class GLRenderer:
     def _target(self, size: int, geometry: bool) -> Any:
         """The framebuffer of a size, made once; with the faces and depths beside the colours if `geometry`."""
         if (size, geometry) not in self._targets:
-            colours = [self._gl.renderbuffer((size, size), 4)]
+            colors = [self._gl.renderbuffer((size, size), 4)]
             if geometry:
-                colours.append(self._gl.renderbuffer((size, size), 2, dtype="i4"))
+                colors.append(self._gl.renderbuffer((size, size), 2, dtype="i4"))
             depth = self._gl.depth_renderbuffer((size, size))
-            self._targets[size, geometry] = self._gl.framebuffer(colours, depth)
+            self._targets[size, geometry] = self._gl.framebuffer(colors, depth)
         return self._targets[size, geometry]
 
     def _projection(self, camera_to_world: NDArray[np.float64], fovy: float) -> NDArray[np.float64]:
@@ -188,7 +188,7 @@ class GLRenderer:
         rotation, position = camera_to_world[:3, :3], camera_to_world[:3, 3]
         view = np.eye(4)
         view[:3, :3], view[:3, 3] = rotation.T, -rotation.T @ position
-        middle = (position - self._centre) @ rotation[:, 2]  # the depth of the surface's centre
+        middle = (position - self._center) @ rotation[:, 2]  # the depth of the surface's centre
         far = max(middle + self._radius, self._radius) * 1.01
         near = max(middle - 1.01 * self._radius, NEAREST * far)
         focal = 1 / np.tan(fovy / 2)

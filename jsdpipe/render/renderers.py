@@ -41,7 +41,7 @@ class Renderer(Protocol):
 
 def tinted(surface: Surface) -> bool:
     """Whether the colours of textured faces are other than white, so that they have to be multiplied."""
-    return bool((surface.colours[surface.faces[surface.texture >= 0]] != 255).any())
+    return bool((surface.colors[surface.faces[surface.texture >= 0]] != 255).any())
 
 
 @contextmanager

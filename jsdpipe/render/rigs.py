@@ -25,7 +25,7 @@ class Cameras:
 def icosphere(subdivision: int) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
     """Vertices (V, 3) of the unit icosphere, and each one's 5 or 6 neighbours, in trimesh's order."""
     sphere = trimesh.creation.icosphere(subdivisions=subdivision)
-    return np.asarray(sphere.vertices), [np.sort(neighbours) for neighbours in sphere.vertex_neighbors]
+    return np.asarray(sphere.vertices), [np.sort(neighbors) for neighbors in sphere.vertex_neighbors]
 
 
 def quality_cameras(rig: QualityRig) -> Cameras:

@@ -47,7 +47,7 @@ def descend(divergence: str, target: Target, kind: str, schedule: str, steps: in
     """
     draws = generator(seed, "study", "descent", target.name, kind)
     q = GENERATORS[kind](count, draws)
-    optimiser = adam(parameter for parameter in q.parameters() if parameter.requires_grad)
+    optimizer = adam(parameter for parameter in q.parameters() if parameter.requires_grad)
     points, area = grid()
     log_p = target.mixture.log_density(points)
 
@@ -65,9 +65,9 @@ def descend(divergence: str, target: Target, kind: str, schedule: str, steps: in
         noise = torch.randn(x.shape, dtype=torch.float64, generator=draws)
         noised = a.sqrt() * x.detach() + (1 - a).sqrt() * noise
         pull = a.sqrt() * gradient(divergence, noised, target.mixture, q.density(), a)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         x.backward(pull / len(x))
-        optimiser.step()
+        optimizer.step()
         norms.append(float(pull.norm(dim=1).max()))
         if (step + 1) * RECORDS // steps > step * RECORDS // steps:
             history.append({**record(step + 1), "largest_gradient": max(norms)})

@@ -13,16 +13,16 @@ from jsdpipe.study.optimisation import START, adam
 from jsdpipe.study.targets import Target
 
 
-def distil(settings: Any, target: Target, steps: int, count: int, seed: int) -> Tensor:
+def distill(settings: Any, target: Target, steps: int, count: int, seed: int) -> Tensor:
     """Particles (count, 2), after `steps` of the objective's gradient; a latent (2, 1, 1) is one particle.
 
     Start and draws of a particle are named by target and number, so that all objectives see the same.
     """
     draws = [generator(seed, "study", "distillation", target.name, number) for number in range(count)]
     z = START * torch.stack([torch.randn(2, 1, 1, generator=g) for g in draws])
-    optimiser = adam([z])
+    optimizer = adam([z])
     objective, guide = objectives.build(settings), ExactGuide(target.mixture)
     for step in range(steps):
         z.grad = objective(z, guide, Clock(step, steps), draws).gradient
-        optimiser.step()
+        optimizer.step()
     return z.flatten(1).double()

@@ -10,7 +10,7 @@ from jsdpipe.base.progress import Advance
 from jsdpipe.base.seeding import generator
 from jsdpipe.study.coverage import coverage
 from jsdpipe.study.descent import Descent, descend
-from jsdpipe.study.distillation import distil
+from jsdpipe.study.distillation import distill
 from jsdpipe.study.divergences import WEIGHTS, grid, measure
 from jsdpipe.study.generators import BANDWIDTH
 from jsdpipe.study.mixtures import kernels
@@ -64,11 +64,11 @@ def distillations(steps: int, count: int, seed: int, advance: Advance) -> Distil
     for target in (TARGETS[name] for name in DISTILLED):
         for guidance in GUIDANCE:
             found = {
-                "start": distil(settings(guidance, steps)[0], target, 0, count, seed),
+                "start": distill(settings(guidance, steps)[0], target, 0, count, seed),
                 "sample": target.mixture.sample(count, generator(seed, "study", "sample", target.name)),
             }
             for each in settings(guidance, steps):
-                found[each.kind] = distil(each, target, steps, count, seed)
+                found[each.kind] = distill(each, target, steps, count, seed)
                 advance()
             rows += [_row(points, target, guidance, name) for name, points in found.items()]
             particles |= {(target.name, guidance, name): points for name, points in found.items()}

@@ -407,7 +407,7 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     (said,), nothing = notes(run, "mesh", shard)
     assert "0.mtl" in said and "red" in said and nothing == []
     folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
-    colours = [np.unique(glb.load(folder / "mesh.glb").colours, axis=0).tolist() for folder in folders]
+    colours = [np.unique(glb.load(folder / "mesh.glb").colors, axis=0).tolist() for folder in folders]
     assert colours == [[[102, 102, 102]], [[204, 26, 26]]]
     assert read_json(folders[0] / "mesh.json")["notes"] == [said]
     before = Dependencies(run).digest("mesh", shard)
@@ -420,7 +420,7 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     shutil.copy("1.mtl", "0.mtl")
     run, shard = extracted({})
     assert notes(run, "mesh", shard) == [[], []]
-    assert np.unique(glb.load(folders[0] / "mesh.glb").colours, axis=0).tolist() == [[204, 26, 26]]
+    assert np.unique(glb.load(folders[0] / "mesh.glb").colors, axis=0).tolist() == [[204, 26, 26]]
 
 
 def test_a_mesh_far_from_the_origin_gives_the_same_views(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from pictures import views
 
 from jsdpipe.config.run_config import QualityRig
 from jsdpipe.mesh import glb
-from jsdpipe.mesh.stage import take_one
+from jsdpipe.mesh.stage import convert_one
 from jsdpipe.render import rigs
 
 UTM = np.array([455_123.25, 5_412_345.5, 210.75])
@@ -64,7 +64,7 @@ def pictures(folder, vertices, faces, kind):
     folder.mkdir()
     file = folder / f"a.{kind}"
     KINDS[kind](file, vertices, faces)
-    reason, _ = take_one(folder, None, file, "z", None, whole=True)
+    reason, _ = convert_one(folder, None, file, "z", None, require_materials=True)
     assert reason is None
     surface = glb.load(folder / "mesh.glb")
     seen = views(rigs.place_for_t3bench(surface), CAMERAS, 64, geometry=True)

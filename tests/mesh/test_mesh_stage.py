@@ -45,7 +45,7 @@ def test_meshes_are_the_balls(done):
             np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), scored_run.RADIUS, atol=0.01)
             red_or_blue = (252, 3, 3) if "red" in record["prompt"] else (3, 3, 252)
             front = mesh.vertices[:, 0] > 0.1
-            assert np.abs(mesh.colours[front].astype(int) - red_or_blue).max() <= 2
+            assert np.abs(mesh.colors[front].astype(int) - red_or_blue).max() <= 2
             assert (record["vertices"], record["faces"]) == (len(mesh.vertices), len(mesh.faces))
             assert record["watertight"] is True and record["components"] == 1
 

@@ -37,7 +37,7 @@ def _coloured_blob() -> Surface:
     sphere = trimesh.creation.icosphere(subdivisions=4)
     bumps = 1 + 0.2 * np.sin(9 * sphere.vertices[:, :1]) * np.sin(7 * sphere.vertices[:, 1:2])
     colours = DRAW.integers(0, 256, sphere.vertices.shape).astype(np.uint8)
-    return Surface.coloured(sphere.vertices * bumps, sphere.faces, colours)
+    return Surface.colored(sphere.vertices * bumps, sphere.faces, colours)
 
 
 def _textured_blob() -> Surface:
@@ -138,7 +138,7 @@ def test_depth_and_normals_of_a_cube_whichever_way_its_faces_turn(kind, turned):
 def test_depth_and_normals_of_half_covered_pixels_are_of_what_is_there(kind):
     # a wall whose edge goes through the middle of the picture's middle pixels
     corners = np.array([[0, 0, -9], [0, 9, -9], [0, 9, 9], [0, 0, 9]], float)
-    surface = Surface.coloured(corners, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), 200))
+    surface = Surface.colored(corners, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), 200))
     (view,) = views(surface, _cameras((3.0, 0, 0)), 5, 2, True, kind)
     assert view.coverage[2].tolist() == [0, 0, 0.5, 1, 1]
     assert view.rgb[2, :, 0].tolist() == [0, 0, 100, 200, 200]
@@ -259,7 +259,7 @@ def test_colours_are_interpolated_in_space_not_on_the_screen(kind):
     # a floor that runs away from the camera: half of its picture's height is not half of its length
     corners = np.array([[1, -1, 0], [1, 1, 0], [-9, 1, 0], [-9, -1, 0]], float)
     colours = np.array([[0] * 3, [0] * 3, [250] * 3, [250] * 3])
-    surface = Surface.coloured(corners, np.array([[0, 1, 2], [0, 2, 3]]), colours)
+    surface = Surface.colored(corners, np.array([[0, 1, 2], [0, 2, 3]]), colours)
     cameras = _cameras((3.0, 0, 1.0))
     (view,) = views(surface, cameras, 64, 1, True, kind)
     ray, origin = _points(view, cameras, 64)

@@ -47,7 +47,7 @@ def _edge(inside: np.ndarray) -> np.ndarray:
 
 def _together(a: Surface, b: Surface) -> Surface:
     faces = np.concatenate((a.faces, b.faces + len(a.vertices)))
-    return Surface.coloured(np.concatenate((a.vertices, b.vertices)), faces, np.concatenate((a.colours, b.colours)))
+    return Surface.colored(np.concatenate((a.vertices, b.vertices)), faces, np.concatenate((a.colors, b.colors)))
 
 
 @pytest.mark.parametrize("position", [(3, 0, 0), (0, 0, 3), (-1, 2, -1.5)])
@@ -84,7 +84,7 @@ def test_silhouette_of_a_cube(render, position):
 
 def test_colours_are_interpolated_over_the_triangle(render):
     corners = np.array([[0, -1.0, -1], [0, 1, -1], [0, 0, 1]])  # in the plane x = 0, seen from +x: y to the right
-    mesh = Surface.coloured(corners, np.array([[0, 1, 2]]), np.uint8(np.eye(3) * 255))
+    mesh = Surface.colored(corners, np.array([[0, 1, 2]]), np.uint8(np.eye(3) * 255))
     rgb, coverage = render(mesh, _cameras((2.5, 0, 0)), _fovys(1), SIZE)
     x, y = _pixel_plane()
     system = np.vstack((corners[:, 1:].T, np.ones(3)))
