@@ -1,0 +1,67 @@
+"""Render surfaces with flat colours, without light, both sides visible, on black.
+
+Two libraries stand behind one interface and give the same images.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import reduce
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jsdpipe.mesh.surface import Surface
+from jsdpipe.render.rigs import Cameras
+
+Kind = Literal["embree", "moderngl"]
+
+
+class Renderer(Protocol):
+    """A surface prepared for rendering."""
+
+    def render(self, camera_to_world: NDArray[np.float64], fovy: float, size: int) -> NDArray[np.uint8]:
+        """Render an image (size, size, 3), row 0 the top, one sample per pixel centre, black where nothing is hit.
+
+        Args:
+            camera_to_world: a pose (4, 4) in OpenGL's convention.
+            fovy: the vertical field of view in radians.
+        """
+
+
+def is_tinted(surface: Surface) -> bool:
+    """Whether any textured face has vertex colours other than white, so that the two must be multiplied."""
+    return bool((surface.colors[surface.faces[surface.texture >= 0]] != 255).any())
+
+
+@contextmanager
+def open_renderer(surface: Surface, kind: Kind, solid: bool = False) -> Iterator[Renderer]:
+    """Prepare a surface for rendering with one of the libraries; resources are released at the end.
+
+    Args:
+        solid: promises a closed surface oriented outwards, as isosurfaces are, whose back faces need not be drawn for
+            cameras outside.
+
+    Raises:
+        UserError: if OpenGL is not available, or a texture is too large for it.
+    """
+    if kind == "embree":
+        from jsdpipe.render.embree import EmbreeRenderer
+
+        yield EmbreeRenderer(surface)
+    else:
+        from jsdpipe.render.opengl import GLRenderer, context
+
+        with context() as gl:
+            yield GLRenderer(surface, gl, solid)
+
+
+def render_views(renderer: Renderer, cameras: Cameras, size: int, supersample: int = 1) -> Iterator[NDArray[np.uint8]]:
+    """Yield each camera's image (size, size, 3), averaged over supersample^2 samples per pixel."""
+    for pose, fovy in zip(cameras.camera_to_world.double().numpy(), cameras.fovy.tolist(), strict=True):
+        rgb = renderer.render(pose, fovy, size * supersample)
+        if supersample > 1:
+            offsets = np.ndindex(supersample, supersample)  # sums in uint16 cannot overflow: 64 samples at most
+            sums = reduce(np.add, (rgb[i::supersample, j::supersample].astype(np.uint16) for i, j in offsets))
+            rgb = (sums / np.float32(supersample**2)).round().astype(np.uint8)
+        yield rgb
