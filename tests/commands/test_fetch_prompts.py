@@ -18,10 +18,7 @@ def sources(tmp_path, monkeypatch):
     origin.mkdir()
     for name, content in contents.items():
         (origin / name).write_bytes(content)
-    files = {
-        name: {"sha256": hashlib.sha256(content).hexdigest(), "lines": content.count(b"\n")}
-        for name, content in contents.items()
-    }
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     source = {"repository": "r", "commit": "0" * 40, "licence": "none", "address": f"{origin.as_uri()}/{{file}}"}
     path = tmp_path / "sources.yaml"
     path.write_text(yaml.safe_dump({"sources": {"mine": source | {"files": files}}}))
@@ -49,14 +46,6 @@ def test_a_wrong_hash_is_one_line_and_nothing_is_written(jsdpipe, sources):
     assert err.count("\n") == 1
     assert f"{origin / 'two.txt'}: SHA-256 is {hashlib.sha256(b'e' + bytes([10])).hexdigest()}, expected" in err
     assert not FOLDER.exists()
-
-
-def test_a_wrong_number_of_lines_is_refused(jsdpipe, sources):
-    path, origin = sources
-    path.write_text(path.read_text().replace("lines: 2", "lines: 3"))
-    status, _, err = jsdpipe("prompts", "fetch", "mine", "--sources", path, "--from", origin)
-    assert status == 2
-    assert "one.txt: has 2 lines, expected 3" in err
 
 
 def test_a_changed_file_is_fetched_again(jsdpipe, sources):
