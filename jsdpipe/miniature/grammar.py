@@ -1,11 +1,11 @@
-"""The sentences of the miniature world: what can be said, and what it means.
+"""The grammar of the miniature world's captions.
 
 a [striped|spotted] [COLOUR] KIND [on SURROUNDING]
 a [...] KIND and a [...] KIND
 a [...] KIND on a [...] SUPPORT
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jsdpipe.base.errors import shown
 
@@ -22,7 +22,7 @@ SUPPORTS = ("cube", "cylinder", "table")
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing; an attribute that is None was left open."""
+    """One thing; an attribute that is None is unspecified."""
 
     kind: str
     color: str | None = None
@@ -35,15 +35,19 @@ class Thing:
 
 @dataclass(frozen=True)
 class Description:
-    """What a caption says: one thing, perhaps in a surrounding, or two things in a relation."""
+    """A caption's meaning: one thing, perhaps in a surrounding, or two things in a relation."""
 
     things: tuple[Thing, ...]
     relation: str | None = None
     surrounding: str | None = None
 
+    def with_thing(self, i: int, **changes: str) -> "Description":
+        """The description with other attributes of thing number i."""
+        return replace(self, things=tuple(replace(t, **changes) if j == i else t for j, t in enumerate(self.things)))
+
 
 def caption(description: Description) -> str:
-    """The sentence that `parse` reads back."""
+    """Write the sentence that `parse` reads back."""
     things = description.things
     if description.relation:
         return f"{things[0]} {description.relation} {things[1]}"
@@ -53,7 +57,7 @@ def caption(description: Description) -> str:
 
 
 def explained() -> list[str]:
-    """What can be said, for people, in lines: the forms of a sentence, then what their capitals stand for."""
+    """Explain the grammar to users, in lines: the forms of sentences, then the words for their capitals."""
     words = {"KIND": KINDS, "COLOUR": COLORS, "SURROUNDING": SURROUNDINGS}
     return [
         "THING, or THING on SURROUNDING, or THING and THING, or THING on THING",
@@ -63,7 +67,7 @@ def explained() -> list[str]:
 
 
 def parse(text: str) -> Description:
-    """The description that `text` states; raises ValueError, naming the words, if it is outside the grammar."""
+    """Parse a sentence; raises ValueError, naming the words, if it is outside the grammar."""
     sentence = " ".join(text.lower().split()).removesuffix(".")
     for surrounding in SURROUNDINGS:
         if sentence.endswith(f" on {surrounding}"):

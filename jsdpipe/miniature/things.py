@@ -1,7 +1,7 @@
-"""The kinds of thing in the miniature world: how each is built, and how each varies within itself.
+"""The kinds of thing in the miniature world, each built from primitives with random proportions.
 
-A thing fills about the ball of radius 0.9 around the origin; its front looks to +x. The main colour is the one that a
-caption names; the other colours vary freely among wood, cream, greys and the like.
+A thing fills about the ball of radius 0.9 around the origin and faces +x. Captions name its main colour; its other
+colours are random shades of wood, cream, grey and so on.
 """
 
 import math
@@ -37,7 +37,7 @@ BEAK = ((0.96, 0.55, 0.12),)
 
 
 class Builder:
-    """Draws the free attributes of `n` things at once and collects their parts."""
+    """Draws the random attributes of `n` things at once, and collects their parts."""
 
     def __init__(self, n: int, generator: torch.Generator, color: Tensor, pattern: Tensor, second: Tensor) -> None:
         self.n, self.generator, self.parts = n, generator, Solid()
@@ -45,15 +45,15 @@ class Builder:
         self.frequency = self.u(3.0, 4.5)
 
     def u(self, low: float, high: float) -> Tensor:
-        """Uniform draws (n,)."""
+        """Draw uniformly (n,)."""
         return low + (high - low) * torch.rand(self.n, generator=self.generator)
 
     def chance(self, p: float) -> Tensor:
-        """True with probability p, (n,)."""
+        """Draw True with probability p (n,)."""
         return torch.rand(self.n, generator=self.generator) < p
 
     def pick(self, palette: tuple[tuple[float, float, float], ...]) -> Tensor:
-        """A slightly varied colour (n, 3) of a palette."""
+        """Draw colours (n, 3) from a palette, slightly varied."""
         index = torch.randint(len(palette), (self.n,), generator=self.generator)
         return vary(torch.tensor(palette)[index], self.generator)
 
@@ -76,7 +76,7 @@ class Builder:
         second: Tensor | None = None,
         frequency: Value | None = None,
     ) -> None:
-        """Add a part; without a colour it takes the main one with its pattern."""
+        """Add a part; without a colour it gets the main one and its pattern."""
         main = color is None
         self.parts.append(
             Part(
@@ -96,13 +96,13 @@ class Builder:
         )
 
     def around(self, count: int, yaw: Value, radius: Value) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """`count` places (x, y, yaw) on a circle."""
+        """Spread `count` places (x, y, yaw) over a circle."""
         angles = [self.full(yaw) + 2 * math.pi * i / count for i in range(count)]
         return [(radius * torch.cos(a), radius * torch.sin(a), a) for a in angles]
 
 
 def vary(color: Tensor, generator: torch.Generator, amount: float = 0.04) -> Tensor:
-    """Colours (n, 3) with a little brightness and tint noise."""
+    """Vary the brightness and tint of colours (n, 3) a little."""
     n = len(color)
     bright = 1 + amount * 2 * (torch.rand(n, 1, generator=generator) * 2 - 1)
     tint = amount * (torch.rand(n, 3, generator=generator) * 2 - 1)
@@ -336,7 +336,12 @@ BUILDERS: dict[str, Callable[[Builder], None]] = {kind: globals()[kind] for kind
 def build(
     kind: str, color: list[str | None], pattern: list[str | None], generator: torch.Generator
 ) -> tuple[Solid, Tensor, Tensor]:
-    """Parts of len(colour) things of one kind, and their lowest and highest z (n,); open attributes are drawn."""
+    """Build n things of one kind; returns their parts, and their lowest and highest z (n,).
+
+    Args:
+        color: n names of colours; None draws one.
+        pattern: n names of patterns, None for plain.
+    """
     n = len(color)
     free = torch.randint(len(COLORS), (n,), generator=generator)
     names = [c or COLORS[int(f)] for c, f in zip(color, free, strict=True)]
@@ -376,7 +381,7 @@ def _half_height(p: Part) -> Tensor:
 
 
 def move(parts: Solid, scale: Value, y: Value = 0.0, z: Value = 0.0) -> Solid:
-    """The parts scaled about the origin, then shifted."""
+    """Scale parts about the origin, then shift them."""
     n = len(parts[0].center)
     s = scale.expand(n) if isinstance(scale, Tensor) else torch.full((n,), float(scale))
     shift = torch.zeros(n, 3)

@@ -1,4 +1,4 @@
-"""The model card of the miniature's models: held-out figures, a grid of samples, the reward's normalisation."""
+"""Write the miniature's model card, its figures and images, and the CLIP's normalization as a reward."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ GRID_PROMPTS = (
     "a red ball and a blue cube",
     "a white duck on a red cube",
 )
-# what the models should reach: in the ground truth or the samples, of a form, by a figure of `Found`
+# goals: on ground truth or samples, for a form, a rate of `Found`, the least value
 BARS = (
     ("ground truth", "single", "kind", 0.97),
     ("ground truth", "single", "color", 0.97),
@@ -57,7 +57,7 @@ GRID_VIEWS = (", front view", ", side view", ", back view", ", overhead view", "
 
 
 def write(pictures_folder: Path, weights: Path) -> None:
-    """Measure the models in `weights` on held-out pictures; write figures.json, README.md and their pictures there."""
+    """Measure the models in `weights` on held-out images; write figures.json, README.md and its images there."""
     pictures = data.load(pictures_folder, held_out=True)
     model = Clip(weights / "clip")
     write_json(weights / "clip" / "normalisation.json", reward_normalization(model, pictures))
@@ -107,7 +107,7 @@ def _percent(share: float) -> str:
 
 
 def _bars(found: dict[str, dict[str, Found]]) -> list[tuple[str, str, str, str]]:
-    """Of each bar: what it is of, the figure, the bar, and by how much it is missed."""
+    """For each goal: its name, the rate, the goal, and by how much it is missed."""
     rows = []
     for images, form, figure, bar in BARS:
         share = getattr(found[images][form], figure)

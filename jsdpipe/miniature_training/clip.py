@@ -20,20 +20,20 @@ from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, RELATIONS, SURROU
 from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.miniature_training.training import train
 
-CAPTION_LENGTH = 12  # tokens; the longest caption, which has no view suffix, takes 11
+CAPTION_LENGTH = 12  # tokens; the longest caption takes 11, without a view suffix
 BATCH = 128
 STEPS = 3600
-UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
-RECOLORED_SHARE = 0.5  # pictures without a surrounding whose colours are mixed, and left out of their captions
-INVERTED_SHARE = 0.3  # of those, pictures in negative
-HARD_NEGATIVES = 2  # captions with one wrong attribute, a picture of a pair or a surrounding
-PAINTED_KINDS = 8  # kinds a step whose colours are told apart
-STATISTICS = 50  # batches of the final statistics of batch normalisation
-NORMAL = (0.5, 0.5)  # mean and deviation of the pre-processing
+UNLIT_SHARE = 0.4  # of images: flat colours on black, as the protocols render meshes
+RECOLORED_SHARE = 0.5  # of images without a surrounding: colours mixed, and omitted from captions
+INVERTED_SHARE = 0.3  # of those: colours inverted
+HARD_NEGATIVES = 2  # captions with one wrong attribute, per image of a pair or surrounding
+PAINTED_KINDS = 8  # kinds per step whose colours are classified
+STATISTICS = 50  # batches for the final statistics of batch normalization
+NORMAL = (0.5, 0.5)  # mean and standard deviation for preprocessing
 
 
 def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
-    """open_clip's configuration of the model; any `hf_tokenizer_name` makes it read the tokenizer in its own folder."""
+    """The model's open_clip configuration; any `hf_tokenizer_name` makes open_clip load the tokenizer in its folder."""
     model = {
         "embed_dim": 128,
         "vision_cfg": {"image_size": SIZE, "layers": [2, 2, 2, 2], "width": 16, "head_width": 64},
@@ -57,7 +57,7 @@ def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
 
 
 def augment(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Images (b, 3, 64, 64) from nearer or farther, shifted, blurred, noisy: as meshes of distilled assets look."""
+    """Zoom, shift, blur and add noise to images (B, 3, 64, 64), so that they resemble meshes of distilled assets."""
     n = len(images)
     half_height = torch.exp(torch.empty(n).uniform_(-0.35, 0.45, generator=draw))
     shift = torch.empty(n, 2).uniform_(-0.12, 0.12, generator=draw)
@@ -77,7 +77,7 @@ def augment(images: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def recolor(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Images (b, 3, h, w) whose channels are mixed at random, some in negative: only shapes stay what they were."""
+    """Mix the channels of images (B, 3, H, W) at random and invert some, so that only shapes are preserved."""
     n = len(images)
     mixture = torch.softmax(3 * torch.randn(n, 3, 3, generator=draw), dim=2)
     mixed = torch.einsum("bdc,bchw->bdhw", mixture, images)
@@ -86,7 +86,7 @@ def recolor(images: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def altered(d: Description, draw: torch.Generator) -> Description:
-    """A description with one attribute of `d` made wrong: a hard negative, itself not held out from training."""
+    """Draw a hard negative: a description with one wrong attribute, not held out from training."""
 
     def other(values: Sequence[str], value: str) -> str:
         wrong = [v for v in values if v != value]
@@ -95,11 +95,11 @@ def altered(d: Description, draw: torch.Generator) -> Description:
     while True:
         i = int(torch.randint(len(d.things), (), generator=draw))
         thing = d.things[i]
-        options: list[Description] = [_with_thing(d, i, kind=other(KINDS, thing.kind))]
+        options: list[Description] = [d.with_thing(i, kind=other(KINDS, thing.kind))]
         if thing.color:
-            options.append(_with_thing(d, i, color=other(COLORS, thing.color)))
+            options.append(d.with_thing(i, color=other(COLORS, thing.color)))
         if thing.pattern:
-            options.append(_with_thing(d, i, pattern=other(PATTERNS, thing.pattern)))
+            options.append(d.with_thing(i, pattern=other(PATTERNS, thing.pattern)))
         if d.surrounding:
             options.append(replace(d, surrounding=other(SURROUNDINGS, d.surrounding)))
         if d.relation:
@@ -113,9 +113,9 @@ def altered(d: Description, draw: torch.Generator) -> Description:
 
 
 def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) -> open_clip.model.CLIP:
-    """Train by contrast over captions, hard negatives, and the kinds and colours of the things in the pictures.
+    """Train with a contrastive loss over captions and hard negatives, and by classifying kinds and colours.
 
-    Captions that are equal count as positives of each other. No text speaks of a pair that is held out.
+    Equal captions are positives of each other. No text mentions a held-out pair.
     """
     target = device()
     torch.manual_seed(0)
@@ -129,7 +129,7 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
         ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CAPTION_LENGTH, return_tensors="pt")
         return ids.input_ids.to(target)
 
-    @torch.autocast("cpu", enabled=False)  # in bfloat16 the pictures would lose colours
+    @torch.autocast("cpu", enabled=False)  # bfloat16 would lose colours
     def batch(draw: torch.Generator) -> tuple[Tensor, list[Description]]:
         index = torch.randint(len(pictures), (BATCH,), generator=draw)
         images = pictures.compose(index, draw, UNLIT_SHARE).permute(0, 3, 1, 2)
@@ -170,18 +170,14 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
         return loss / 2 + kind_loss + _cross_entropy(chosen, goals)
 
     train("clip", clip, loss_of, steps=STEPS, lr=2e-3, folder=folder, weight_decay=0.05)
-    # the statistics of batch normalisation are those of the last steps, not of the averaged weights
+    # the statistics of batch normalization are those of the last steps, not of the averaged weights
     fresh = (batch(generator("miniature", "clip", "statistics", i))[0] for i in range(STATISTICS))
     torch.optim.swa_utils.update_bn(fresh, clip.visual)
     return clip.eval()
 
 
-def _with_thing(d: Description, i: int, **changes: str) -> Description:
-    return replace(d, things=tuple(replace(t, **changes) if j == i else t for j, t in enumerate(d.things)))
-
-
 def _cross_entropy(logits: Tensor, goals: list[tuple[int, int, float]]) -> Tensor:
-    """Mean cross-entropy of logits (n, k) over weighted goals (row, column, weight)."""
+    """Mean cross-entropy of logits (N, K) over weighted targets (row, column, weight)."""
     rows, columns, weights = zip(*goals, strict=True)
     weight = torch.tensor(weights, device=logits.device)
     chosen = logits.log_softmax(dim=1)[list(rows), list(columns)]
@@ -189,7 +185,7 @@ def _cross_entropy(logits: Tensor, goals: list[tuple[int, int, float]]) -> Tenso
 
 
 def save(clip: open_clip.model.CLIP, tokenizer: CLIPTokenizer, folder: Path) -> None:
-    """Write the folder that open_clip loads as `local-dir:`, weights in half precision."""
+    """Save a folder that open_clip loads as `local-dir:`, with weights in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
     (folder / "open_clip_config.json").write_text(json.dumps(config(tokenizer), indent=2) + "\n")

@@ -1,6 +1,6 @@
-"""The training loop that the miniature's models share: AdamW, linear decay, an average of the weights, checkpoints.
+"""The training loop of the miniature's models: AdamW, linear decay, averaged weights, checkpoints.
 
-Every step's draws come from a generator named by the step, so a resumed training goes on as if never stopped.
+Each step draws from a generator named by the step, so a resumed training continues as if it had never stopped.
 """
 
 from collections.abc import Callable
@@ -33,10 +33,11 @@ def train(
     weight_decay: float = 0.01,
     warmup: int = 200,
 ) -> None:
-    """Train `module` in place for `steps` and leave it with its averaged weights.
+    """Train `module` in place and leave it with its averaged weights.
 
-    `loss_of(step, generator)` gives a scalar. Checkpoints go to `folder`/`name`.safetensors; a training that finds one
-    resumes from it.
+    Args:
+        name: of the checkpoint, `folder`/`name`.safetensors, from which training resumes if it exists.
+        loss_of: maps a step and its generator to a scalar loss.
     """
     module.train()
     parameters = dict(module.named_parameters())
@@ -50,7 +51,7 @@ def train(
         for step in range(first, steps):
             for group in optimizer.param_groups:
                 group["lr"] = lr * min((step + 1) / warmup, 1 - step / steps)
-            # plain attention has the faster backward on CPUs
+            # on CPUs, plain attention has the faster backward pass
             with torch.autocast(device(), torch.bfloat16, enabled=bfloat16), sdpa_kernel(SDPBackend.MATH):
                 loss = loss_of(step, generator(seed, "miniature", name, step))
             optimizer.zero_grad()
