@@ -157,7 +157,7 @@ class GLRenderer:
         pixels = of.pixels
         if max(pixels.shape) > (limit := self._gl.info["GL_MAX_TEXTURE_SIZE"]):
             raise UserError(
-                f"render.renderer: moderngl takes textures of at most {limit} pixels a side here, one has "
+                f"render.renderer: moderngl takes textures of at most {limit} pixels per side here, one has "
                 f"{max(pixels.shape)}; shrink it, or set embree"
             )
         image = self._gl.texture(pixels.shape[1::-1], pixels.shape[2], np.ascontiguousarray(pixels), alignment=1)

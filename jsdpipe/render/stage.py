@@ -37,9 +37,8 @@ def render(run: Run, shard: Shard) -> None:
     frames, solid = run.config.report.turntable_views, not isinstance(method, External)
     cameras = _cameras(config, run.config.scores)
     records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())
-    run.layout.views_folder(shard).mkdir(
-        parents=True, exist_ok=True
-    )  # the workflow expects it even if all assets failed
+    # the workflow expects the folder even if all assets failed
+    run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)
     with progress(f"render {shard.name}", len(assets) * count) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
