@@ -26,9 +26,7 @@ class EmbreeRenderer:
         self._colors = _planes(surface.colors, faces)
         self._uv = _planes(surface.uv, faces)
         self._tinted = is_tinted(surface)
-        cutoffs = np.array(
-            [*(texture.cutoff for texture in surface.textures), 0.0]
-        )  # the last one is for index -1, no texture
+        cutoffs = np.array([*(texture.cutoff for texture in surface.textures), 0.0])  # the last for -1, no texture
         self._masked = (cutoffs > 0)[surface.texture] if cutoffs.any() else None
 
     def render(self, camera_to_world: NDArray[np.float64], fovy: float, size: int) -> NDArray[np.uint8]:
