@@ -8,14 +8,13 @@ import trimesh
 from jsdpipe.base.errors import UserError
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.render.moderngl import context
-from jsdpipe.render.renderers import opened
+from jsdpipe.render.renderer import open_renderer, render_views
 from jsdpipe.render.rigs import Cameras
-from jsdpipe.render.supersampling import View, render_each
 
 
 def painted(mesh: trimesh.Trimesh, colours=(255, 255, 255)) -> Surface:
     """A mesh in one colour, or in one for each vertex."""
-    return Surface.coloured(mesh.vertices, mesh.faces, np.broadcast_to(colours, mesh.vertices.shape))
+    return Surface.colored(mesh.vertices, mesh.faces, np.broadcast_to(colours, mesh.vertices.shape))
 
 
 def solid(surface: Surface) -> trimesh.Trimesh:
@@ -23,17 +22,15 @@ def solid(surface: Surface) -> trimesh.Trimesh:
     return trimesh.Trimesh(surface.vertices, surface.faces, process=False)
 
 
-def views(
-    surface: Surface, cameras: Cameras, size: int, supersample=1, geometry=False, kind="embree", solid=False
-) -> list[View]:
-    with opened(surface, kind, solid) as renderer:
-        return list(render_each(renderer, cameras, size, supersample, geometry))
+def views(surface: Surface, cameras: Cameras, size: int, supersample=1, kind="embree", solid=False) -> list[np.ndarray]:
+    with open_renderer(surface, kind, solid) as renderer:
+        return list(render_views(renderer, cameras, size, supersample))
 
 
 def render(surface, camera_to_world, fovy, size, supersample=1, kind="embree") -> tuple[np.ndarray, np.ndarray]:
-    """The pictures (N, size, size, 3) and their coverage (N, size, size)."""
-    seen = views(surface, Cameras(camera_to_world, torch.as_tensor(fovy)), size, supersample, True, kind)
-    return np.stack([view.rgb for view in seen]), np.stack([view.coverage for view in seen])
+    """The pictures (N, size, size, 3), and where they are not black (N, size, size)."""
+    seen = np.stack(views(surface, Cameras(camera_to_world, torch.as_tensor(fovy)), size, supersample, kind))
+    return seen, seen.any(axis=-1)
 
 
 def need(kind: str) -> str:

@@ -6,7 +6,7 @@ from jsdpipe.base.errors import printable
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of equal length, one a line, their cells aligned and two spaces apart."""
+    """Format rows of equal length, one per line, with aligned cells two spaces apart."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)

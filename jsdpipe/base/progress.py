@@ -1,4 +1,4 @@
-"""Progress of long work: a bar with time left on a terminal, a log line now and then without one."""
+"""Show the progress of long work: a bar on a terminal, else a line in the log every 20 s, with the time left."""
 
 import sys
 import threading
@@ -9,22 +9,26 @@ from typing import Protocol
 
 
 class Advance(Protocol):
+    """Called when steps are done, perhaps with a note to show."""
+
     def __call__(self, steps: int = 1, note: str = "") -> None: ...
 
 
 LOG_EVERY_S = 20.0
-FIRST_S = 40.0  # after which the first step is spoken of, if it is not done: an estimate is due within a minute
+FIRST_S = 40.0  # a line before the first step is done, so that an estimate appears within a minute
 
 
 def unseen(steps: int = 1, note: str = "") -> None:
-    """The `Advance` of work that nobody watches."""
+    """An `Advance` that shows nothing."""
 
 
 @contextmanager
 def progress(description: str, total: int, start: int = 0) -> Iterator[Advance]:
-    """Show progress on stderr; yields `advance(steps=1, note="")`.
+    """Show progress on standard error; yields a function to call when steps are done.
 
-    `start` is what was done before (of a resumed work); it does not count towards the speed.
+    Args:
+        total: steps in all.
+        start: steps done before, when work is resumed; they do not count towards the speed.
     """
     if sys.stderr.isatty():
         yield from _bar(description, total, start)
@@ -34,7 +38,7 @@ def progress(description: str, total: int, start: int = 0) -> Iterator[Advance]:
 
 @contextmanager
 def share(advance: Advance, steps: int) -> Iterator[Advance]:
-    """Yield the `Advance` of one of several pieces of work, which counts `steps`, however many of them it takes."""
+    """Yield an `Advance` for a piece of work that counts as `steps` at its end, even if it takes fewer."""
     left = steps
 
     def of_share(steps: int = 1, note: str = "") -> None:
@@ -48,7 +52,7 @@ def share(advance: Advance, steps: int) -> Iterator[Advance]:
 
 
 def duration(seconds: float) -> str:
-    """E.g. "8.1 s", "45 s", "12 min 5 s", "3 h 20 min", "2 days 7 h", "65 days"."""
+    """Put a duration into words, e.g. "8.1 s", "45 s", "12 min 5 s", "3 h 20 min", "2 days 7 h", "65 days"."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -62,9 +66,9 @@ def duration(seconds: float) -> str:
 
 
 def times(elapsed: float, done: int, total: int) -> str:
-    """The seconds that `done` of `total` steps took, and what is left if all take as long, in words.
+    """Put into words the seconds that `done` of `total` steps took, and those left if all steps take equally long.
 
-    Of a first step that takes long, what is left is more than what the others will take of its time so far.
+    During a long first step, the time left is more than its time so far for each of the other steps.
     """
     left = ""
     if 0 < done < total:
@@ -80,7 +84,7 @@ def _bar(description: str, total: int, start: int) -> Iterator[Advance]:
     from rich.text import Text
 
     class Times(ProgressColumn):
-        """As the log has them. rich's own columns estimate from the last 30 s, so never where a step takes longer."""
+        """The log's times; rich's own columns estimate from the last 30 s, so not at all if steps take longer."""
 
         def render(self, task: Task) -> Text:
             return Text(times(task.elapsed or 0.0, round(task.completed) - start, total - start))

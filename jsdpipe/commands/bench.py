@@ -26,9 +26,8 @@ from jsdpipe.base.progress import progress
 from jsdpipe.config.run_config import Render, RunConfig
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.models import Reward, load
-from jsdpipe.render.renderers import opened
+from jsdpipe.render.renderer import open_renderer, render_views
 from jsdpipe.render.rigs import Cameras, place_for_t3bench, quality_cameras
-from jsdpipe.render.supersampling import render_each
 from jsdpipe.render.view_archive import read_views, write_views
 
 PROMPT = "a colourful boulder"
@@ -98,8 +97,8 @@ def _ours(config: Render, reward: Reward, surface: Surface, cameras: Cameras, fo
     path = folder / "views.zip"
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
-        with opened(surface, config.renderer, solid=True) as renderer:
-            yield from (view.rgb for view in render_each(renderer, cameras, config.size, config.supersample))
+        with open_renderer(surface, config.renderer, solid=True) as renderer:
+            yield from render_views(renderer, cameras, config.size, config.supersample)
 
     with _clock() as rendering:
         for _ in pictures():
@@ -115,14 +114,14 @@ def _theirs(config: Render, reward: Reward, surface: Surface, cameras: Cameras, 
     rendering, rewards, path = 0.0, [], folder / "view.png"
     corners = surface.faces.ravel()
     faces = np.arange(len(corners)).reshape(-1, 3)
-    apart = Surface.coloured(surface.vertices[corners], faces, surface.colours[corners])
+    apart = Surface.colored(surface.vertices[corners], faces, surface.colors[corners])
     with _clock() as whole:
         for pose, fovy in zip(cameras.camera_to_world, cameras.fovy, strict=True):
-            with _clock() as one, opened(deepcopy(apart), config.renderer, solid=True) as renderer:
+            with _clock() as one, open_renderer(deepcopy(apart), config.renderer, solid=True) as renderer:
                 camera = Cameras(pose[None], fovy[None])
-                [view] = render_each(renderer, camera, config.size, config.supersample)
+                [view] = render_views(renderer, camera, config.size, config.supersample)
             rendering += one[0]
-            Image.fromarray(view.rgb).save(path)
+            Image.fromarray(view).save(path)
             rewards.append(reward.score(PROMPT, np.asarray(Image.open(path))[None]))
     return Way(rendering, whole[0], np.concatenate(rewards))
 
@@ -132,7 +131,7 @@ def boulder() -> Surface:
     sphere = trimesh.creation.icosphere(subdivisions=SUBDIVISIONS)
     waves = np.sin(7 * sphere.vertices) * np.cos(5 * np.roll(sphere.vertices, 1, axis=1))
     vertices = sphere.vertices * (1 + 0.1 * waves.sum(axis=1, keepdims=True))
-    return Surface.coloured(vertices, sphere.faces, ((waves + 1) * 127.5).round())
+    return Surface.colored(vertices, sphere.faces, ((waves + 1) * 127.5).round())
 
 
 @contextmanager

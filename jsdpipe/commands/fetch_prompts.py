@@ -1,4 +1,4 @@
-"""Fetching the prompt sets that may not be copied into the repository, checked against `prompt_sources.yaml`."""
+"""Fetch the prompt sets of `prompt_sources.yaml`, which may not be copied into the repository."""
 
 import hashlib
 import urllib.request
@@ -18,13 +18,6 @@ SOURCES = Path(__file__).with_name("prompt_sources.yaml")
 TIMEOUT_S = 60
 
 
-class PromptFile(Strict):
-    """What a fetched file must be."""
-
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    lines: Annotated[int, Field(ge=1)]
-
-
 class Source(Strict):
     """Where the files of a prompt set are, at one commit."""
 
@@ -32,7 +25,9 @@ class Source(Strict):
     commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
     licence: str
     address: str = Field(description="of a file; {commit} and {file} are filled in")
-    files: dict[Annotated[str, Field(pattern=NAME)], PromptFile]
+    files: dict[Annotated[str, Field(pattern=NAME)], Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
+        description="SHA-256 by name"
+    )
 
 
 class Sources(Strict):
@@ -42,10 +37,16 @@ class Sources(Strict):
 
 
 def fetch(name: str, folder: Path, origin: Path | None = None, sources: Path = SOURCES) -> list[Path]:
-    """Put the files of a source, from its address or from the folder `origin`, into `folder`.
+    """Fetch a source's files into a folder; nothing is written unless the SHA-256 of every file is right.
 
-    Files that are there and right are kept. Nothing is written unless every file's hash and number of lines are right;
-    `UserError` otherwise, for an unknown source or one out of reach, and where nothing can be written.
+    Args:
+        origin: a folder to take the files from, instead of downloading them.
+
+    Returns:
+        The files that were written; those that were already there and right are not fetched again.
+
+    Raises:
+        UserError: if the source is unknown or out of reach, a hash is wrong, or a file cannot be written.
     """
     known = validate(Sources, read_yaml(sources), str(sources)).sources
     if name not in known:
@@ -55,12 +56,12 @@ def fetch(name: str, folder: Path, origin: Path | None = None, sources: Path = S
     for file, expected in source.files.items():
         target = folder / file
         with _writing(target):
-            if target.is_file() and not _fault(target.read_bytes(), expected):
+            if target.is_file() and _sha256(target.read_bytes()) == expected:
                 continue
         place = str(origin / file) if origin else source.address.format(commit=source.commit, file=file)
         content = _read(place) if origin else _download(place)
-        if fault := _fault(content, expected):
-            raise UserError(f"{place}: {fault}; {sources} states what it must be")
+        if (found := _sha256(content)) != expected:
+            raise UserError(f"{place}: SHA-256 is {found}, expected {expected} by {sources}")
         contents[target] = content
     for target, content in contents.items():
         with _writing(target), atomic(target) as temporary:
@@ -74,15 +75,13 @@ def _writing(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UserError(
-            f"{target}: cannot be written ({error.strerror}); free its place, or give another folder: --out FOLDER"
+            f"{target}: cannot be written ({error.strerror}); move what is in the way, or give another folder: "
+            "--out FOLDER"
         ) from None
 
 
-def _fault(content: bytes, expected: PromptFile) -> str | None:
-    digest, lines = hashlib.sha256(content).hexdigest(), content.count(b"\n")
-    if digest != expected.sha256:
-        return f"SHA-256 is {digest}, expected {expected.sha256}"
-    return None if lines == expected.lines else f"has {lines} lines, expected {expected.lines}"
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _read(place: str) -> bytes:

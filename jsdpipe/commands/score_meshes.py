@@ -113,13 +113,13 @@ def _run(config: RunConfig, folder: Path, prompt: Prompt, seeds: int) -> Run:
 
 
 def _take(run: Run, shard: Shard, meshes: Sequence[Path], *taken: Any) -> None:
-    """The stage `mesh`, of these files in place of a method's, `taken` as `read_one` does."""
-    from jsdpipe.mesh.external import read_one
+    """The stage `mesh`, of these files in place of a method's, `taken` as `convert_one` does."""
+    from jsdpipe.mesh.external import convert_one
 
     records = []
     for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
         folder = run.layout.asset(METHOD, SET, prompt.id, seed)
-        reason, numbers = read_one(folder, None, code(run, "mesh", shard), mesh, *taken)
+        reason, numbers = convert_one(folder, None, code(run, "mesh", shard), mesh, *taken)
         records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())
 

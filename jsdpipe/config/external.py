@@ -45,7 +45,7 @@ def _command(command: str) -> str:
 class External(Method):
     """A method whose meshes are files, or are made by a command."""
 
-    functions: ClassVar = {"generate": "jsdpipe.generation.external:collect", "mesh": "jsdpipe.mesh.external:read"}
+    functions: ClassVar = {"generate": "jsdpipe.generation.external:collect", "mesh": "jsdpipe.mesh.external:convert"}
     optimizes: ClassVar = False
     closed: ClassVar = False
     kind: Literal["external"]

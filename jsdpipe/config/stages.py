@@ -127,7 +127,7 @@ STAGES = {
             after=("mesh",),
             views="write",
             taken=_rendered,
-            uses=lambda run, method: [f"jsdpipe.render.{run.config.render.renderer}:opened"],
+            uses=lambda run, method: [f"jsdpipe.render.{run.config.render.renderer}:prepare"],
         ),
         Stage(
             "quality",

@@ -1,12 +1,12 @@
-"""Surfaces as binary glTF, the form in which every mesh of a run is kept.
+"""Write and load surfaces as binary glTF, the format of all meshes in a run.
 
-glTF is y-up with the front of an asset on +z; our world is z-up with the front on +x. So world (x, y, z) is stored as
-glTF (y, z, x), an exact rotation, and viewers show an asset upright and from its front. Colours are stored as glTF
-means them, baseColorTexture as sRGB (PNG) and COLOR_0 as linear light, in 16 bits, which tell all 256 sRGB values
-apart; materials are unlit (KHR_materials_unlit). So a viewer shows the colours of our views; only between vertices of
-unlike colours it blends their light, where our views blend what is stored.
+glTF is y-up and an asset faces +z; our world is z-up and an asset faces +x. World (x, y, z) is stored as glTF
+(y, z, x), an exact rotation, so viewers show an asset upright and from its front. As glTF demands, baseColorTexture is
+sRGB (PNG) and COLOR_0 linear light; COLOR_0 has 16 bits, which keep all 256 sRGB values apart. Materials are unlit
+(KHR_materials_unlit). A viewer thus shows the colours of our views, except between vertices of different colours, where
+it interpolates linear light and our views interpolate sRGB.
 
-The writer is our own, because trimesh's has 8 bits for COLOR_0, no targets of buffer views, and no unlit materials.
+trimesh's writer has 8 bits for COLOR_0, no targets of buffer views, and no unlit materials.
 """
 
 import io
@@ -28,22 +28,22 @@ from jsdpipe.mesh.surface import Surface, Texture, Wrap
 
 UNLIT = "KHR_materials_unlit"
 NUMBERS = {wrap: number for number, wrap in WRAPS.items()}
-VERTICES, INDICES = 34962, 34963  # what a buffer view is for
-FLOAT, SHORT, INT = 5126, 5123, 5125  # types of components
-LIGHT = (65535 * to_linear(np.arange(256) / 255)).round().astype("<u2")  # of each stored value
+VERTICES, INDICES = 34962, 34963  # buffer view targets
+FLOAT, SHORT, INT = 5126, 5123, 5125  # component types
+LINEAR = (65535 * to_linear(np.arange(256) / 255)).round().astype("<u2")  # by sRGB value
 
 
 def save(surface: Surface, path: Path) -> None:
-    """Write a surface in world axes, a primitive a texture; the same surface gives the same bytes."""
+    """Write a surface, one primitive per texture; the same surface gives the same bytes."""
     file = _File()
     for index in np.unique(surface.texture).tolist():
         used, corners = np.unique(surface.faces[surface.texture == index], return_inverse=True)
         places = surface.vertices[used][:, [1, 2, 0]].astype("<f4")
-        colours = np.pad(LIGHT[surface.colours[used]], ((0, 0), (0, 1)), constant_values=65535)
+        colors = np.pad(LINEAR[surface.colors[used]], ((0, 0), (0, 1)), constant_values=65535)
         bounds = {"min": places.min(axis=0).tolist(), "max": places.max(axis=0).tolist()}
         attributes = {
             "POSITION": file.accessor(places, VERTICES, FLOAT, **bounds),
-            "COLOR_0": file.accessor(colours, VERTICES, SHORT, normalized=True),
+            "COLOR_0": file.accessor(colors, VERTICES, SHORT, normalized=True),
         }
         if index >= 0:
             uv = surface.uv[used] * np.array([1, -1], "<f4") + np.array([0, 1], "<f4")  # v downwards
@@ -55,7 +55,7 @@ def save(surface: Surface, path: Path) -> None:
 
 
 def load(path: Path) -> Surface:
-    """Read a run's own mesh; `UserError` if it is missing or broken."""
+    """Load a mesh that `save` wrote; `UserError` if it is missing or broken."""
     try:
         return read(path)
     except BadMesh as error:
@@ -63,7 +63,7 @@ def load(path: Path) -> Surface:
 
 
 class _File:
-    """A glTF of one mesh, as it grows: its JSON and its one buffer."""
+    """The JSON and the buffer of a glTF file with one mesh, built up step by step."""
 
     def __init__(self) -> None:
         self._binary = bytearray()
@@ -76,7 +76,7 @@ class _File:
         self._samplers: list[tuple[Wrap, Wrap]] = []
 
     def accessor(self, values: NDArray[Any], target: int, component: int, **more: Any) -> int:
-        """Store values (N,) or (N, width); returns their accessor."""
+        """Store values (N,) or (N, width); returns the index of their accessor."""
         kind = "SCALAR" if values.ndim == 1 else f"VEC{values.shape[1]}"
         view = self._view(values.tobytes(), target=target)
         self._accessors.append(
@@ -85,8 +85,8 @@ class _File:
         return len(self._accessors) - 1
 
     def primitive(self, attributes: dict[str, int], indices: int, texture: Texture | None) -> None:
-        """Add triangles and their material, with a texture or without."""
-        of: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.9}  # for viewers that cannot do without light
+        """Add triangles with a material of their own."""
+        of: dict[str, Any] = {"metallicFactor": 0.0, "roughnessFactor": 0.9}  # for viewers without unlit materials
         mask: dict[str, Any] = {}
         if texture is not None:
             png = io.BytesIO()
@@ -99,7 +99,7 @@ class _File:
         self._materials.append({"pbrMetallicRoughness": of, "doubleSided": True, "extensions": {UNLIT: {}}} | mask)
 
     def content(self) -> bytes:
-        """The whole file."""
+        """Serialize the file."""
         tree = {
             "asset": {"version": "2.0", "generator": "jsdpipe"},
             "extensionsUsed": [UNLIT],
@@ -123,7 +123,7 @@ class _File:
         return b"".join((struct.pack("<4sII", b"glTF", 2, size), *chunks, self._binary))
 
     def _sampler(self, wrap: tuple[Wrap, Wrap]) -> dict[str, int]:
-        """What a texture says of its wrapping: nothing if it repeats, which is glTF's default."""
+        """The texture's reference to a sampler; empty for repetition, glTF's default."""
         if wrap == ("repeat", "repeat"):
             return {}
         if wrap not in self._samplers:

@@ -1,4 +1,4 @@
-"""The surface of a density field as a closed triangle mesh with vertex colours."""
+"""Extract a density field's surface as a closed triangle mesh with vertex colours."""
 
 from typing import Literal, Protocol
 
@@ -18,7 +18,7 @@ EMPTY = 1e-5
 
 
 class Field(Protocol):
-    """What is meshed: density (N,) and albedo (N, 3) in [0, 1] at points (N, 3) of the cube [-bound, bound]^3."""
+    """Density (N,) and albedo (N, 3) in [0, 1] at points (N, 3) of the cube [-bound, bound]^3."""
 
     @property
     def bound(self) -> float: ...
@@ -27,7 +27,7 @@ class Field(Protocol):
 
 
 class EmptyField(Exception):
-    """The field has no surface; the text says why."""
+    """The field has no surface; the message says why."""
 
 
 def extract(
@@ -37,11 +37,16 @@ def extract(
     min_component: float = 0.0,
     advance: Advance = unseen,
 ) -> tuple[Surface, float]:
-    """Mesh where the density on resolution^3 points crosses the threshold; return the mesh and the threshold.
+    """Extract the isosurface by marching cubes; returns it, closed and oriented outwards, and the threshold.
 
-    "auto" is the mean of the densities above 1e-5 (threestudio's rule). Outside the cube the density counts as zero,
-    so the mesh is closed, and it is oriented outwards. Components with less than `min_component` of the largest one's
-    area are dropped. Advances `resolution` steps. Raises `EmptyField`.
+    Args:
+        resolution: sample points per side of the cube; outside the cube the density is zero.
+        threshold: a density, or "auto" for the mean of all densities above 1e-5 (threestudio's rule).
+        min_component: drop connected components with less than this share of the largest one's area.
+        advance: called `resolution` times.
+
+    Raises:
+        EmptyField: if the density is not finite or nowhere above the threshold.
     """
     density = _sample(field, resolution, advance)
     if not np.isfinite(density).all():
@@ -53,14 +58,14 @@ def extract(
         threshold = float(density[density > EMPTY].mean(dtype=np.float64))
     if highest <= threshold:
         raise EmptyField(f"empty field: the highest density is {highest:.3g}, the threshold {threshold:.3g}")
-    # Lorensen's cubes share one triangulation of each face and so always close; scikit-image's Lewiner leaves holes
-    # where densities equal the level.
+    # Lorensen's cubes agree on the triangulation of each shared face, so the mesh is closed; scikit-image's Lewiner
+    # leaves holes where densities equal the threshold.
     vertices, faces, _, _ = marching_cubes(
         np.pad(density, 1), threshold, method="lorensen", gradient_direction="ascent"
     )
     vertices = (vertices - 1) * (2 * field.bound / (resolution - 1)) - field.bound
     vertices, faces = _without_small_components(vertices, faces, min_component)
-    return Surface.coloured(vertices, faces, colours(field, vertices)), threshold
+    return Surface.colored(vertices, faces, sample_colors(field, vertices)), threshold
 
 
 def _sample(field: Field, resolution: int, advance: Advance) -> NDArray[np.float32]:
@@ -82,8 +87,8 @@ def _without_small_components(
     return vertices[used], kept.reshape(-1, 3)
 
 
-def colours(field: Field, points: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The field's albedo in 8 bits (N, 3) at points (N, 3), of those outside of the cube at its side."""
+def sample_colors(field: Field, points: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The field's albedo (N, 3), uint8, at points (N, 3), which are clamped to the cube."""
     inside = torch.from_numpy(np.clip(points, -field.bound, field.bound)).float()
     albedo = torch.cat([field.albedo(chunk) for chunk in inside.split(CHUNK)])
     return (albedo.clamp(0, 1) * 255).round().to(torch.uint8).numpy()

@@ -35,14 +35,14 @@ def write_meshes(run: Run, shard: Shard, steps: int, one: One) -> None:
     write_manifest(run, "mesh", shard, records, provenance())
 
 
-def keep(
+def write_unless_current(
     folder: Path,
     failed: str | None,
     mark: Callable[[], str],
     surface: Callable[[], tuple[Surface, Details]],
     as_obj: bool = False,
 ) -> Outcome:
-    """Write a mesh's files, unless they have this fingerprint, and return its reason, numbers and notes."""
+    """Write a mesh's files, unless they have this fingerprint; returns its reason, numbers and notes."""
     target, other, report = folder / "mesh.glb", folder / "mesh.obj", folder / "mesh.json"
     if failed:
         _remove(target, report, *obj.files(other))
@@ -51,7 +51,7 @@ def keep(
     done = read_fitting(report, expected)
     whole = target.exists() and (other.exists() or not as_obj)
     if done is None or (done["reason"] is None and not whole):
-        _remove(report, *obj.files(other))  # or, interrupted, it would vouch for another mesh
+        _remove(report, *obj.files(other))  # first, because after an interruption it would describe another mesh
         done = {"fingerprint": expected, "reason": None, "notes": [], "numbers": {}}
         try:
             found, details = surface()

@@ -1,4 +1,4 @@
-"""Surfaces as OBJ, in world axes (z up), as T3Bench's tools take them: vertex colours, or MTL and PNG files."""
+"""Write surfaces as OBJ, z up as T3Bench's tools read them, with vertex colours or MTL and PNG files."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from jsdpipe.mesh.surface import Surface
 
 
 def files(path: Path) -> list[Path]:
-    """The files that `save` has written to a path: itself, materials, textures."""
+    """List the files that `save` has written for a path: the OBJ itself, materials, textures."""
     of_it = (path, path.with_suffix(".mtl"), *sorted(path.parent.glob(f"{path.stem}-*.png")))
     return [file for file in of_it if file.exists()]
 
 
 def save(surface: Surface, path: Path) -> None:
-    """Write a surface with `<stem>.mtl` and `<stem>-<n>.png` if it has textures; the same one gives the same bytes."""
+    """Write a surface, and `<stem>.mtl` and `<stem>-<n>.png` for textures; the same surface gives the same bytes."""
     plain = not surface.textures
-    shades = surface.colours / 255
+    colors = surface.colors / 255
     lines = [] if plain else [f"mtllib {path.stem}.mtl"]
     lines += [
-        "v {:.9g} {:.9g} {:.9g} {:.6g} {:.6g} {:.6g}".format(*place, *shade)
-        for place, shade in zip(surface.vertices.tolist(), shades.tolist(), strict=True)
+        "v {:.9g} {:.9g} {:.9g} {:.6g} {:.6g} {:.6g}".format(*place, *color)
+        for place, color in zip(surface.vertices.tolist(), colors.tolist(), strict=True)
     ]
     lines += [] if plain else ["vt {:.9g} {:.9g}".format(*uv) for uv in surface.uv.tolist()]
     materials = []

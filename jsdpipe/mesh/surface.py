@@ -1,4 +1,4 @@
-"""Triangles with colours: what every mesh is once it has been read, whatever its file was like."""
+"""Triangles with colours: the common form of all meshes."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, Self
@@ -11,10 +11,12 @@ Wrap = Literal["repeat", "clamp", "mirror"]
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """A picture on a surface: `pixels` (H, W, 3) uint8 sRGB, or (H, W, 4), row 0 the top; bilinear.
+    """An image, sampled bilinearly.
 
-    `wrap` says, along u and v, what is beyond [0, 1]. Where the alpha is below a `cutoff`, the surface is not there;
-    without a cutoff there is no alpha.
+    Args:
+        pixels: (H, W, 3) sRGB, or (H, W, 4) if there is a `cutoff`; row 0 is the top.
+        wrap: what lies beyond [0, 1] along u and v.
+        cutoff: the surface is cut away where alpha, in [0, 1], is below it.
     """
 
     pixels: NDArray[np.uint8]
@@ -24,33 +26,39 @@ class Texture:
 
 @dataclass(frozen=True)
 class Surface:
-    """Vertices (V, 3) in world axes, faces (F, 3), and the colour of every point of them.
+    """A triangle mesh in world axes, coloured on both sides.
 
-    A point's colour is `colours` (V, 3) uint8, interpolated over the triangle, times the texture of its face at its
-    interpolated `uv` (V, 2), v upwards. `texture` (F,) is the index among `textures` of each face, -1 for none. Colours
-    are sRGB, interpolated as stored, multiplied as light, and seen from both sides. `notes` are plain sentences on how
-    the file that the surface was read from was taken, and on what the surface lacks of it.
+    A point's colour is the interpolated vertex colour, times the face's texture at the interpolated uv. Vertex colours
+    are interpolated as stored, in sRGB, and multiplied with the texture in linear light.
+
+    Args:
+        vertices: (V, 3).
+        faces: (F, 3), indices into `vertices`.
+        colors: of the vertices, (V, 3), sRGB.
+        uv: of the vertices, (V, 2), v upwards.
+        texture: of the faces, (F,), an index into `textures`, or -1 for none.
+        notes: sentences on how the file was read and what the surface lacks of it.
     """
 
     vertices: NDArray[np.float64]
     faces: NDArray[np.int64]
-    colours: NDArray[np.uint8]
+    colors: NDArray[np.uint8]
     uv: NDArray[np.float32]
     texture: NDArray[np.int32]
     textures: tuple[Texture, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def coloured(cls, vertices: NDArray[np.floating], faces: NDArray[np.integer], colours: NDArray[np.integer]) -> Self:
-        """A surface of vertex colours alone."""
+    def colored(cls, vertices: NDArray[np.floating], faces: NDArray[np.integer], colors: NDArray[np.integer]) -> Self:
+        """A surface with vertex colours (V, 3) and no textures."""
         return cls(
             vertices.astype(np.float64),
             faces.astype(np.int64),
-            colours.astype(np.uint8),
+            colors.astype(np.uint8),
             np.zeros((len(vertices), 2), np.float32),
             np.full(len(faces), -1, np.int32),
         )
 
     def at(self, vertices: NDArray[np.float64]) -> Self:
-        """The surface with its vertices moved."""
+        """The same surface with its vertices at other places."""
         return replace(self, vertices=vertices)

@@ -1,4 +1,4 @@
-"""A surface's colours as a texture: unwrapped by xatlas, baked from the field that has them."""
+"""Bake a field's colours into a texture, on an atlas by xatlas."""
 
 from collections.abc import Callable
 
@@ -13,14 +13,18 @@ from jsdpipe.mesh.surface import Surface, Texture
 
 PADDING = 4  # texels between charts
 
-Colours = Callable[[NDArray[np.float64]], NDArray[np.uint8]]
+Colors = Callable[[NDArray[np.float64]], NDArray[np.uint8]]
 
 
-def textured(surface: Surface, colours: Colours, size: int) -> Surface:
-    """The surface with one texture of size x size texels in place of its vertices' colours.
+def bake_texture(surface: Surface, colors: Colors, size: int) -> Surface:
+    """Replace a surface's vertex colours by one texture of size x size texels.
 
-    `colours` gives uint8 (N, 3) at points (N, 3). A texel has the colour of the surface's point at its centre; those
-    between the charts have their nearest neighbour's, so that no seam shows. Vertices on seams are there twice.
+    Each texel gets the colour of the surface point at its centre. Texels between charts copy their nearest neighbour,
+    so that no seam shows. Vertices on seams are duplicated.
+
+    Args:
+        colors: maps points (N, 3) to colours (N, 3), uint8.
+        size: texels per side.
     """
     atlas = xatlas.Atlas()
     atlas.add_mesh(surface.vertices.astype(np.float32), surface.faces.astype(np.uint32))
@@ -34,7 +38,7 @@ def textured(surface: Surface, colours: Colours, size: int) -> Surface:
     seen = face >= 0
     points = (weights[seen][..., None] * vertices[faces[face[seen]]]).sum(axis=1)
     image = np.zeros((*face.shape, 3), np.uint8)
-    image[seen] = colours(points)
+    image[seen] = colors(points)
     image = image[tuple(distance_transform_edt(~seen, return_distances=False, return_indices=True))]
     white = np.full((len(vertices), 3), 255, np.uint8)
     return Surface(vertices, faces, white, uv.astype(np.float32), np.zeros(len(faces), np.int32), (Texture(image),))
@@ -43,14 +47,14 @@ def textured(surface: Surface, colours: Colours, size: int) -> Surface:
 def _at_texels(
     uv: NDArray[np.float32], faces: NDArray[np.int64], size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """The face (S, S) below each texel's centre, -1 where none is, and the weights (S, S, 3) of its corners."""
+    """Find the face (S, S) at each texel's centre, -1 for none, and the barycentric weights (S, S, 3) there."""
     scene = EmbreeScene()
-    # a texel is a unit, so that none is thinner than rays are exact
+    # in units of texels, so that none is below the rays' precision
     flat = np.concatenate([uv * np.float32(size), np.zeros((len(uv), 1), np.float32)], axis=1)
     TriangleMesh(scene=scene, vertices=flat.astype(np.float32), indices=faces.astype(np.int32))
     rows, columns = np.mgrid[:size, :size]
-    centres = np.stack([columns + 0.5, size - rows - 0.5, np.ones_like(rows)], axis=-1)  # v upwards
-    origins = centres.reshape(-1, 3).astype(np.float32)
+    centers = np.stack([columns + 0.5, size - rows - 0.5, np.ones_like(rows)], axis=-1)  # v upwards
+    origins = centers.reshape(-1, 3).astype(np.float32)
     down = np.zeros_like(origins)
     down[:, 2] = -1
     hit = scene.run(origins, down, output=True)

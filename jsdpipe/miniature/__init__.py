@@ -1,4 +1,4 @@
-"""The miniature benchmark: a small analytic world, the models trained on it, their weights; its run and prompts."""
+"""The miniature benchmark: a small analytic world, models trained on it, prompts, and a configuration."""
 
 from pathlib import Path
 

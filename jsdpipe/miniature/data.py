@@ -1,4 +1,4 @@
-"""The pictures that the miniature's models learn from: rendered in chunks, resumable, composed anew at every use."""
+"""The images that the miniature's models learn from: rendered once, in chunks, and composited anew at every use."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 from jsdpipe.base.files import atomic
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import generator, seed_of
-from jsdpipe.miniature.grammar import COLOURS, KINDS, Description, Thing, caption
+from jsdpipe.miniature.grammar import COLORS, KINDS, Description, Thing, caption
 from jsdpipe.miniature.scenes import background, compose, random_description
 from jsdpipe.miniature.tracing import Layers, shade, trace
 
@@ -22,35 +22,33 @@ ANGLES = ("azimuth", "elevation")
 CHUNK = 2048
 BATCH = 16
 FORMS = {"single": 0.36, "surr": 0.28, "multi": 0.36}
-USUAL_ELEVATION = (-10.0, 65.0)  # degrees; what the diffusion model learns, and what distillation looks from
-EVERYWHERE = 0.15  # share of pictures from the whole sphere, for the CLIP, which scores views from everywhere
-LEFT_OUT = 0.15  # share of colours and patterns that captions leave open
-HELD_OUT = 0.08  # about the share of (kind, colour) pairs that no model is trained on
+USUAL_ELEVATION = (-10.0, 65.0)  # degrees; the views of the diffusion model and of distillation
+EVERYWHERE = 0.15  # share of images from the whole sphere, because the CLIP scores views from everywhere
+LEFT_OUT = 0.15  # share of colours and patterns that captions omit
+HELD_OUT = 0.08  # approximate share of (kind, colour) pairs that no model is trained on
 
 
 def is_held_out(description: Description) -> bool:
-    """Whether a description holds a (kind, colour) pair that is kept from training."""
-    return any(
-        seed_of("held out", t.kind, t.colour) % 10_000 < HELD_OUT * 10_000 for t in description.things if t.colour
-    )
+    """Whether a description has a (kind, colour) pair that is held out from training."""
+    return any(seed_of("held out", t.kind, t.color) % 10_000 < HELD_OUT * 10_000 for t in description.things if t.color)
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """n pictures in layers (uint8), what they show, and from where (degrees)."""
+    """N images in layers (uint8), with descriptions and view angles (degrees)."""
 
-    albedo: Tensor  # (n, 64, 64, 3)
-    light: Tensor  # (n, 64, 64)
-    coverage: Tensor  # (n, 64, 64)
+    albedo: Tensor  # (N, 64, 64, 3)
+    light: Tensor  # (N, 64, 64)
+    coverage: Tensor  # (N, 64, 64)
     descriptions: list[Description]
-    azimuth: Tensor
-    elevation: Tensor
+    azimuth: Tensor  # (N,)
+    elevation: Tensor  # (N,)
 
     def __len__(self) -> int:
         return len(self.descriptions)
 
     def subset(self, keep: list[int]) -> "Pictures":
-        """The pictures of the given indices."""
+        """The images at the given indices."""
         return Pictures(
             self.albedo[keep],
             self.light[keep],
@@ -61,9 +59,11 @@ class Pictures:
         )
 
     def compose(self, index: Tensor, generator: torch.Generator, unlit_on_black: float = 0.0) -> Tensor:
-        """Images (b, 64, 64, 3) in [0, 1] with new light and background each time.
+        """Composite images (B, 64, 64, 3) in [0, 1], drawing light and background anew.
 
-        A share `unlit_on_black` is drawn as the protocols draw meshes: flat colours on black.
+        Args:
+            index: of the images (B,).
+            unlit_on_black: share of images with flat colours on black, as the protocols render meshes.
         """
         layers = Layers(*(x[index].float() / 255 for x in (self.albedo, self.light, self.coverage)))
         n = len(index)
@@ -74,7 +74,7 @@ class Pictures:
 
 
 def view_suffix(azimuth: float, elevation: float) -> str:
-    """The words for a view in degrees, with the limits that view-dependent prompts use."""
+    """The words for a view in degrees, with the limits of view-dependent prompts."""
     if elevation > 60:
         return ", overhead view"
     turned = abs((azimuth + 180) % 360 - 180)
@@ -82,7 +82,7 @@ def view_suffix(azimuth: float, elevation: float) -> str:
 
 
 def _like(description: Description, count: int, draw: torch.Generator) -> list[Description]:
-    """Descriptions of the same kinds, relation and surrounding, with other colours and patterns."""
+    """Draw descriptions of the same kinds, relation and surrounding, with random colours and patterns."""
     form = "multi" if description.relation else "single"
 
     def repaint(thing: Thing) -> Thing:
@@ -117,7 +117,7 @@ def _render_chunk(seed: int, chunk: int) -> tuple[dict[str, Tensor], list[dict]]
 
 
 def render(folder: Path, count: int, seed: int = 0) -> None:
-    """Render at least `count` pictures into chunk files of `folder`; chunks that exist are kept."""
+    """Render at least `count` images into chunk files of a folder; existing chunks are kept."""
     chunks = math.ceil(count / CHUNK)
     missing = [i for i in range(chunks) if not _chunk_file(folder, i).exists()]
     with progress("rendering the miniature world", chunks * CHUNK, start=(chunks - len(missing)) * CHUNK) as advance:
@@ -129,7 +129,7 @@ def render(folder: Path, count: int, seed: int = 0) -> None:
 
 
 def count(folder: Path) -> int:
-    """How many pictures a folder has, those that are held out included."""
+    """The number of images in a folder, including those held out."""
     return CHUNK * len(list(folder.glob("chunk-*.safetensors")))
 
 
@@ -138,7 +138,7 @@ def _chunk_file(folder: Path, chunk: int) -> Path:
 
 
 def load(folder: Path, held_out: bool, chunks: int | None = None) -> Pictures:
-    """The pictures of `folder` (of its first `chunks`) that are held out from training, or those that are not."""
+    """Load the images of a folder, or of its first `chunks`, that are held out from training, or those that are not."""
     parts: list[Pictures] = []
     for path in sorted(folder.glob("chunk-*.safetensors"))[:chunks]:
         with safe_open(path, framework="pt") as file:
@@ -156,15 +156,15 @@ def load(folder: Path, held_out: bool, chunks: int | None = None) -> Pictures:
 
 
 def random_caption(description: Description, draw: torch.Generator, drop: float = LEFT_OUT) -> str:
-    """The description's caption with each colour and pattern left out with probability `drop`."""
+    """Write a caption that omits each colour and pattern with probability `drop`."""
 
     def keep(attribute: str | None) -> str | None:
         return None if float(torch.rand((), generator=draw)) < drop else attribute
 
-    things = tuple(Thing(t.kind, keep(t.colour), keep(t.pattern)) for t in description.things)
+    things = tuple(Thing(t.kind, keep(t.color), keep(t.pattern)) for t in description.things)
     return caption(Description(things, description.relation, description.surrounding))
 
 
 def held_out_pairs() -> list[tuple[str, str]]:
-    """The (kind, colour) pairs that no model is trained on."""
-    return [(k, c) for k in KINDS for c in COLOURS if is_held_out(Description((Thing(k, c),)))]
+    """List the (kind, colour) pairs that no model is trained on."""
+    return [(k, c) for k in KINDS for c in COLORS if is_held_out(Description((Thing(k, c),)))]

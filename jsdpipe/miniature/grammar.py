@@ -1,11 +1,11 @@
-"""The sentences of the miniature world: what can be said, and what it means.
+"""The grammar of the miniature world's captions.
 
 a [striped|spotted] [COLOUR] KIND [on SURROUNDING]
 a [...] KIND and a [...] KIND
 a [...] KIND on a [...] SUPPORT
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jsdpipe.base.errors import shown
 
@@ -13,7 +13,7 @@ KINDS = (
     "ball", "cube", "cone", "cylinder", "donut", "pyramid", "mushroom", "house", "tree", "snowman", "rocket", "table",
     "chair", "mug", "lamp", "bottle", "car", "boat", "cactus", "duck", "robot", "umbrella", "tower", "hourglass",
 )  # fmt: skip
-COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black")
+COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "white", "black")
 PATTERNS = ("striped", "spotted")
 SURROUNDINGS = ("a wooden floor", "a grey rock", "green grass", "yellow sand", "a tiled floor")
 RELATIONS = ("and", "on")
@@ -22,28 +22,32 @@ SUPPORTS = ("cube", "cylinder", "table")
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing; an attribute that is None was left open."""
+    """One thing; an attribute that is None is unspecified."""
 
     kind: str
-    colour: str | None = None
+    color: str | None = None
     pattern: str | None = None
 
     def __str__(self) -> str:
-        words = " ".join(word for word in (self.pattern, self.colour, self.kind) if word)
+        words = " ".join(word for word in (self.pattern, self.color, self.kind) if word)
         return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a caption says: one thing, perhaps in a surrounding, or two things in a relation."""
+    """A caption's meaning: one thing, perhaps in a surrounding, or two things in a relation."""
 
     things: tuple[Thing, ...]
     relation: str | None = None
     surrounding: str | None = None
 
+    def with_thing(self, i: int, **changes: str) -> "Description":
+        """The description with other attributes of thing number i."""
+        return replace(self, things=tuple(replace(t, **changes) if j == i else t for j, t in enumerate(self.things)))
+
 
 def caption(description: Description) -> str:
-    """The sentence that `parse` reads back."""
+    """Write the sentence that `parse` reads back."""
     things = description.things
     if description.relation:
         return f"{things[0]} {description.relation} {things[1]}"
@@ -53,8 +57,8 @@ def caption(description: Description) -> str:
 
 
 def explained() -> list[str]:
-    """What can be said, for people, in lines: the forms of a sentence, then what their capitals stand for."""
-    words = {"KIND": KINDS, "COLOUR": COLOURS, "SURROUNDING": SURROUNDINGS}
+    """Explain the grammar to users, in lines: the forms of sentences, then the words for their capitals."""
+    words = {"KIND": KINDS, "COLOUR": COLORS, "SURROUNDING": SURROUNDINGS}
     return [
         "THING, or THING on SURROUNDING, or THING and THING, or THING on THING",
         f"THING: a [{'|'.join(PATTERNS)}] [COLOUR] KIND; one that another stands on is a {' or '.join(SUPPORTS)}",
@@ -63,7 +67,7 @@ def explained() -> list[str]:
 
 
 def parse(text: str) -> Description:
-    """The description that `text` states; raises ValueError, naming the words, if it is outside the grammar."""
+    """Parse a sentence; raises ValueError, naming the words, if it is outside the grammar."""
     sentence = " ".join(text.lower().split()).removesuffix(".")
     for surrounding in SURROUNDINGS:
         if sentence.endswith(f" on {surrounding}"):
@@ -83,7 +87,7 @@ def _thing(phrase: str) -> Thing:
     if words and words[0] in ("a", "an", "the"):
         words = words[1:]
     pattern = words.pop(0) if words and words[0] in PATTERNS else None
-    colour = words.pop(0) if words and words[0] in COLOURS else None
+    color = words.pop(0) if words and words[0] in COLORS else None
     if len(words) != 1 or words[0] not in KINDS:
         raise ValueError(f"not a thing of the miniature world: {shown(phrase)}")
-    return Thing(words[0], colour, pattern)
+    return Thing(words[0], color, pattern)

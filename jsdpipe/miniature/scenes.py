@@ -1,19 +1,19 @@
-"""Scenes of the miniature world: descriptions become parts, laid out; and random descriptions."""
+"""Scenes of the miniature world: things and surroundings arranged as descriptions say; and random descriptions."""
 
 import torch
 from torch import Tensor
 
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing
 from jsdpipe.miniature.solids import Scene, Solid
 from jsdpipe.miniature.things import CREAM, DARK, GREY, WOOD, Builder, build, move
 
 PLANKS, CHECKS = 3, 4
 PATTERNED = {"single": 0.4, "surr": 0.4, "multi": 0.2}  # share of things with a pattern, by form
-SIDE_BY_SIDE = 0.6  # share of pairs that stand side by side ("and"), not on each other
+SIDE_BY_SIDE = 0.6  # share of pairs that stand side by side ("and"), not on top of each other ("on")
 
 
 def ground(surrounding: str, n: int, generator: torch.Generator) -> tuple[Solid, Tensor]:
-    """Parts of n surroundings, and the height (n,) on which a thing stands."""
+    """Build n surroundings; returns their parts, and the heights (n,) on which things stand."""
     b = Builder(n, generator, torch.zeros(n, 3), torch.zeros(n, dtype=torch.long), torch.zeros(n, 3))
     r = b.u(0.8, 0.92)
     if surrounding == "a wooden floor":
@@ -43,13 +43,13 @@ def ground(surrounding: str, n: int, generator: torch.Generator) -> tuple[Solid,
 
 
 def compose(descriptions: list[Description], generator: torch.Generator) -> Scene:
-    """n scenes at once, which must share kinds, relation and surrounding."""
+    """Build scenes for descriptions that share kinds, relation and surrounding."""
     first = descriptions[0]
     n = len(descriptions)
     built = [
         build(
             first.things[i].kind,
-            [d.things[i].colour for d in descriptions],
+            [d.things[i].color for d in descriptions],
             [d.things[i].pattern for d in descriptions],
             generator,
         )
@@ -82,14 +82,14 @@ def compose(descriptions: list[Description], generator: torch.Generator) -> Scen
 
 
 def random_description(generator: torch.Generator, form: str) -> Description:
-    """A fully stated description of form "single", "surr" or "multi"."""
+    """Draw a fully specified description of form "single", "surr" or "multi"."""
 
     def choose(options: tuple[str, ...]) -> str:
         return options[int(torch.randint(len(options), (), generator=generator))]
 
     def thing(kinds: tuple[str, ...] = KINDS) -> Thing:
         marked = float(torch.rand((), generator=generator)) < PATTERNED[form]
-        return Thing(choose(kinds), choose(COLOURS), choose(PATTERNS) if marked else None)
+        return Thing(choose(kinds), choose(COLORS), choose(PATTERNS) if marked else None)
 
     if form == "surr":
         return Description((thing(),), surrounding=choose(SURROUNDINGS))
@@ -101,5 +101,5 @@ def random_description(generator: torch.Generator, form: str) -> Description:
 
 
 def background(n: int, generator: torch.Generator) -> Tensor:
-    """Colours (n, 3) behind the scene: pale of any hue; the world's own colours never fill the picture."""
+    """Draw pale background colours (n, 3) of any hue."""
     return 0.55 + 0.45 * torch.rand(n, 3, generator=generator)

@@ -1,7 +1,7 @@
-"""Signed distances of the miniature world's primitives, batched over rays of many scenes.
+"""Signed distance functions of the miniature world's primitives, batched over rays of many scenes.
 
-Formulae after Inigo Quilez, "Distance functions". Every function takes points (M, 3) in the primitive's own frame and
-sizes (M, k), and returns distances (M,).
+Formulas from Inigo Quilez, "Distance functions". Each function maps points (M, 3) in the primitive's own frame, with
+sizes (M, k), to distances (M,).
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def ellipsoid(p: Tensor, s: Tensor) -> Tensor:
-    """Semi-axes s (M, 3); a bound of first order, exact for a sphere."""
+    """Semi-axes s (M, 3); a first-order bound, exact for spheres."""
     k0 = (p / s).norm(dim=-1)
     k1 = (p / (s * s)).norm(dim=-1).clamp_min(1e-6)
     return k0 * (k0 - 1) / k1
@@ -52,7 +52,7 @@ def torus(p: Tensor, s: Tensor) -> Tensor:
 
 
 def pyramid(p: Tensor, s: Tensor) -> Tensor:
-    """Square base of half side s[0] at -s[1], tip at +s[1]; a bound: the largest of its half-spaces' distances."""
+    """Square base of half side s[0] at -s[1], tip at +s[1]; a bound: the maximum of its half-spaces' distances."""
     half, h = s.unbind(-1)
     slope = torch.hypot(half, 2 * h)
     side = (2 * h * p[:, :2].abs().amax(dim=-1) + half * (p[:, 2] - h)) / slope
@@ -71,18 +71,27 @@ SHAPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Part:
-    """One primitive of B scenes at once.
+    """The same primitive in each of B scenes.
 
-    `centre` (B, 3), `size` (B, k), `colour` (B, 3); `yaw` (B,) turns it about z; `axis` ("x", "y", "z") is where its
-    own z points; `rounding` (B,) grows and rounds it; `keep` (B,) says in which scenes it is there; a `carve`d part is
-    taken out of those before it. `pattern` (B,) is 0 for plain, 1 for rings along z, 2 for spots, 3 for planks along x,
-    4 for checks in xy; its marks have the colour `second` (B, 3) and `frequency` (B,) periods a unit.
+    Args:
+        shape: a key of `SHAPES`.
+        center: (B, 3).
+        size: (B, k), the shape's sizes.
+        color: (B, 3) in [0, 1].
+        yaw: rotation about z in radians (B,).
+        rounding: radius (B,) by which the shape grows, with rounded edges.
+        keep: the scenes that have the part (B,).
+        pattern: (B,), 0 for plain, 1 for rings along z, 2 for spots, 3 for planks along x, 4 for checks in xy.
+        second: the pattern's colour (B, 3).
+        frequency: the pattern's periods per unit (B,).
+        axis: the world axis along the shape's own z.
+        carve: whether the part is cut out of the solid's earlier parts.
     """
 
     shape: str
-    centre: Tensor
+    center: Tensor
     size: Tensor
-    colour: Tensor
+    color: Tensor
     yaw: Tensor
     rounding: Tensor
     keep: Tensor
@@ -93,29 +102,29 @@ class Part:
     carve: bool = False
 
     def select(self, index: Tensor) -> "Part":
-        """The part's parameters by scene index (M,)."""
+        """The part with parameters (M, ...), for points in the scenes of that index (M,)."""
         rows: dict[str, Any] = {k: v[index] for k, v in vars(self).items() if isinstance(v, Tensor)}
         return replace(self, **rows)
 
     def local(self, points: Tensor) -> Tensor:
-        """Points (M, 3) of the world in the part's frame."""
-        p = points - self.centre
+        """Convert points (M, 3) from the world to the part's frame."""
+        p = points - self.center
         c, s = torch.cos(self.yaw), torch.sin(self.yaw)
         x, y, z = c * p[:, 0] + s * p[:, 1], c * p[:, 1] - s * p[:, 0], p[:, 2]
         order = {"z": (x, y, z), "x": (y, z, x), "y": (z, x, y)}[self.axis]
         return torch.stack(order, dim=-1)
 
     def distance(self, points: Tensor) -> Tensor:
-        """Signed distances (M,); a part that is not there is far away."""
+        """Signed distances (M,); absent parts are far away."""
         d = SHAPES[self.shape](self.local(points), self.size) - self.rounding
         return torch.where(self.keep, d, 1e3)
 
     def albedo(self, points: Tensor) -> Tensor:
         """Colours (M, 3) at points (M, 3) on the surface."""
-        p = (points - self.centre) * self.frequency[:, None]
+        p = (points - self.center) * self.frequency[:, None]
         q = p * 0.8
-        half = torch.floor(2 * p).long() % 2 == 0  # first half of each period, by axis
-        ring = p[:, 2] - torch.floor(p[:, 2]) < 0.36  # under a half, so that the main colour stays the main one
+        half = torch.floor(2 * p).long() % 2 == 0  # whether in the first half of a period, by axis
+        ring = p[:, 2] - torch.floor(p[:, 2]) < 0.36  # less than half, so that the main colour dominates
         marks = torch.stack(
             (
                 torch.zeros_like(half[:, 0]),
@@ -126,20 +135,20 @@ class Part:
             )
         )
         marked = marks.gather(0, self.pattern[None])[0]
-        return torch.where(marked[:, None], self.second, self.colour)
+        return torch.where(marked[:, None], self.second, self.color)
 
 
-Solid = list[Part]  # one thing; its carved parts are taken out of its own parts before them
+Solid = list[Part]  # a union of parts, minus its carved parts
 Scene = list[Solid]
 
 
 def select(scene: Scene, index: Tensor) -> Scene:
-    """The scene's parameters by scene index (M,)."""
+    """The scene with parameters (M, ...), for points in the scenes of that index (M,)."""
     return [[part.select(index) for part in solid] for solid in scene]
 
 
 def distance(scene: Scene, points: Tensor) -> Tensor:
-    """Signed distance (M,) of the union of solids."""
+    """Signed distances (M,) to the union of solids."""
     nearest = torch.full_like(points[:, 0], torch.inf)
     for solid in scene:
         total = solid[0].distance(points)
@@ -151,12 +160,12 @@ def distance(scene: Scene, points: Tensor) -> Tensor:
 
 
 def albedo(scene: Scene, points: Tensor) -> Tensor:
-    """Colours (M, 3) at points (M, 3) on the surface; a cavity shows the colour of the part that carves it."""
+    """Colours (M, 3) at points (M, 3) on the surface; a cavity has the colour of the part that carves it."""
     best = torch.full_like(points[:, 0], torch.inf)
-    colour = torch.zeros_like(points)
+    color = torch.zeros_like(points)
     for part in (part for solid in scene for part in solid):
         d = part.distance(points).abs()
         nearer = d < best
         best = torch.where(nearer, d, best)
-        colour = torch.where(nearer[:, None], part.albedo(points), colour)
-    return colour
+        color = torch.where(nearer[:, None], part.albedo(points), color)
+    return color

@@ -1,7 +1,7 @@
-"""The kinds of thing in the miniature world: how each is built, and how each varies within itself.
+"""The kinds of thing in the miniature world, each built from primitives with random proportions.
 
-A thing fills about the ball of radius 0.9 around the origin; its front looks to +x. The main colour is the one that a
-caption names; the other colours vary freely among wood, cream, greys and the like.
+A thing fills about the ball of radius 0.9 around the origin and faces +x. Captions name its main colour; its other
+colours are random shades of wood, cream, grey and so on.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS
 from jsdpipe.miniature.solids import Part, Solid
 
 Value = float | Tensor
@@ -37,23 +37,23 @@ BEAK = ((0.96, 0.55, 0.12),)
 
 
 class Builder:
-    """Draws the free attributes of `n` things at once and collects their parts."""
+    """Draws the random attributes of `n` things at once, and collects their parts."""
 
-    def __init__(self, n: int, generator: torch.Generator, colour: Tensor, pattern: Tensor, second: Tensor) -> None:
+    def __init__(self, n: int, generator: torch.Generator, color: Tensor, pattern: Tensor, second: Tensor) -> None:
         self.n, self.generator, self.parts = n, generator, Solid()
-        self.colour, self.pattern, self.second = colour, pattern, second
+        self.color, self.pattern, self.second = color, pattern, second
         self.frequency = self.u(3.0, 4.5)
 
     def u(self, low: float, high: float) -> Tensor:
-        """Uniform draws (n,)."""
+        """Draw uniformly (n,)."""
         return low + (high - low) * torch.rand(self.n, generator=self.generator)
 
     def chance(self, p: float) -> Tensor:
-        """True with probability p, (n,)."""
+        """Draw True with probability p (n,)."""
         return torch.rand(self.n, generator=self.generator) < p
 
     def pick(self, palette: tuple[tuple[float, float, float], ...]) -> Tensor:
-        """A slightly varied colour (n, 3) of a palette."""
+        """Draw colours (n, 3) from a palette, slightly varied."""
         index = torch.randint(len(palette), (self.n,), generator=self.generator)
         return vary(torch.tensor(palette)[index], self.generator)
 
@@ -63,9 +63,9 @@ class Builder:
     def add(
         self,
         shape: str,
-        centre: tuple[Value, Value, Value],
+        center: tuple[Value, Value, Value],
         size: tuple[Value, ...],
-        colour: Tensor | None = None,
+        color: Tensor | None = None,
         *,
         axis: str = "z",
         yaw: Value = 0.0,
@@ -76,14 +76,14 @@ class Builder:
         second: Tensor | None = None,
         frequency: Value | None = None,
     ) -> None:
-        """Add a part; without a colour it takes the main one with its pattern."""
-        main = colour is None
+        """Add a part; without a colour it gets the main one and its pattern."""
+        main = color is None
         self.parts.append(
             Part(
                 shape,
-                torch.stack([self.full(c) for c in centre], dim=-1),
+                torch.stack([self.full(c) for c in center], dim=-1),
                 torch.stack([self.full(s) for s in size], dim=-1),
-                self.colour if colour is None else colour,
+                self.color if color is None else color,
                 self.full(yaw),
                 self.full(rounding),
                 torch.ones(self.n, dtype=torch.bool) if keep is None else keep,
@@ -96,17 +96,17 @@ class Builder:
         )
 
     def around(self, count: int, yaw: Value, radius: Value) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """`count` places (x, y, yaw) on a circle."""
+        """Spread `count` places (x, y, yaw) over a circle."""
         angles = [self.full(yaw) + 2 * math.pi * i / count for i in range(count)]
         return [(radius * torch.cos(a), radius * torch.sin(a), a) for a in angles]
 
 
-def vary(colour: Tensor, generator: torch.Generator, amount: float = 0.04) -> Tensor:
-    """Colours (n, 3) with a little brightness and tint noise."""
-    n = len(colour)
+def vary(color: Tensor, generator: torch.Generator, amount: float = 0.04) -> Tensor:
+    """Vary the brightness and tint of colours (n, 3) a little."""
+    n = len(color)
     bright = 1 + amount * 2 * (torch.rand(n, 1, generator=generator) * 2 - 1)
     tint = amount * (torch.rand(n, 3, generator=generator) * 2 - 1)
-    return (colour * bright + tint).clamp(0.02, 0.99)
+    return (color * bright + tint).clamp(0.02, 0.99)
 
 
 def ball(b: Builder) -> None:
@@ -334,12 +334,17 @@ BUILDERS: dict[str, Callable[[Builder], None]] = {kind: globals()[kind] for kind
 
 
 def build(
-    kind: str, colour: list[str | None], pattern: list[str | None], generator: torch.Generator
+    kind: str, color: list[str | None], pattern: list[str | None], generator: torch.Generator
 ) -> tuple[Solid, Tensor, Tensor]:
-    """Parts of len(colour) things of one kind, and their lowest and highest z (n,); open attributes are drawn."""
-    n = len(colour)
-    free = torch.randint(len(COLOURS), (n,), generator=generator)
-    names = [c or COLOURS[int(f)] for c, f in zip(colour, free, strict=True)]
+    """Build n things of one kind; returns their parts, and their lowest and highest z (n,).
+
+    Args:
+        color: n names of colours; None draws one.
+        pattern: n names of patterns, None for plain.
+    """
+    n = len(color)
+    free = torch.randint(len(COLORS), (n,), generator=generator)
+    names = [c or COLORS[int(f)] for c, f in zip(color, free, strict=True)]
     main = vary(torch.tensor([RGB[name] for name in names]), generator)
     code = torch.tensor([0 if p is None else 1 + PATTERNS.index(p) for p in pattern])
     light = torch.rand(n, generator=generator) < 0.5
@@ -360,8 +365,8 @@ def extent(parts: Solid) -> tuple[Tensor, Tensor]:
         if p.carve:
             continue
         half = _half_height(p) + p.rounding
-        low.append(torch.where(p.keep, p.centre[:, 2] - half, torch.inf))
-        high.append(torch.where(p.keep, p.centre[:, 2] + half, -torch.inf))
+        low.append(torch.where(p.keep, p.center[:, 2] - half, torch.inf))
+        high.append(torch.where(p.keep, p.center[:, 2] + half, -torch.inf))
     return torch.stack(low).amin(dim=0), torch.stack(high).amax(dim=0)
 
 
@@ -376,15 +381,15 @@ def _half_height(p: Part) -> Tensor:
 
 
 def move(parts: Solid, scale: Value, y: Value = 0.0, z: Value = 0.0) -> Solid:
-    """The parts scaled about the origin, then shifted."""
-    n = len(parts[0].centre)
+    """Scale parts about the origin, then shift them."""
+    n = len(parts[0].center)
     s = scale.expand(n) if isinstance(scale, Tensor) else torch.full((n,), float(scale))
     shift = torch.zeros(n, 3)
     shift[:, 1], shift[:, 2] = y, z
     return [
         replace(
             p,
-            centre=p.centre * s[:, None] + shift,
+            center=p.center * s[:, None] + shift,
             size=p.size * s[:, None],
             rounding=p.rounding * s,
             frequency=p.frequency / s,

@@ -1,6 +1,6 @@
-"""Pictures of the miniature world by sphere tracing.
+"""Render the miniature world by sphere tracing.
 
-A picture is kept in layers (albedo, light, coverage), so that one rendering serves under many lights and backgrounds.
+An image is kept in layers (albedo, light, coverage), so that one rendering serves for many lights and backgrounds.
 """
 
 import math
@@ -16,12 +16,12 @@ SIZE = 64
 FOVY = math.radians(45)
 DISTANCE = 2.6
 STEPS = 40
-REACH = 1.35  # every scene lies in the ball of this radius
+REACH = 1.35  # radius of a ball that contains every scene
 
 
 @dataclass(frozen=True)
 class Layers:
-    """albedo (B, H, W, 3), light (B, H, W) = max(n . l, 0), coverage (B, H, W), all float32 in [0, 1]."""
+    """Albedo (B, H, W, 3), light max(n . l, 0) (B, H, W) and coverage (B, H, W), all float32 in [0, 1]."""
 
     albedo: Tensor
     light: Tensor
@@ -29,9 +29,14 @@ class Layers:
 
 
 def trace(scenes: Scene, azimuth: Tensor, elevation: Tensor, sun: Tensor, size: int = SIZE) -> Layers:
-    """Render B scenes from their own views: azimuth, elevation (B,) in radians; `sun` (B, 3) points to the light.
+    """Render B scenes, each from its own view.
 
-    Silhouettes are smoothed by the share of the pixel that the nearest approach of a missing ray leaves covered.
+    Silhouettes are antialiased: a ray that misses covers its pixel in part if it comes close to the surface.
+
+    Args:
+        azimuth: (B,) in radians.
+        elevation: (B,) in radians.
+        sun: unit vectors (B, 3) towards the light.
     """
     count = len(azimuth)
     position = orbit(azimuth, elevation, torch.full((count,), DISTANCE))
@@ -71,7 +76,7 @@ def trace(scenes: Scene, azimuth: Tensor, elevation: Tensor, sun: Tensor, size: 
     hit = torch.nonzero(coverage > 0)[:, 0]
     points = o[hit] + best_t[hit][:, None] * d[hit]
     surface = select(chosen, hit)
-    colour = albedo(surface, points)
+    color = albedo(surface, points)
     light = (_normals(surface, points) * sun[scene[live[hit]]]).sum(dim=-1).clamp_min(0)
 
     def image(values: Tensor, channels: int) -> Tensor:
@@ -79,11 +84,11 @@ def trace(scenes: Scene, azimuth: Tensor, elevation: Tensor, sun: Tensor, size: 
         full[live[hit]] = values.reshape(-1, channels)
         return full.reshape(count, size, size, channels)
 
-    return Layers(image(colour, 3), image(light, 1)[..., 0], image(coverage[hit], 1)[..., 0])
+    return Layers(image(color, 3), image(light, 1)[..., 0], image(coverage[hit], 1)[..., 0])
 
 
 def _normals(scene: Scene, points: Tensor, step: float = 2e-3) -> Tensor:
-    """Unit normals (M, 3) from four tetrahedral differences of the distance."""
+    """Unit normals (M, 3), from differences of the distance at the corners of a tetrahedron."""
     corners = torch.tensor([[1.0, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]])
     total = sum(c * distance(scene, points + step * c)[:, None] for c in corners)
     assert isinstance(total, Tensor)
@@ -91,7 +96,7 @@ def _normals(scene: Scene, points: Tensor, step: float = 2e-3) -> Tensor:
 
 
 def shade(layers: Layers, background: Tensor, ambient: Tensor) -> Tensor:
-    """Pictures (B, H, W, 3) in [0, 1]: albedo (a + (1 - a) light) over `background` (B, 3), a = `ambient` (B,)."""
+    """Composite images (B, H, W, 3): albedo * (a + (1 - a) light) over `background` (B, 3), with a = `ambient` (B,)."""
     a = ambient[:, None, None]
     lit = layers.albedo * (a + (1 - a) * layers.light)[..., None]
     cover = layers.coverage[..., None]

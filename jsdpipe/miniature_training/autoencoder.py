@@ -1,4 +1,4 @@
-"""The miniature's autoencoder: 64 x 64 pictures to 16 x 16 latents, diffusers' `AutoencoderTiny`."""
+"""The miniature's autoencoder, from 64 x 64 images to 16 x 16 latents: diffusers' `AutoencoderTiny`."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ WIDTH = 32
 LATENT_CHANNELS = 8
 BATCH = 32
 STEPS = 5000
-CHUNKS = 10  # chunks of pictures to learn from; more than enough for so few weights
-LATENT_NOISE = 0.1  # keeps near latents near in pictures, so that a denoiser's errors stay small
+CHUNKS = 10  # chunks of images to learn from; more than enough for so few weights
+LATENT_NOISE = 0.1  # makes nearby latents decode to similar images, so that a denoiser's errors stay small
 
 
 def build() -> AutoencoderTiny:
-    """An untrained autoencoder; the full-resolution levels have no blocks, because they cost the most."""
+    """An untrained autoencoder, without blocks at full resolution, where they cost the most."""
     return AutoencoderTiny(
         encoder_block_out_channels=(WIDTH,) * 3,
         decoder_block_out_channels=(WIDTH,) * 3,
@@ -35,7 +35,7 @@ def _edges(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def train_autoencoder(pictures: data.Pictures, folder: Path) -> AutoencoderTiny:
-    """Train on composed pictures with an L1 and an edge loss; the scaling factor makes latents of unit deviation."""
+    """Train on composited images with L1, L2 and edge losses; the scaling factor gives latents unit deviation."""
     torch.manual_seed(0)
     target = device()
     vae = build().to(target, memory_format=torch.channels_last)
@@ -60,6 +60,6 @@ def train_autoencoder(pictures: data.Pictures, folder: Path) -> AutoencoderTiny:
 
 
 def latents(vae: AutoencoderTiny, images: Tensor) -> Tensor:
-    """Scaled latents (n, 8, 16, 16) of images (n, 64, 64, 3) in [0, 1]."""
+    """Encode images (N, 64, 64, 3) in [0, 1] to scaled latents (N, 8, 16, 16)."""
     x = images.permute(0, 3, 1, 2) * 2 - 1
     return vae.encoder(x) * vae.config.scaling_factor

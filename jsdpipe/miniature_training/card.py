@@ -1,4 +1,4 @@
-"""The model card of the miniature's models: held-out figures, a grid of samples, the reward's normalisation."""
+"""Write the miniature's model card, its figures and images, and the CLIP's normalization as a reward."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from jsdpipe.base.files import write_json, write_text
 from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLOURS, KINDS, SURROUNDINGS
+from jsdpipe.miniature.grammar import COLORS, KINDS, SURROUNDINGS
 from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.miniature_training import autoencoder, clip, diffusion, tokenizer
 from jsdpipe.miniature_training.evaluation import (
@@ -23,7 +23,7 @@ from jsdpipe.miniature_training.evaluation import (
     grid,
     held_out_truth,
     load_pipeline,
-    reward_normalisation,
+    reward_normalization,
     sample,
 )
 from jsdpipe.models.clip import Clip
@@ -44,12 +44,12 @@ GRID_PROMPTS = (
     "a red ball and a blue cube",
     "a white duck on a red cube",
 )
-# what the models should reach: in the ground truth or the samples, of a form, by a figure of `Found`
+# goals: on ground truth or samples, for a form, a rate of `Found`, the least value
 BARS = (
     ("ground truth", "single", "kind", 0.97),
-    ("ground truth", "single", "colour", 0.97),
+    ("ground truth", "single", "color", 0.97),
     ("samples", "single", "kind", 0.90),
-    ("samples", "single", "colour", 0.95),
+    ("samples", "single", "color", 0.95),
     ("samples", "surr", "everything", 0.75),
     ("samples", "multi", "everything", 0.75),
 )
@@ -57,10 +57,10 @@ GRID_VIEWS = (", front view", ", side view", ", back view", ", overhead view", "
 
 
 def write(pictures_folder: Path, weights: Path) -> None:
-    """Measure the models in `weights` on held-out pictures; write figures.json, README.md and their pictures there."""
+    """Measure the models in `weights` on held-out images; write figures.json, README.md and its images there."""
     pictures = data.load(pictures_folder, held_out=True)
     model = Clip(weights / "clip")
-    write_json(weights / "clip" / "normalisation.json", reward_normalisation(model, pictures))
+    write_json(weights / "clip" / "normalisation.json", reward_normalization(model, pictures))
     pipe = load_pipeline(weights / "diffusion")
     truth = evaluate_clip(model, pictures)
     psnr = round(evaluate_autoencoder(pipe, pictures), 1)
@@ -86,12 +86,12 @@ def write(pictures_folder: Path, weights: Path) -> None:
         best=best,
         prompts=GRID_PROMPTS,
         held_out=len(pictures),
-        pairs=[f"{colour} {kind}" for kind, colour in data.held_out_pairs()],
+        pairs=[f"{color} {kind}" for kind, color in data.held_out_pairs()],
         sampling_steps=SAMPLING_STEPS,
         rows=named,
         bars=_bars({"ground truth": truth, "samples": measured}),
         kinds=len(KINDS),
-        colours=len(COLOURS),
+        colors=len(COLORS),
         surroundings=len(SURROUNDINGS),
         size=SIZE,
         percent=_percent,
@@ -107,7 +107,7 @@ def _percent(share: float) -> str:
 
 
 def _bars(found: dict[str, dict[str, Found]]) -> list[tuple[str, str, str, str]]:
-    """Of each bar: what it is of, the figure, the bar, and by how much it is missed."""
+    """For each goal: its name, the rate, the goal, and by how much it is missed."""
     rows = []
     for images, form, figure, bar in BARS:
         share = getattr(found[images][form], figure)

@@ -16,24 +16,24 @@ from transformers import CLIPTokenizer
 from jsdpipe.base.device import device
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS, Description, Thing
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS, Description, Thing
 from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.miniature_training.training import train
 
-CAPTION_LENGTH = 12  # tokens; the longest caption, which has no view suffix, takes 11
+CAPTION_LENGTH = 12  # tokens; the longest caption takes 11, without a view suffix
 BATCH = 128
 STEPS = 3600
-UNLIT_SHARE = 0.4  # pictures drawn as the protocols draw meshes: flat colours on black
-RECOLOURED_SHARE = 0.5  # pictures without a surrounding whose colours are mixed, and left out of their captions
-INVERTED_SHARE = 0.3  # of those, pictures in negative
-HARD_NEGATIVES = 2  # captions with one wrong attribute, a picture of a pair or a surrounding
-PAINTED_KINDS = 8  # kinds a step whose colours are told apart
-STATISTICS = 50  # batches of the final statistics of batch normalisation
-NORMAL = (0.5, 0.5)  # mean and deviation of the pre-processing
+UNLIT_SHARE = 0.4  # of images: flat colours on black, as the protocols render meshes
+RECOLORED_SHARE = 0.5  # of images without a surrounding: colours mixed, and omitted from captions
+INVERTED_SHARE = 0.3  # of those: colours inverted
+HARD_NEGATIVES = 2  # captions with one wrong attribute, per image of a pair or surrounding
+PAINTED_KINDS = 8  # kinds per step whose colours are classified
+STATISTICS = 50  # batches for the final statistics of batch normalization
+NORMAL = (0.5, 0.5)  # mean and standard deviation for preprocessing
 
 
 def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
-    """open_clip's configuration of the model; any `hf_tokenizer_name` makes it read the tokenizer in its own folder."""
+    """The model's open_clip configuration; any `hf_tokenizer_name` makes open_clip load the tokenizer in its folder."""
     model = {
         "embed_dim": 128,
         "vision_cfg": {"image_size": SIZE, "layers": [2, 2, 2, 2], "width": 16, "head_width": 64},
@@ -57,7 +57,7 @@ def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
 
 
 def augment(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Images (b, 3, 64, 64) from nearer or farther, shifted, blurred, noisy: as meshes of distilled assets look."""
+    """Zoom, shift, blur and add noise to images (B, 3, 64, 64), so that they resemble meshes of distilled assets."""
     n = len(images)
     half_height = torch.exp(torch.empty(n).uniform_(-0.35, 0.45, generator=draw))
     shift = torch.empty(n, 2).uniform_(-0.12, 0.12, generator=draw)
@@ -76,8 +76,8 @@ def augment(images: Tensor, draw: torch.Generator) -> Tensor:
     return (images * gain + strength * grain).clamp(0, 1)
 
 
-def recolour(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Images (b, 3, h, w) whose channels are mixed at random, some in negative: only shapes stay what they were."""
+def recolor(images: Tensor, draw: torch.Generator) -> Tensor:
+    """Mix the channels of images (B, 3, H, W) at random and invert some, so that only shapes are preserved."""
     n = len(images)
     mixture = torch.softmax(3 * torch.randn(n, 3, 3, generator=draw), dim=2)
     mixed = torch.einsum("bdc,bchw->bdhw", mixture, images)
@@ -86,7 +86,7 @@ def recolour(images: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def altered(d: Description, draw: torch.Generator) -> Description:
-    """A description with one attribute of `d` made wrong: a hard negative, itself not held out from training."""
+    """Draw a hard negative: a description with one wrong attribute, not held out from training."""
 
     def other(values: Sequence[str], value: str) -> str:
         wrong = [v for v in values if v != value]
@@ -95,17 +95,17 @@ def altered(d: Description, draw: torch.Generator) -> Description:
     while True:
         i = int(torch.randint(len(d.things), (), generator=draw))
         thing = d.things[i]
-        options: list[Description] = [_with_thing(d, i, kind=other(KINDS, thing.kind))]
-        if thing.colour:
-            options.append(_with_thing(d, i, colour=other(COLOURS, thing.colour)))
+        options: list[Description] = [d.with_thing(i, kind=other(KINDS, thing.kind))]
+        if thing.color:
+            options.append(d.with_thing(i, color=other(COLORS, thing.color)))
         if thing.pattern:
-            options.append(_with_thing(d, i, pattern=other(PATTERNS, thing.pattern)))
+            options.append(d.with_thing(i, pattern=other(PATTERNS, thing.pattern)))
         if d.surrounding:
             options.append(replace(d, surrounding=other(SURROUNDINGS, d.surrounding)))
         if d.relation:
             options.append(replace(d, relation=other(RELATIONS, d.relation)))
             first, second = d.things
-            exchanged = (replace(first, colour=second.colour), replace(second, colour=first.colour))
+            exchanged = (replace(first, color=second.color), replace(second, color=first.color))
             options += [replace(d, things=exchanged)] if exchanged != d.things else []
         chosen = options[int(torch.randint(len(options), (), generator=draw))]
         if not data.is_held_out(chosen):
@@ -113,9 +113,9 @@ def altered(d: Description, draw: torch.Generator) -> Description:
 
 
 def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) -> open_clip.model.CLIP:
-    """Train by contrast over captions, hard negatives, and the kinds and colours of the things in the pictures.
+    """Train with a contrastive loss over captions and hard negatives, and by classifying kinds and colours.
 
-    Captions that are equal count as positives of each other. No text speaks of a pair that is held out.
+    Equal captions are positives of each other. No text mentions a held-out pair.
     """
     target = device()
     torch.manual_seed(0)
@@ -123,22 +123,22 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
     clip.visual.to(memory_format=torch.channels_last)
     of_kind = [str(Thing(k)) for k in KINDS]
     unseen = set(data.held_out_pairs())
-    seen = torch.tensor([[(k, c) not in unseen for c in COLOURS] for k in KINDS], device=target)
+    seen = torch.tensor([[(k, c) not in unseen for c in COLORS] for k in KINDS], device=target)
 
     def tokens(texts: list[str]) -> Tensor:
         ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CAPTION_LENGTH, return_tensors="pt")
         return ids.input_ids.to(target)
 
-    @torch.autocast("cpu", enabled=False)  # in bfloat16 the pictures would lose colours
+    @torch.autocast("cpu", enabled=False)  # bfloat16 would lose colours
     def batch(draw: torch.Generator) -> tuple[Tensor, list[Description]]:
         index = torch.randint(len(pictures), (BATCH,), generator=draw)
         images = pictures.compose(index, draw, UNLIT_SHARE).permute(0, 3, 1, 2)
         shown = [pictures.descriptions[int(i)] for i in index]
         bare = torch.tensor([d.surrounding is None for d in shown])
-        rows = torch.nonzero(bare & (torch.rand(BATCH, generator=draw) < RECOLOURED_SHARE))[:, 0]
-        images[rows] = recolour(images[rows], draw)
+        rows = torch.nonzero(bare & (torch.rand(BATCH, generator=draw) < RECOLORED_SHARE))[:, 0]
+        images[rows] = recolor(images[rows], draw)
         for i in rows.tolist():
-            shown[i] = replace(shown[i], things=tuple(replace(t, colour=None) for t in shown[i].things))
+            shown[i] = replace(shown[i], things=tuple(replace(t, color=None) for t in shown[i].things))
         images = (augment(images, draw) - NORMAL[0]) / NORMAL[1]
         return images.to(target, memory_format=torch.channels_last), shown
 
@@ -152,38 +152,32 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
             for _ in range(HARD_NEGATIVES)
         ]
         painted = torch.randperm(len(KINDS), generator=draw)[:PAINTED_KINDS].tolist()
-        of_colour = [str(Thing(KINDS[k], c)) for k in painted for c in COLOURS]
+        of_color = [str(Thing(KINDS[k], c)) for k in painted for c in COLORS]
         image = clip.encode_image(images, normalize=True).float()
-        text = clip.encode_text(tokens(captions + wrong + of_kind + of_colour), normalize=True).float()
+        text = clip.encode_text(tokens(captions + wrong + of_kind + of_color), normalize=True).float()
         logits = clip.logit_scale.exp().clamp_max(100) * image @ text.T
-        contrast, kinds, colours = logits.split((BATCH + len(wrong), len(of_kind), len(of_colour)), dim=1)
+        contrast, kinds, colors = logits.split((BATCH + len(wrong), len(of_kind), len(of_color)), dim=1)
         same = torch.tensor([[a == b for b in captions] for a in captions], device=target).float()
         to_text = same / same.sum(dim=1, keepdim=True)
         loss = -(F.pad(to_text, (0, len(wrong))) * contrast.log_softmax(dim=1)).sum(dim=1).mean()
         loss = loss - (to_text * contrast[:, :BATCH].T.log_softmax(dim=1)).sum(dim=1).mean()
         things = [(i, t, 1 / len(d.things)) for i, d in enumerate(shown) for t in d.things]
         kind_loss = _cross_entropy(kinds, [(i, KINDS.index(t.kind), share) for i, t, share in things])
-        colours = colours.unflatten(1, (PAINTED_KINDS, len(COLOURS))).masked_fill(~seen[painted], -torch.inf)
-        named = [
-            (i, painted.index(k), t, w) for i, t, w in things if t.colour and (k := KINDS.index(t.kind)) in painted
-        ]
-        chosen = torch.stack([colours[i, k] for i, k, _, _ in named])
-        goals = [(row, COLOURS.index(str(t.colour)), share) for row, (_, _, t, share) in enumerate(named)]
+        colors = colors.unflatten(1, (PAINTED_KINDS, len(COLORS))).masked_fill(~seen[painted], -torch.inf)
+        named = [(i, painted.index(k), t, w) for i, t, w in things if t.color and (k := KINDS.index(t.kind)) in painted]
+        chosen = torch.stack([colors[i, k] for i, k, _, _ in named])
+        goals = [(row, COLORS.index(str(t.color)), share) for row, (_, _, t, share) in enumerate(named)]
         return loss / 2 + kind_loss + _cross_entropy(chosen, goals)
 
     train("clip", clip, loss_of, steps=STEPS, lr=2e-3, folder=folder, weight_decay=0.05)
-    # the statistics of batch normalisation are those of the last steps, not of the averaged weights
+    # the statistics of batch normalization are those of the last steps, not of the averaged weights
     fresh = (batch(generator("miniature", "clip", "statistics", i))[0] for i in range(STATISTICS))
     torch.optim.swa_utils.update_bn(fresh, clip.visual)
     return clip.eval()
 
 
-def _with_thing(d: Description, i: int, **changes: str) -> Description:
-    return replace(d, things=tuple(replace(t, **changes) if j == i else t for j, t in enumerate(d.things)))
-
-
 def _cross_entropy(logits: Tensor, goals: list[tuple[int, int, float]]) -> Tensor:
-    """Mean cross-entropy of logits (n, k) over weighted goals (row, column, weight)."""
+    """Mean cross-entropy of logits (N, K) over weighted targets (row, column, weight)."""
     rows, columns, weights = zip(*goals, strict=True)
     weight = torch.tensor(weights, device=logits.device)
     chosen = logits.log_softmax(dim=1)[list(rows), list(columns)]
@@ -191,7 +185,7 @@ def _cross_entropy(logits: Tensor, goals: list[tuple[int, int, float]]) -> Tenso
 
 
 def save(clip: open_clip.model.CLIP, tokenizer: CLIPTokenizer, folder: Path) -> None:
-    """Write the folder that open_clip loads as `local-dir:`, weights in half precision."""
+    """Save a folder that open_clip loads as `local-dir:`, with weights in half precision."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
     (folder / "open_clip_config.json").write_text(json.dumps(config(tokenizer), indent=2) + "\n")

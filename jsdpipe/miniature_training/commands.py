@@ -1,4 +1,4 @@
-"""The commands that make the miniature: render its pictures, train its models, write their card."""
+"""The commands `jsdpipe miniature ...`: render the world's images, train its models, write their card."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +16,7 @@ Out = Annotated[Path, typer.Option(help="folder of the models; the default is th
 
 
 class Model(StrEnum):
-    """What can be trained; the diffusion model needs the autoencoder."""
+    """The models to train; the diffusion model needs the autoencoder."""
 
     autoencoder = "autoencoder"
     clip = "clip"

@@ -18,14 +18,14 @@ from jsdpipe.miniature_training.training import train
 WIDTH = 128
 BATCH = 64
 STEPS = 3000
-VARIANTS = 2  # lights and backgrounds a picture is encoded with
-VIEW_SHARE = 0.6  # captions that keep their view suffix
-NULL_SHARE = 0.1  # captions that are emptied, for classifier-free guidance
-MIN_SNR = 5.0  # loss weight min(snr, 5) / snr, arXiv 2303.09556
+VARIANTS = 2  # lights and backgrounds with which each image is encoded
+VIEW_SHARE = 0.6  # of captions: with a view suffix
+NULL_SHARE = 0.1  # of captions: empty, for classifier-free guidance
+MIN_SNR = 5.0  # loss weight min(snr, 5) / snr (arXiv 2303.09556)
 
 
 class TextToLatents(nn.Module):
-    """The two parts that are trained together."""
+    """The U-Net and the text encoder, which are trained together."""
 
     def __init__(self, tokenizer: CLIPTokenizer) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class TextToLatents(nn.Module):
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
             cross_attention_dim=WIDTH,
-            attention_head_dim=4,  # the number of heads, in spite of its name
+            attention_head_dim=4,  # despite its name, the number of heads
             norm_num_groups=16,
         )
         self.text_encoder = CLIPTextModel(
@@ -72,7 +72,7 @@ def scheduler() -> DDIMScheduler:
 
 @torch.no_grad()
 def encode(vae: AutoencoderTiny, pictures: data.Pictures) -> Tensor:
-    """Latents (VARIANTS, n, 8, 16, 16) in half precision."""
+    """Encode N images to latents (VARIANTS, N, 8, 16, 16) in half precision."""
     target = device()
     vae = vae.to(target)
     draw = torch.Generator().manual_seed(2)
@@ -131,7 +131,7 @@ def _caption(pictures: data.Pictures, i: int, draw: torch.Generator) -> str:
 
 
 def pipeline(model: TextToLatents, vae: AutoencoderTiny, tokenizer: CLIPTokenizer) -> StableDiffusionPipeline:
-    """The parts as a pipeline that saves and loads itself in the common folder format."""
+    """Assemble the parts into a pipeline, which saves and loads itself in diffusers' folder format."""
     return StableDiffusionPipeline(
         vae=vae,
         text_encoder=model.text_encoder,
@@ -145,10 +145,13 @@ def pipeline(model: TextToLatents, vae: AutoencoderTiny, tokenizer: CLIPTokenize
 
 
 def save(pipe: StableDiffusionPipeline, folder: Path) -> None:
-    """Write the folder that diffusers loads, weights in half precision."""
+    """Save a folder that diffusers loads, with weights in half precision."""
     pipe.to(dtype=torch.float16).save_pretrained(folder, safe_serialization=True)
     config = folder / "vae" / "config.json"
     stated = read_json(config)
-    for key in ("block_out_channels", "_name_or_path"):  # diffusers 0.42 warns of the one, and tells the other's folder
+    for key in (
+        "block_out_channels",
+        "_name_or_path",
+    ):  # diffusers 0.42 warns about the one; the other reveals a folder
         stated.pop(key, None)
     write_json(config, stated)

@@ -1,4 +1,4 @@
-"""Held-out figures of the miniature's models, and the model card that states them."""
+"""Measure the miniature's models on held-out images."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,41 +12,37 @@ from torch import Tensor
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLOURS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
+from jsdpipe.miniature.grammar import COLORS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
 from jsdpipe.miniature.scenes import random_description
 from jsdpipe.miniature_training.autoencoder import latents
 from jsdpipe.models.clip import Clip
 
 SCALES = (2.0, 3.0, 5.0, 7.5)
-SEARCH = 48  # prompts a form, to find the best guidance scale
-SAMPLES = 96  # prompts a form, other ones, to measure it
+SEARCH = 48  # prompts per form, for finding the best guidance scale
+SAMPLES = 96  # other prompts per form, for measuring at that scale
 SAMPLING_STEPS = 25
 
 
 def features(clip: Clip, images: Tensor) -> Tensor:
-    """The CLIP's features (n, d) of images (n, 64, 64, 3) in [0, 1], by the path that scores take: 8 bits, and PIL."""
+    """The CLIP's features (N, D) of images (N, 64, 64, 3) in [0, 1], computed as for scores, from 8 bits by PIL."""
     return clip.images((images * 255).round().byte().numpy())
 
 
 def prefers(clip: Clip, feature: Tensor, right: Description, wrong: list[Description]) -> bool:
-    """Whether an image (feature (d,)) is nearer to `right`'s caption than to any of `wrong`'s."""
+    """Whether an image's feature (D,) is nearer to the caption of `right` than to those of all `wrong`."""
     scores = clip.texts([caption(d) for d in (right, *wrong)]) @ feature
     return bool(scores[0] > scores[1:].max())
 
 
-def _with_thing(d: Description, i: int, thing: Thing) -> Description:
-    return replace(d, things=tuple(thing if j == i else t for j, t in enumerate(d.things)))
-
-
 def alternatives(d: Description) -> dict[str, list[Description]]:
-    """For every attribute that `d` names, the descriptions that differ in it alone."""
+    """For each attribute that `d` specifies, all descriptions that differ in it alone."""
     result: dict[str, list[Description]] = {}
     for i, thing in enumerate(d.things):
         kinds = SUPPORTS if d.relation == "on" and i == 1 else KINDS
-        result[f"kind {i}"] = [_with_thing(d, i, replace(thing, kind=k)) for k in kinds if k != thing.kind]
-        if thing.colour:
-            others = [c for c in COLOURS if c != thing.colour]
-            result[f"colour {i}"] = [_with_thing(d, i, replace(thing, colour=c)) for c in others]
+        result[f"kind {i}"] = [d.with_thing(i, kind=k) for k in kinds if k != thing.kind]
+        if thing.color:
+            others = [c for c in COLORS if c != thing.color]
+            result[f"color {i}"] = [d.with_thing(i, color=c) for c in others]
     if d.surrounding:
         result["surrounding"] = [replace(d, surrounding=s) for s in SURROUNDINGS if s != d.surrounding]
     if d.relation and d.things[1].kind in SUPPORTS:
@@ -56,38 +52,38 @@ def alternatives(d: Description) -> dict[str, list[Description]]:
 
 @dataclass(frozen=True)
 class Found:
-    """Shares of images in which the CLIP finds the kind, the colour, and everything that is named."""
+    """Shares of images in which the CLIP recognizes the kind, the colour, and everything specified."""
 
     kind: float
-    colour: float
+    color: float
     everything: float
 
 
 def found(clip: Clip, images: Tensor, descriptions: list[Description]) -> Found:
-    """The CLIP's verdicts on images (n, 64, 64, 3) of known content.
+    """Measure what the CLIP recognizes in images (N, 64, 64, 3) of known content.
 
-    The kind of a single thing is sought among "a KIND" for all kinds, its colour among "a COLOUR KIND"; everything is
-    found if no caption that differs in one named attribute is nearer.
+    The kind is chosen among "a KIND" for all kinds, the colour among "a COLOUR KIND" for all colours, both of the first
+    thing. Everything is found if no caption that differs in one specified attribute is nearer.
     """
-    kind = colour = everything = 0
+    kind = color = everything = 0
     for feature, d in zip(features(clip, images), descriptions, strict=True):
         bare = Description((Thing(d.things[0].kind),))
         kind += prefers(clip, feature, bare, [Description((Thing(k),)) for k in KINDS if k != d.things[0].kind])
-        painted = Description((Thing(d.things[0].kind, d.things[0].colour),))
-        colour += prefers(clip, feature, painted, alternatives(painted).get("colour 0", []))
+        painted = Description((Thing(d.things[0].kind, d.things[0].color),))
+        color += prefers(clip, feature, painted, alternatives(painted).get("color 0", []))
         everything += all(prefers(clip, feature, d, wrong) for wrong in alternatives(d).values())
     n = len(descriptions)
-    return Found(kind / n, colour / n, everything / n)
+    return Found(kind / n, color / n, everything / n)
 
 
 def form_of(d: Description) -> str:
-    """The prompt set that a description belongs to."""
+    """The form (prompt set) of a description."""
     return "multi" if d.relation else "surr" if d.surrounding else "single"
 
 
 @torch.no_grad()
 def sample(pipe: StableDiffusionPipeline, prompts: list[str], scale: float, seed: int = 0) -> Tensor:
-    """Images (n, 64, 64, 3) in [0, 1], by DDIM."""
+    """Sample images (N, 64, 64, 3) in [0, 1] by DDIM."""
     draw = torch.Generator().manual_seed(seed)
     images = []
     for i in range(0, len(prompts), 32):
@@ -105,7 +101,7 @@ def sample(pipe: StableDiffusionPipeline, prompts: list[str], scale: float, seed
 
 
 def load_pipeline(folder: Path) -> StableDiffusionPipeline:
-    """The diffusion model, in single precision, with a silent sampler."""
+    """Load the diffusion model in single precision, without a progress bar."""
     pipe = StableDiffusionPipeline.from_pretrained(str(folder), safety_checker=None, dtype=torch.float32)
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
@@ -113,7 +109,7 @@ def load_pipeline(folder: Path) -> StableDiffusionPipeline:
 
 
 def held_out_truth(pictures: data.Pictures, count: int = 1500) -> tuple[Tensor, list[Description]]:
-    """Held-out pictures from the usual elevations, lit, on their backgrounds, and what they show."""
+    """Composite held-out images from the usual elevations; returns them and their descriptions."""
     low, high = data.USUAL_ELEVATION
     usual = [i for i in range(len(pictures)) if low <= float(pictures.elevation[i]) <= high][:count]
     chosen = pictures.subset(usual)
@@ -122,7 +118,7 @@ def held_out_truth(pictures: data.Pictures, count: int = 1500) -> tuple[Tensor, 
 
 
 def evaluate_clip(clip: Clip, pictures: data.Pictures) -> dict[str, Found]:
-    """By form, the CLIP's verdicts on held-out ground truth."""
+    """Measure the CLIP on held-out ground truth, by form."""
     images, descriptions = held_out_truth(pictures)
     result = {}
     for form in data.FORMS:
@@ -132,7 +128,7 @@ def evaluate_clip(clip: Clip, pictures: data.Pictures) -> dict[str, Found]:
 
 
 def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures) -> float:
-    """Peak signal-to-noise ratio in dB on held-out ground truth."""
+    """The peak signal-to-noise ratio in dB on held-out ground truth."""
     images, _ = held_out_truth(pictures, 256)
     with torch.no_grad():
         z = latents(pipe.vae, images)
@@ -144,7 +140,7 @@ def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures)
 def evaluate_samples(
     clip: Clip, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
 ) -> dict[str, Found]:
-    """By form, the CLIP's verdicts on samples of `count` random prompts at a guidance scale."""
+    """Measure samples of `count` random prompts per form at a guidance scale, with the CLIP, by form."""
     result = {}
     with progress(f"sampling at guidance {scale:g}", len(data.FORMS) * count) as advance:
         for form in data.FORMS:
@@ -155,8 +151,8 @@ def evaluate_samples(
     return result
 
 
-def reward_normalisation(clip: Clip, pictures: data.Pictures) -> dict[str, float]:
-    """Mean and deviation of the cosine of held-out pictures, drawn as the protocols draw meshes, and their captions."""
+def reward_normalization(clip: Clip, pictures: data.Pictures) -> dict[str, float]:
+    """The mean and standard deviation of cosines between captions and held-out images, rendered unlit on black."""
     draw = torch.Generator().manual_seed(5)
     index = torch.arange(min(len(pictures), 2000))
     shown = features(clip, pictures.compose(index, draw, unlit_on_black=1.0))
@@ -166,7 +162,7 @@ def reward_normalisation(clip: Clip, pictures: data.Pictures) -> dict[str, float
 
 
 def grid(rows: list[Tensor], path: Path, zoom: int = 1) -> None:
-    """Write rows of images (n, 64, 64, 3) as one PNG."""
+    """Write rows of images (N, 64, 64, 3) as one PNG."""
     picture = torch.cat([torch.cat(list(row), dim=1) for row in rows], dim=0).clamp(0, 1)
     array = (picture.numpy() * 255).round().astype(np.uint8)
     image = Image.fromarray(array)

@@ -1,4 +1,4 @@
-"""The miniature's tokenizer: CLIP's byte-level BPE, in which every word of the grammar is one token."""
+"""The miniature's tokenizer: CLIP's byte-level BPE, with each word of the grammar as one token."""
 
 from collections import Counter
 from itertools import pairwise
@@ -6,21 +6,21 @@ from itertools import pairwise
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTokenizer
 
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS
 
 CONTEXT_LENGTH = 24
 END_OF_WORD = "</w>"
 
 
 def words() -> list[str]:
-    """Every word of the captions and the view suffixes."""
+    """All words of captions and view suffixes."""
     views = ("front", "side", "back", "overhead", "view")
-    phrases = (*KINDS, *COLOURS, *PATTERNS, *RELATIONS, *SURROUNDINGS, *views, "a", "an", ",")
+    phrases = (*KINDS, *COLORS, *PATTERNS, *RELATIONS, *SURROUNDINGS, *views, "a", "an", ",")
     return list(dict.fromkeys(word for phrase in phrases for word in phrase.split()))
 
 
 def build() -> CLIPTokenizer:
-    """The tokenizer; what is outside the grammar falls into bytes, so that no prompt is unknown."""
+    """Build the tokenizer; words outside the grammar fall back to bytes."""
     alphabet = sorted(ByteLevel.alphabet())
     merges = _merges(words())
     tokens = [*alphabet, *(c + END_OF_WORD for c in alphabet), *(a + b for a, b in merges)]
@@ -30,9 +30,9 @@ def build() -> CLIPTokenizer:
 
 
 def _merges(words: list[str]) -> list[tuple[str, str]]:
-    """The merges that make each word one token: the most frequent pair first, the first in the alphabet of equals.
+    """The merges that make each word one token: the most frequent pair first, ties in alphabetical order.
 
-    Not by `tokenizers.trainers.BpeTrainer`, which breaks ties otherwise at every call.
+    `tokenizers.trainers.BpeTrainer` breaks ties differently at every call.
     """
     pieces = [[*word[:-1], word[-1] + END_OF_WORD] for word in words]
     merges = []

@@ -1,6 +1,6 @@
-"""The training loop that the miniature's models share: AdamW, linear decay, an average of the weights, checkpoints.
+"""The training loop of the miniature's models: AdamW, linear decay, averaged weights, checkpoints.
 
-Every step's draws come from a generator named by the step, so a resumed training goes on as if never stopped.
+Each step draws from a generator named by the step, so a resumed training continues as if it had never stopped.
 """
 
 from collections.abc import Callable
@@ -33,36 +33,37 @@ def train(
     weight_decay: float = 0.01,
     warmup: int = 200,
 ) -> None:
-    """Train `module` in place for `steps` and leave it with its averaged weights.
+    """Train `module` in place and leave it with its averaged weights.
 
-    `loss_of(step, generator)` gives a scalar. Checkpoints go to `folder`/`name`.safetensors; a training that finds one
-    resumes from it.
+    Args:
+        name: of the checkpoint, `folder`/`name`.safetensors, from which training resumes if it exists.
+        loss_of: maps a step and its generator to a scalar loss.
     """
     module.train()
     parameters = dict(module.named_parameters())
-    optimiser = torch.optim.AdamW(parameters.values(), lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(parameters.values(), lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99))
     average = {k: v.detach().clone() for k, v in parameters.items()}
     path = folder / f"{name}.safetensors"
     bfloat16 = has_bfloat16()
-    first = _resume(path, module, optimiser, average) if path.exists() else 0
+    first = _resume(path, module, optimizer, average) if path.exists() else 0
     with progress(f"training the {name}", steps, start=first) as advance:
         smooth = 0.0
         for step in range(first, steps):
-            for group in optimiser.param_groups:
+            for group in optimizer.param_groups:
                 group["lr"] = lr * min((step + 1) / warmup, 1 - step / steps)
-            # plain attention has the faster backward on CPUs
+            # on CPUs, plain attention has the faster backward pass
             with torch.autocast(device(), torch.bfloat16, enabled=bfloat16), sdpa_kernel(SDPBackend.MATH):
                 loss = loss_of(step, generator(seed, "miniature", name, step))
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-            optimiser.step()
+            optimizer.step()
             keep = min(AVERAGE, (step + 1) / (step + 10))
             with torch.no_grad():
                 torch._foreach_lerp_(list(average.values()), list(parameters.values()), 1 - keep)
             smooth = loss.item() if step == first else 0.98 * smooth + 0.02 * loss.item()
             if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
-                _save(path, step + 1, module, optimiser, average)
+                _save(path, step + 1, module, optimizer, average)
             advance(1, f"loss {smooth:.4f}")
     with torch.no_grad():
         for key, value in parameters.items():
@@ -71,19 +72,19 @@ def train(
 
 
 def _save(
-    path: Path, step: int, module: nn.Module, optimiser: torch.optim.Optimizer, average: dict[str, Tensor]
+    path: Path, step: int, module: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]
 ) -> None:
     tensors = {f"module.{k}": v.detach().contiguous() for k, v in module.state_dict().items()}
     tensors |= {f"average.{k}": v.contiguous() for k, v in average.items()}
-    tensors |= optimiser_tensors(optimiser)
+    tensors |= optimiser_tensors(optimizer)
     with atomic(path) as temporary:
         save_file(tensors | {"step": torch.tensor(step)}, temporary)
 
 
-def _resume(path: Path, module: nn.Module, optimiser: torch.optim.Optimizer, average: dict[str, Tensor]) -> int:
+def _resume(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor]) -> int:
     tensors = load_file(path)
     module.load_state_dict({k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")})
     for key, value in average.items():
         value.copy_(tensors[f"average.{key}"])
-    restore_optimiser(optimiser, tensors)
+    restore_optimiser(optimizer, tensors)
     return int(tensors["step"])

@@ -57,7 +57,7 @@ class AttributesJudge:
         means all, and what the caption says besides costs nothing.
         """
         wanted, told = _read(prompt), parse(caption)
-        attributes = sum(1 + bool(t.colour) + bool(t.pattern) for t in wanted.things)
+        attributes = sum(1 + bool(t.color) + bool(t.pattern) for t in wanted.things)
         attributes += bool(wanted.relation) + bool(wanted.surrounding)
         return 1 + 4 * _recalled(wanted, told) // attributes
 
@@ -82,8 +82,8 @@ def _recalled(wanted: Description, told: Description) -> int:
 def _matches(wanted: Thing, told: Thing) -> int:
     if wanted.kind != told.kind:
         return 0
-    colour = wanted.colour is not None and wanted.colour == told.colour
-    return 1 + colour + (wanted.pattern is not None and wanted.pattern == told.pattern)
+    color = wanted.color is not None and wanted.color == told.color
+    return 1 + color + (wanted.pattern is not None and wanted.pattern == told.pattern)
 
 
 def _read(prompt: str) -> Description:
@@ -100,17 +100,17 @@ def _in_order(description: Description) -> Description:
     """The things of an "and", which has no order, in one order."""
     if description.relation != "and":
         return description
-    things = sorted(description.things, key=lambda t: (t.kind, t.colour or "", t.pattern or ""))
+    things = sorted(description.things, key=lambda t: (t.kind, t.color or "", t.pattern or ""))
     return Description(tuple(things), relation="and")
 
 
 def _elect(things: Iterable[Thing]) -> Thing:
     """One thing from several of one kind: colour by most votes, pattern if at least a third see it."""
     things = list(things)
-    colours = [t.colour for t in things if t.colour]
+    colors = [t.color for t in things if t.color]
     patterns = [t.pattern for t in things if t.pattern]
     kept = patterns and len(patterns) >= DETAIL_SHARE * len(things)
-    return Thing(things[0].kind, _most(colours) if colours else None, _most(patterns) if kept else None)
+    return Thing(things[0].kind, _most(colors) if colors else None, _most(patterns) if kept else None)
 
 
 def _most(votes: Iterable[Value]) -> Value:

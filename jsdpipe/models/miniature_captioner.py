@@ -17,7 +17,7 @@ from torch import Tensor
 
 from jsdpipe.miniature.data import FORMS, LEFT_OUT
 from jsdpipe.miniature.grammar import (
-    COLOURS,
+    COLORS,
     KINDS,
     PATTERNS,
     RELATIONS,
@@ -44,7 +44,7 @@ def log_prior(description: Description) -> float:
     stated = PATTERNED[form] * (1 - LEFT_OUT)
     for index, thing in enumerate(description.things):
         total -= math.log(len(SUPPORTS if description.relation == "on" and index == 1 else KINDS))
-        total += math.log((1 - LEFT_OUT) / len(COLOURS) if thing.colour else LEFT_OUT)
+        total += math.log((1 - LEFT_OUT) / len(COLORS) if thing.color else LEFT_OUT)
         total += math.log(stated / len(PATTERNS) if thing.pattern else 1 - stated)
     return total
 
@@ -54,7 +54,7 @@ class MiniatureCaptioner(OfClip):
 
     def __init__(self, clip: Clip | None = None) -> None:
         super().__init__(clip)
-        self._things = [Thing(*parts) for parts in product(KINDS, (None, *COLOURS), (None, *PATTERNS))]
+        self._things = [Thing(*parts) for parts in product(KINDS, (None, *COLORS), (None, *PATTERNS))]
 
     def caption(self, images: NDArray[np.uint8], seed: int = 0) -> list[str]:
         return [caption(self._describe(feature)) for feature in self.clip.images(images)]
@@ -103,7 +103,7 @@ def _neighbours(description: Description) -> Iterator[Description]:
     for index, thing in enumerate(things):
         kinds = SUPPORTS if relation == "on" and index == 1 else KINDS
         changed = [replace(thing, kind=kind) for kind in kinds]
-        changed += [replace(thing, colour=colour) for colour in (None, *COLOURS)]
+        changed += [replace(thing, color=color) for color in (None, *COLORS)]
         changed += [replace(thing, pattern=pattern) for pattern in (None, *PATTERNS)]
         for other in changed:
             yield replace(description, things=(*things[:index], other, *things[index + 1 :]))

@@ -43,7 +43,6 @@ NEUTRAL = (
     "jsdpipe.pipeline.layout",
     "jsdpipe.pipeline.manifests",
     "jsdpipe.pipeline.run",
-    "jsdpipe.render.renderers",
     "jsdpipe.scene.hash_grid.settings",
     "jsdpipe.scene.registry",
     "jsdpipe.scene.settings",

@@ -10,7 +10,7 @@ from jsdpipe.pipeline.contents import contents
 from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
-from jsdpipe.study.settings import GUIDANCE, settings
+from jsdpipe.study.experiments import GUIDANCE, objective_settings
 
 
 class Dependencies:
@@ -54,5 +54,5 @@ def study_digest(run: Run) -> str:
     """Hash of what the study takes of a run's configuration and of recipes, and of its code and libraries."""
     of = run.config.study
     assert of is not None
-    objectives = [[one.model_dump() for one in settings(guidance, of.steps)] for guidance in GUIDANCE]
+    objectives = [[one.model_dump() for one in objective_settings(guidance, of.steps)] for guidance in GUIDANCE]
     return fingerprint(code(run, "study"), run.config.seed, of.model_dump(), objectives)

@@ -1,4 +1,4 @@
-"""Surfaces by ray casting on the CPU (embreex): needs nothing but pip."""
+"""Render on the CPU by ray casting (embreex), which pip installs everywhere."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -9,44 +9,43 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
-from jsdpipe.mesh.srgb import times
+from jsdpipe.mesh.srgb import multiply
 from jsdpipe.mesh.surface import Surface, Texture, Wrap
-from jsdpipe.render.renderer import Samples, tinted
+from jsdpipe.render.renderer import is_tinted
 
-BEHIND = 2e-5  # of a length of 1: how far behind what is cut away a ray goes on, a hundred times its rounding
+BEHIND = 2e-5  # how far behind a cut-away point a ray continues: a hundred times the rounding of lengths about 1
 
 
 class EmbreeRenderer:
-    """One ray a pixel; the rays' directions have length 1 along the camera's axis, so that Embree measures depth."""
+    """Casts one ray per pixel."""
 
     def __init__(self, surface: Surface) -> None:
-        self.surface = surface
+        self._surface = surface
         self._scene = EmbreeScene(robust=True)  # without it rays slip through between neighbouring triangles
         vertices, faces = surface.vertices.astype(np.float32), surface.faces.astype(np.int32)
         TriangleMesh(scene=self._scene, vertices=vertices, indices=faces)
-        self._colours = _planes(surface.colours, faces)
+        self._colors = _planes(surface.colors, faces)
         self._uv = _planes(surface.uv, faces)
-        self._tinted = tinted(surface)
-        cutoffs = np.array([*(texture.cutoff for texture in surface.textures), 0.0])  # and of no texture, -1
+        self._tinted = is_tinted(surface)
+        cutoffs = np.array([*(texture.cutoff for texture in surface.textures), 0.0])  # the last for -1, no texture
         self._masked = (cutoffs > 0)[surface.texture] if cutoffs.any() else None
 
-    def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
+    def render(self, camera_to_world: NDArray[np.float64], fovy: float, size: int) -> NDArray[np.uint8]:
         pose = camera_to_world.astype(np.float32)
         steps = (np.tan(fovy / 2) * ((np.arange(size) + 0.5) / size * 2 - 1)).astype(np.float32)
         right, up, back = pose[:3, :3].T
         directions = (steps[:, None] * right - steps[:, None, None] * up - back).reshape(-1, 3)
         hit = self._scene.run(np.broadcast_to(pose[:3, 3], directions.shape), directions, output=True)
         if self._masked is not None:
-            self._go_on(hit, pose[:3, 3], directions)
+            self._pass_cut_away(hit, pose[:3, 3], directions)
         seen = np.flatnonzero(hit["primID"] >= 0)
         face, u, v = (hit[key][seen] for key in ("primID", "u", "v"))
         rgb = np.zeros((size * size, 3), np.uint8)
         rgb[seen] = self._shade(face, np.stack((1 - u - v, u, v))).round().clip(0, 255).T
-        picture, face = rgb.reshape(size, size, 3), hit["primID"].reshape(size, size)
-        return Samples(picture, face >= 0, face, hit["tfar"].reshape(size, size)) if geometry else Samples(picture)
+        return rgb.reshape(size, size, 3)
 
-    def _go_on(self, hit: dict[str, Any], origin: NDArray[np.float32], directions: NDArray[np.float32]) -> None:
-        """Put in the place of hits (N,) of what is cut away those of what is behind it."""
+    def _pass_cut_away(self, hit: dict[str, Any], origin: NDArray[np.float32], directions: NDArray[np.float32]) -> None:
+        """Replace hits (N,) of cut-away points by what is behind them."""
         rays = np.arange(len(directions))
         while len(rays := rays[self._is_cut(hit["primID"][rays], hit["u"][rays], hit["v"][rays])]):
             reached = hit["tfar"][rays] + np.float32(BEHIND)
@@ -56,47 +55,47 @@ class EmbreeRenderer:
                 hit[key][rays] = behind[key]
 
     def _is_cut(self, face: NDArray[np.int32], u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Whether the surface is not there (N,) at hits of faces (N,), -1 for none."""
+        """Whether an alpha mask cuts the surface away (N,) at hits of faces (N,), -1 for none."""
         assert self._masked is not None
         cut = np.zeros(len(face), bool)
         masked = np.flatnonzero((face >= 0) & self._masked[face])
-        texture, weights = self.surface.texture[face[masked]], np.stack((1 - u - v, u, v))
+        texture, weights = self._surface.texture[face[masked]], np.stack((1 - u - v, u, v))
         for index in np.unique(texture):
-            here, of = masked[texture == index], self.surface.textures[index]
+            here, of = masked[texture == index], self._surface.textures[index]
             alpha = bilinear(replace(of, pixels=of.pixels[..., 3:]), *_blend(self._uv, face[here], weights[:, here]))
             cut[here] = alpha[:, 0] < 255 * of.cutoff
         return cut
 
     def _shade(self, face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Colours (3, N), 0 to 255, at barycentric weights (3, N) of faces (N,)."""
-        colours = _blend(self._colours, face, weights)
-        texture = self.surface.texture[face]
-        for index, image in enumerate(self.surface.textures):
+        colors = _blend(self._colors, face, weights)
+        texture = self._surface.texture[face]
+        for index, image in enumerate(self._surface.textures):
             here = np.flatnonzero(texture == index)
             u, v = _blend(self._uv, face[here], weights[:, here])
             texels = bilinear(image, u, v)[:, :3].T
-            colours[:, here] = 255 * times(colours[:, here] / 255, texels / 255) if self._tinted else texels
-        return colours
+            colors[:, here] = 255 * multiply(colors[:, here] / 255, texels / 255) if self._tinted else texels
+        return colors
 
 
-def opened(surface: Surface, solid: bool) -> AbstractContextManager[EmbreeRenderer]:
-    """A surface made ready; a solid one is no other to rays."""
+def prepare(surface: Surface, solid: bool) -> AbstractContextManager[EmbreeRenderer]:
+    """Prepare a surface for rendering; to rays a solid one makes no difference."""
     return nullcontext(EmbreeRenderer(surface))
 
 
 def _planes(values: NDArray[Any], faces: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Vertices' values (V, C) as those of faces' corners (C, 3, F): NumPy is fast along long rows."""
+    """Spread vertices' values (V, C) to faces' corners (C, 3, F); NumPy is fast along long rows."""
     return np.ascontiguousarray(values.astype(np.float32)[faces].transpose(2, 1, 0))
 
 
 def _blend(corners: NDArray[np.float32], face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Values (C, N) of faces (N,), from those of their corners (C, 3, F) weighted by (3, N)."""
+    """Interpolate the values of faces' corners (C, 3, F) on faces (N,) with weights (3, N); returns (C, N)."""
     blended = [sum(w * corner.take(face) for w, corner in zip(weights, channel, strict=True)) for channel in corners]
     return np.stack(blended)
 
 
 def bilinear(texture: Texture, u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Colours (N, C) of a texture at u and v (N,), as OpenGL's linear filter; v upwards."""
+    """Sample a texture (N, C) at u and v (N,), v upwards, as OpenGL's linear filter does."""
     image = texture.pixels
     height, width = image.shape[:2]
     x, y = u * width - 0.5, (1 - v) * height - 0.5
@@ -109,7 +108,7 @@ def bilinear(texture: Texture, u: NDArray[np.float32], v: NDArray[np.float32]) -
 
 
 def _within(index: NDArray[np.int64], size: int, wrap: Wrap) -> NDArray[np.int64]:
-    """The texels that stand for any index along a side."""
+    """Wrap texel indices beyond a side of the image."""
     if wrap == "clamp":
         return index.clip(0, size - 1)
     if wrap == "mirror":

@@ -1,40 +1,63 @@
-"""What a renderer is: a surface made ready once and looked at often.
+"""Render surfaces with flat colours, without light, both sides visible, on black.
 
-Colours are flat, without light; both sides of a triangle are seen.
+Two libraries stand behind one interface and give the same images.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+import importlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from functools import reduce
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jsdpipe.mesh.surface import Surface
+from jsdpipe.render.rigs import Cameras
 
-
-@dataclass(frozen=True)
-class Samples:
-    """What a camera sees through the centre of each of its pixels (S, S), row 0 the top.
-
-    `rgb` (S, S, 3) uint8, black where no surface is hit. If they were asked for: `hit`; and where it is true, `face`,
-    the index of the triangle, and `depth`, the distance along the camera's axis in units of the world.
-    """
-
-    rgb: NDArray[np.uint8]
-    hit: NDArray[np.bool_] | None = None
-    face: NDArray[np.int32] | None = None
-    depth: NDArray[np.float32] | None = None
+Kind = Literal["embree", "moderngl"]
 
 
 class Renderer(Protocol):
-    """A surface, ready to be looked at."""
+    """A surface prepared for rendering."""
 
-    surface: Surface
+    def render(self, camera_to_world: NDArray[np.float64], fovy: float, size: int) -> NDArray[np.uint8]:
+        """Render an image (size, size, 3), row 0 the top, one sample per pixel centre, black where nothing is hit.
 
-    def look(self, camera_to_world: NDArray[np.float64], fovy: float, size: int, geometry: bool) -> Samples:
-        """What a camera sees, of size x size pixels; `fovy` is vertical and in radians."""
+        Args:
+            camera_to_world: a pose (4, 4) in OpenGL's convention.
+            fovy: the vertical field of view in radians.
+        """
 
 
-def tinted(surface: Surface) -> bool:
-    """Whether the colours of textured faces are other than white, so that they have to be multiplied."""
-    return bool((surface.colours[surface.faces[surface.texture >= 0]] != 255).any())
+def is_tinted(surface: Surface) -> bool:
+    """Whether any textured face has vertex colours other than white, so that the two must be multiplied."""
+    return bool((surface.colors[surface.faces[surface.texture >= 0]] != 255).any())
+
+
+def open_renderer(surface: Surface, kind: Kind, solid: bool = False) -> AbstractContextManager[Renderer]:
+    """Prepare a surface for rendering with one of the libraries; resources are released at the end of the context.
+
+    Args:
+        kind: the module of this package that does it.
+        solid: promises a closed surface oriented outwards, as isosurfaces are, whose back faces need not be drawn for
+            cameras outside.
+
+    Raises:
+        UserError: OpenGL is not available, or a texture is too large for it.
+    """
+    # by name, so that a picture depends on its own renderer alone
+    module = importlib.import_module(f"jsdpipe.render.{kind}")
+    renderer: AbstractContextManager[Renderer] = module.prepare(surface, solid)
+    return renderer
+
+
+def render_views(renderer: Renderer, cameras: Cameras, size: int, supersample: int = 1) -> Iterator[NDArray[np.uint8]]:
+    """Yield each camera's image (size, size, 3), averaged over supersample^2 samples per pixel."""
+    for pose, fovy in zip(cameras.camera_to_world.double().numpy(), cameras.fovy.tolist(), strict=True):
+        rgb = renderer.render(pose, fovy, size * supersample)
+        if supersample > 1:
+            offsets = np.ndindex(supersample, supersample)  # sums in uint16 cannot overflow: 64 samples at most
+            sums = reduce(np.add, (rgb[i::supersample, j::supersample].astype(np.uint16) for i, j in offsets))
+            rgb = (sums / np.float32(supersample**2)).round().astype(np.uint8)
+        yield rgb

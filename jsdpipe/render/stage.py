@@ -1,4 +1,4 @@
-"""The stage `render`: an asset's views by the protocols' cameras, and its turntable."""
+"""The stage `render`: assets' views by the protocols' cameras, and their turntables."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,30 +17,28 @@ from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.render import rigs
-from jsdpipe.render.renderer import Renderer
-from jsdpipe.render.renderers import opened
-from jsdpipe.render.supersampling import render_each
-from jsdpipe.render.view_archive import views_comment, write_views
+from jsdpipe.render.renderer import Renderer, open_renderer, render_views
+from jsdpipe.render.view_archive import read_comment, write_views
 
 TURNTABLE_SIZE = 160
 TURNTABLE_SUPERSAMPLE = 2
 TURNTABLE_S = 3.0
-BLACK = 3  # of 255, the background's colour as good as
+BLACK = 3  # of 255; darker views are nearly black
 ALL_BLACK = "All its views are black: its colours are, or it is too small to be seen."
 
 
 def render(run: Run, shard: Shard) -> None:
-    """Write the views, `turntable.webp` and `render.json` of every asset of a shard that has a mesh, and the manifest.
+    """Write the view archive, `turntable.webp` and `render.json` of every asset with a mesh, and the shard's manifest.
 
-    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/`, of what is scored, in one
-    zip.
+    An archive has a folder for each configured score: `quality/`, `alignment/`, `diversity/`.
     """
     assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
     frames, solid = run.config.report.turntable_views, method.closed
     cameras = _cameras(config, run.config.scores)
     by = code(run, "render", shard)
     records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())
-    run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
+    # the workflow expects the folder even if all assets failed
+    run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)
     with progress(f"render {shard.name}", len(assets) * count) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
             folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
@@ -56,7 +54,7 @@ def render(run: Run, shard: Shard) -> None:
 
 
 def _cameras(config: Render, scores: Sequence[str]) -> dict[str, rigs.Cameras]:
-    """The cameras of each score's rig, in the order of its views."""
+    """Each score's cameras, in the order of its views."""
     cameras = {
         "quality": rigs.quality_cameras(config.quality),
         "alignment": rigs.alignment_cameras(config.alignment),
@@ -75,25 +73,25 @@ def _render(
     solid: bool,
     advance: Advance,
 ) -> list[str]:
-    """Write what is rendered of the asset in a folder, unless it is there by this code; returns the notes on it."""
+    """Render the asset in a folder, unless its files are up to date; returns the notes on it."""
     source, turntable, report = (folder / name for name in ("mesh.glb", "turntable.webp", "render.json"))
     expected = fingerprint(by, sha256(source), config.model_dump(exclude={"keep_views"}), list(cameras), frames)
     done = read_fitting(report, expected)
-    if done is not None and views_comment(views) == expected and turntable.exists():
+    if done is not None and read_comment(views) == expected and turntable.exists():
         notes: list[str] = done["notes"]
         return notes
     brightest = 0
     surface, ring = glb.load(source), config.diversity
     with (
-        opened(rigs.place_for_t3bench(surface), config.renderer, solid) as t3bench,
-        opened(rigs.place_for_ring(surface, ring), config.renderer, solid) as around,
+        open_renderer(rigs.place_for_t3bench(surface), config.renderer, solid) as t3bench,
+        open_renderer(rigs.place_for_ring(surface, ring), config.renderer, solid) as around,
     ):
 
         def pictures(of: Renderer, cameras: rigs.Cameras) -> Iterator[NDArray[np.uint8]]:
             nonlocal brightest
-            for view in render_each(of, cameras, config.size, config.supersample):
-                brightest = max(brightest, int(view.rgb.max()))
-                yield view.rgb
+            for view in render_views(of, cameras, config.size, config.supersample):
+                brightest = max(brightest, int(view.max()))
+                yield view
                 advance()
 
         _write_turntable(around, ring, frames, turntable)
@@ -107,10 +105,10 @@ def _render(
 
 
 def _write_turntable(renderer: Renderer, rig: RingRig, frames: int, path: Path) -> None:
-    """An endless picture of a surface placed for the ring, turning once, from azimuth 0 on."""
+    """Write an endless animation of one turn of a surface placed for the ring, from azimuth 0."""
     cameras = rigs.ring_cameras(rig.model_copy(update={"views": frames}))
-    views = render_each(renderer, cameras, TURNTABLE_SIZE, TURNTABLE_SUPERSAMPLE)
-    first, *rest = (Image.fromarray(view.rgb) for view in views)
+    views = render_views(renderer, cameras, TURNTABLE_SIZE, TURNTABLE_SUPERSAMPLE)
+    first, *rest = (Image.fromarray(view) for view in views)
     with atomic(path) as temporary:
         duration = round(1000 * TURNTABLE_S / frames)
         first.save(temporary, save_all=True, append_images=rest, duration=duration, loop=0, quality=90, method=4)

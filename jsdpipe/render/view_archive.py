@@ -1,4 +1,4 @@
-"""The rendered views of an asset: one zip of PNG files, the same bytes for the same pictures."""
+"""The archive of an asset's rendered views: a zip of PNG files, whose bytes depend on the images alone."""
 
 import io
 import struct
@@ -15,12 +15,12 @@ from PIL import Image
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import atomic
 
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can state
-FROM_ABOVE = 2  # PNG's filter "Up": each row less the one above it
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date in a zip
+UP = 2  # PNG's filter of that name: each row minus the one above it
 
 
 def write_views(path: Path, rigs: dict[str, Iterable[NDArray[np.uint8]]], comment: str = "") -> None:
-    """Write pictures (H, W, 3) as `<rig>/0000.png` and so on; they are taken one by one. `comment` is the zip's own."""
+    """Write each rig's images (H, W, 3), taken one by one, as `<rig>/0000.png` and so on, and the zip's comment."""
     with atomic(path) as temporary, ZipFile(temporary, "w", ZIP_STORED) as archive:
         archive.comment = comment.encode()
         for rig, pictures in rigs.items():
@@ -29,11 +29,11 @@ def write_views(path: Path, rigs: dict[str, Iterable[NDArray[np.uint8]]], commen
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
-    """A picture (H, W, 3) as a PNG file, nine times as fast as by Pillow, which tries every filter on every row."""
+    """Encode an image (H, W, 3), nine times as fast as Pillow, which tries every filter on every row."""
     height, width, _ = picture.shape
-    rows = np.full((height, 1 + 3 * width), FROM_ABOVE, np.uint8)
+    rows = np.full((height, 1 + 3 * width), UP, np.uint8)
     rows[:, 1:] = np.diff(picture.reshape(height, -1), axis=0, prepend=np.uint8(0))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, RGB, not interlaced
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits per channel, RGB, not interlaced
     chunks = ((b"IHDR", header), (b"IDAT", isal_zlib.compress(rows, 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
 
@@ -42,10 +42,11 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", isal_zlib.crc32(kind + content))
 
 
-class Views:
-    """The pictures of a rig in a file of views, in order; a slice of them is read when it is asked for.
+class ViewArchive:
+    """One rig's images in an archive; slices are read on demand.
 
-    Raises `UserError` if the file is missing, broken or lacks them.
+    Raises:
+        UserError: if the file is missing or broken, or has no views of the rig.
     """
 
     def __init__(self, path: Path, rig: str) -> None:
@@ -59,14 +60,14 @@ class Views:
         return len(self._names)
 
     def __getitem__(self, part: slice) -> NDArray[np.uint8]:
-        """Pictures (N, H, W, 3)."""
+        """Read images (N, H, W, 3)."""
         with _reading(self._path) as archive:
             return np.stack([np.asarray(Image.open(io.BytesIO(archive.read(name)))) for name in self._names[part]])
 
 
 def read_views(path: Path, rig: str) -> NDArray[np.uint8]:
-    """All the pictures (N, H, W, 3) of a rig, in order; errors are those of `Views`."""
-    return Views(path, rig)[:]
+    """Read all images (N, H, W, 3) of a rig; raises the errors of `ViewArchive`."""
+    return ViewArchive(path, rig)[:]
 
 
 @contextmanager
@@ -80,8 +81,8 @@ def _reading(path: Path) -> Iterator[ZipFile]:
         raise UserError(f"{path}: not a zip file, or a damaged one; rerun the render stage") from None
 
 
-def views_comment(path: Path) -> str | None:
-    """The comment that a zip of views was written with; None if there is no such zip."""
+def read_comment(path: Path) -> str | None:
+    """Read an archive's comment; None if there is no readable archive."""
     try:
         with ZipFile(path) as archive:
             return archive.comment.decode()

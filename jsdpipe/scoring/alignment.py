@@ -5,7 +5,7 @@ from jsdpipe.models import load_judge
 from jsdpipe.models.language_judge import Unanswered
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
-from jsdpipe.render.view_archive import Views
+from jsdpipe.render.view_archive import ViewArchive
 from jsdpipe.scoring.assets import Numbers, score_assets
 from jsdpipe.scoring.captions import caption_assets
 from jsdpipe.scoring.similarity import JudgeFree
@@ -35,7 +35,7 @@ def score(run: Run, shard: Shard) -> None:
     judge = load_judge(run.config.alignment.judge, run.layout.judge_calls)
     judge_free = JudgeFree.of(run, shard)
 
-    def of(prompt: Prompt, seed: int, views: Views | None) -> tuple[Numbers, Numbers]:
+    def of(prompt: Prompt, seed: int, views: ViewArchive | None) -> tuple[Numbers, Numbers]:
         captions = of_views.get((prompt.id, seed), [])
         merged = ""
         try:

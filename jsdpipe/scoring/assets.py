@@ -11,13 +11,13 @@ from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
-from jsdpipe.render.view_archive import Views
+from jsdpipe.render.view_archive import ViewArchive
 from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
 
 Numbers = dict[str, Any]
 # of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view; a "reason"
 # among the numbers marks an asset that fails here
-Score = Callable[[Prompt, int, Views | None], tuple[Numbers, Numbers]]
+Score = Callable[[Prompt, int, ViewArchive | None], tuple[Numbers, Numbers]]
 
 
 def score_assets(
@@ -40,7 +40,7 @@ def score_assets(
             expected = fingerprint(by, source, prompt.text, [run.config.seed, seed], depends, models, device())
             done = read_fitting(path, expected)
             if done is None or done["record"].get("reason"):
-                record, details = of(prompt, seed, None if reason else Views(views, stage))
+                record, details = of(prompt, seed, None if reason else ViewArchive(views, stage))
                 done = {"fingerprint": expected, "record": record, "views": details}
                 write_json(path, done | {"protocol_version": PROTOCOL_VERSION})
             records.append(asset_record(prompt, seed, **{"reason": reason, **done["record"]}))

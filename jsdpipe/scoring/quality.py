@@ -11,7 +11,7 @@ from jsdpipe.models import Reward, load
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
 from jsdpipe.render.rigs import icosphere
-from jsdpipe.render.view_archive import Views
+from jsdpipe.render.view_archive import ViewArchive
 from jsdpipe.scoring.assets import Numbers, score_assets
 
 ROUNDS = 3
@@ -51,7 +51,7 @@ def score(run: Run, shard: Shard) -> None:
     _, neighbours = icosphere(rig.subdivision)
     fovs, size = len(rig.fovy_deg), run.config.render.size
 
-    def of(prompt: Prompt, seed: int, images: Views | None) -> tuple[Numbers, Numbers]:
+    def of(prompt: Prompt, seed: int, images: ViewArchive | None) -> tuple[Numbers, Numbers]:
         if images is None:
             black = reward.score(prompt.text, np.zeros((1, size, size, 3), np.uint8))
             rewards = np.repeat(black, len(neighbours) * fovs).reshape(-1, fovs)

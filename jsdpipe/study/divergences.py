@@ -10,8 +10,8 @@ functional derivative (constants in it do not matter). With scores s = grad log 
   discriminator (Goodfellow et al., arXiv 1406.2661). As grad log(p + q) = D s_p + (1 - D) s_q, the gradient is
   1/2 (s_q - D s_p - (1 - D) s_q) = 1/2 D (s_q - s_p).
 
-So all three pull along s_q - s_p, with weights 1, p / q and D / 2. At one and the same point, Jensen-Shannon's pull is
-at most half of the reverse KL's; p / q has no bound.
+So all three gradients are along s_q - s_p, with weights 1, p / q and D / 2. At any point, Jensen-Shannon's gradient is
+at most half the reverse KL's; p / q has no bound.
 """
 
 import math
@@ -23,9 +23,9 @@ from torch import Tensor
 from jsdpipe.study.mixtures import CLEAN, Mixture
 from jsdpipe.study.targets import REACH
 
-GRID = 64  # points a side of the quadrature: 0.19 apart, less than any deviation of a target
+GRID = 64  # quadrature points per side; they are 0.19 apart, less than any target's smallest deviation
 
-# of each divergence, its weight (N,) of s_q - s_p, given the log-odds log p - log q (N,)
+# by divergence, the weight (N,) of s_q - s_p, given the log-odds log p - log q (N,)
 WEIGHTS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "reverse_kl": torch.ones_like,
     "forward_kl": torch.exp,
@@ -35,20 +35,20 @@ LABELS = {"reverse_kl": "reverse KL", "forward_kl": "forward KL", "jsd": "Jensen
 
 
 def gradient(divergence: str, x: Tensor, p: Mixture, q: Mixture, a: Tensor = CLEAN) -> Tensor:
-    """The gradient (N, 2) at points (N, 2) of level a of a divergence between p and q, both noised to that level."""
+    """The gradient (N, 2) at points (N, 2) of a divergence between p and q, both noised to cumulative alpha a."""
     log_p, score_p = p.log_density_and_score(x, a)
     log_q, score_q = q.log_density_and_score(x, a)
     return WEIGHTS[divergence](log_p - log_q)[:, None] * (score_q - score_p)
 
 
 def grid() -> tuple[Tensor, float]:
-    """The points (GRID^2, 2) of the quadrature, and the area that each stands for."""
+    """The quadrature points (GRID^2, 2), and the area per point."""
     axis = torch.linspace(-REACH, REACH, GRID, dtype=torch.float64)
     return torch.cartesian_prod(axis, axis), float(axis[1] - axis[0]) ** 2
 
 
 def measure(log_p: Tensor, log_q: Tensor, area: float) -> dict[str, float]:
-    """The divergences in nats, by the trapezoid rule over log-densities (N,) at the points of `grid`."""
+    """Integrate the divergences, in nats, from log-densities (N,) at the points of `grid`."""
     p, q = log_p.exp(), log_q.exp()
     log_m = torch.logaddexp(log_p, log_q) - math.log(2)
     integrands = {

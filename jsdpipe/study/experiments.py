@@ -1,35 +1,44 @@
-"""Which runs the study makes, and their numbers as tables."""
+"""The study's runs, and their numbers as tables."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from torch import Tensor
 
 from jsdpipe.base.progress import Advance
 from jsdpipe.base.seeding import generator
-from jsdpipe.study.coverage import coverage
+from jsdpipe.config.recipes import load_recipe
 from jsdpipe.study.descent import Descent, descend
-from jsdpipe.study.distillation import distil
+from jsdpipe.study.distillation import distill
 from jsdpipe.study.divergences import WEIGHTS, grid, measure
 from jsdpipe.study.generators import BANDWIDTH
 from jsdpipe.study.mixtures import kernels
-from jsdpipe.study.settings import GUIDANCE, Guidance, settings
-from jsdpipe.study.targets import TARGETS, Target
+from jsdpipe.study.targets import TARGETS, Target, coverage
 
-# part A: generator and levels of noise
+Guidance = Literal["exact", "published"]
+
+# part A: generators and noise schedules
 SETTINGS = (("particles", "annealed"), ("particles", "clean"), ("parametric", "annealed"))
-# part B: the targets, each at both guidances
+# part B: targets, guidance, objectives
 DISTILLED = ("circle", "uneven")
-REFERENCES = (
-    "start",
-    "sample",
-)  # rows of part B that no objective made; the sample is independent points of the target
+GUIDANCE: tuple[Guidance, ...] = ("exact", "published")
+RECIPES = ("jsdlr", "sdi", "sds", "sjc", "csd", "nfsd", "vsd", "asd-adversarial", "asd-asynchronous", "ism")
+OBJECTIVE_LABELS = {
+    "jsd": "JSD", "sdi": "SDI", "sds": "SDS", "sjc": "SJC", "csd": "CSD", "nfsd": "NFSD", "vsd": "VSD",
+    "asd_adversarial": "ASD (adversarial)", "asd_asynchronous": "ASD (asynchronous)", "ism": "ISM",
+}  # fmt: skip
+# settings that differ from the recipes': half the inversion steps, as in the miniature; a rate for another kind of
+# adapter, which learns in few steps; the name of the exact denoiser's own negative "prompt"
+OVERRIDES: dict[str, Any] = {"inversion_steps": 5, "adapter_lr": 0.01, "negative_prompt": "the middle"}
+EXACT = {"guidance_scale": 1.0, "inversion_scale": -1.0}  # scales at which the guided prediction is the target's own
+# rows of part B without an objective: the start, and independent points of the target
+REFERENCES = ("start", "sample")
 
 
 @dataclass(frozen=True)
 class Descents:
-    """Part A: runs by (generator, levels, target, divergence); `table` has a row a record, the keys as its columns."""
+    """Part A: runs by (generator, schedule, target, divergence); the table has a row for each of their records."""
 
     runs: dict[tuple[str, str, str, str], Descent]
     table: pd.DataFrame
@@ -37,14 +46,14 @@ class Descents:
 
 @dataclass(frozen=True)
 class Distillations:
-    """Part B: particles (N, 2) by (target, guidance, objective or one of REFERENCES); `table` has a row each."""
+    """Part B: particles (N, 2) by (target, guidance, objective or one of REFERENCES); the table has a row for each."""
 
     particles: dict[tuple[str, str, str], Tensor]
     table: pd.DataFrame
 
 
 def descents(steps: int, count: int, seed: int, advance: Advance) -> Descents:
-    """Every divergence from every target, in every setting."""
+    """Follow every divergence from every target, in every setting."""
     runs, rows = {}, []
     for kind, schedule in SETTINGS:
         for target in TARGETS.values():
@@ -58,17 +67,17 @@ def descents(steps: int, count: int, seed: int, advance: Advance) -> Descents:
 
 
 def distillations(steps: int, count: int, seed: int, advance: Advance) -> Distillations:
-    """Every objective of the registry on every target of part B, at both guidances."""
+    """Distill every target of part B by every objective, with both kinds of guidance."""
     particles: dict[tuple[str, str, str], Tensor] = {}
     rows = []
     for target in (TARGETS[name] for name in DISTILLED):
         for guidance in GUIDANCE:
             found = {
-                "start": distil(settings(guidance, steps)[0], target, 0, count, seed),
+                "start": distill(objective_settings(guidance, steps)[0], target, 0, count, seed),
                 "sample": target.mixture.sample(count, generator(seed, "study", "sample", target.name)),
             }
-            for each in settings(guidance, steps):
-                found[each.kind] = distil(each, target, steps, count, seed)
+            for each in objective_settings(guidance, steps):
+                found[each.kind] = distill(each, target, steps, count, seed)
                 advance()
             rows += [_row(points, target, guidance, name) for name, points in found.items()]
             particles |= {(target.name, guidance, name): points for name, points in found.items()}
@@ -76,13 +85,31 @@ def distillations(steps: int, count: int, seed: int, advance: Advance) -> Distil
 
 
 def count_runs() -> int:
-    """How often `advance` is called in all."""
-    of_objectives: list[Any] = settings("exact", 1)
-    return len(SETTINGS) * len(TARGETS) * len(WEIGHTS) + len(DISTILLED) * len(GUIDANCE) * len(of_objectives)
+    """How often `descents` and `distillations` call `advance` together."""
+    return len(SETTINGS) * len(TARGETS) * len(WEIGHTS) + len(DISTILLED) * len(GUIDANCE) * len(RECIPES)
+
+
+def objective_settings(guidance: Guidance, steps: int) -> list[Any]:
+    """The settings of every objective, taken from its recipe, with schedules scaled to a run of `steps`."""
+    found = []
+    for name in RECIPES:
+        recipe = load_recipe(name)
+        stated = {key: _scaled(value, steps / recipe.steps) for key, value in recipe.objective}
+        changes = OVERRIDES | (EXACT if guidance == "exact" else {})
+        stated |= {key: value for key, value in changes.items() if key in stated}
+        found.append(type(recipe.objective)(**stated))
+    return found
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    """Multiply the steps of a setting's schedules, tuples of four, by a factor."""
+    if isinstance(value, tuple) and len(value) == 4:
+        return (round(value[0] * factor), *value[1:3], round(value[3] * factor))
+    return tuple(_scaled(end, factor) for end in value) if isinstance(value, tuple) else value
 
 
 def _row(particles: Tensor, target: Target, guidance: Guidance, name: str) -> dict[str, Any]:
-    """Modes, and the divergences of the particles' kernel density from the target smoothed by the same kernel."""
+    """The modes covered, and the divergences of the particles' kernel density from the equally smoothed target."""
     points, area = grid()
     smooth, density = target.mixture.smoothed(BANDWIDTH), kernels(particles, BANDWIDTH)
     return {

@@ -11,22 +11,20 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator, PercentFo
 from torch import Tensor
 
 from jsdpipe.report.style import PALETTE
-from jsdpipe.study.coverage import coverage
 from jsdpipe.study.divergences import GRID, WEIGHTS, grid
 from jsdpipe.study.divergences import LABELS as DIVERGENCES
-from jsdpipe.study.experiments import DISTILLED, SETTINGS, Descents, Distillations
+from jsdpipe.study.experiments import DISTILLED, GUIDANCE, SETTINGS, Descents, Distillations
+from jsdpipe.study.generators import START
 from jsdpipe.study.mixtures import equal
-from jsdpipe.study.optimisation import START
 from jsdpipe.study.presentation import GUIDANCE_LABELS, ROWS, SETTING_LABELS
-from jsdpipe.study.settings import GUIDANCE
-from jsdpipe.study.targets import REACH, TARGETS, Target
+from jsdpipe.study.targets import REACH, TARGETS, Target, coverage
 
 DPI = 150
-COLOURS = dict(zip(("jsd", "reverse_kl", "forward_kl"), PALETTE, strict=False))
-WIDTHS = {"forward_kl": 3.2, "reverse_kl": 2.0, "jsd": 1.2}  # so that lines on top of each other are all seen
+COLORS = dict(zip(("jsd", "reverse_kl", "forward_kl"), PALETTE, strict=False))
+WIDTHS = {"forward_kl": 3.2, "reverse_kl": 2.0, "jsd": 1.2}  # different, so that overlapping lines stay visible
 POINTS = PALETTE[4]
 LABEL_BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
-VIEW = 4.6  # |x| and |y| that panels show
+VIEW = 4.6  # largest |x| and |y| in panels
 MEASURES = {
     "covered": "modes covered",
     "reverse_kl": "reverse KL",
@@ -37,7 +35,7 @@ MEASURES = {
 
 
 def draw(followed: Descents, distilled: Distillations) -> Iterator[tuple[str, Figure]]:
-    """All figures, by name."""
+    """Yield all figures with their names."""
     yield "weights", _weights()
     yield "descent", _clouds_of_descents(followed)
     for target in TARGETS.values():
@@ -49,7 +47,7 @@ def draw(followed: Descents, distilled: Distillations) -> Iterator[tuple[str, Fi
 
 
 def _weights() -> Figure:
-    """The densities of the eight modes and of the start, and the divergences' weights, along the x-axis."""
+    """The densities of eight modes and of the start, and the divergences' weights, along the x-axis."""
     figure = Figure(figsize=(9, 5), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(2, 3))
     x = torch.linspace(-1.0, VIEW, 400, dtype=torch.float64)
@@ -65,7 +63,7 @@ def _weights() -> Figure:
         above.set_ylim(0, 0.7)
         for name, weight in WEIGHTS.items():
             below.plot(
-                line[:, 0].numpy(), weight(log_p - log_q).numpy(), color=COLOURS[name], lw=2, label=DIVERGENCES[name]
+                line[:, 0].numpy(), weight(log_p - log_q).numpy(), color=COLORS[name], lw=2, label=DIVERGENCES[name]
             )
         _logarithmic(below)
         below.set_ylim(1e-8, 1e8)
@@ -78,7 +76,7 @@ def _weights() -> Figure:
 
 
 def _clouds_of_descents(followed: Descents) -> Figure:
-    """A row a setting; for every target, a panel a divergence."""
+    """A row per setting; a panel per target and divergence."""
     columns = [(target, name) for target in TARGETS.values() for name in DIVERGENCES]
     figure = Figure(figsize=(13, 5.3))
     panels = figure.subplots(len(SETTINGS), len(columns))
@@ -91,7 +89,7 @@ def _clouds_of_descents(followed: Descents) -> Figure:
             found = coverage(points, target)
             axes.set_title(f"{found.covered} of {found.modes}", fontsize=8, fontweight="normal", pad=2)
             if row == 0:
-                axes.text(0.5, 1.2, DIVERGENCES[name], transform=axes.transAxes, ha="center", color=COLOURS[name])
+                axes.text(0.5, 1.2, DIVERGENCES[name], transform=axes.transAxes, ha="center", color=COLORS[name])
         panels[row, 0].set_ylabel(SETTING_LABELS[kind, schedule].replace(", ", "\n"), fontsize=9)
     for place, target in enumerate(TARGETS.values()):
         figure.text(0.2 + 0.32 * place, 0.96, target.label, ha="center", fontsize=11, fontweight="bold")
@@ -99,7 +97,7 @@ def _clouds_of_descents(followed: Descents) -> Figure:
 
 
 def _curves(followed: Descents, target: Target) -> Figure:
-    """A row a setting, a column a measure, a line a divergence that is followed."""
+    """A row per setting, a column per measure, a line per divergence followed."""
     figure = Figure(figsize=(13, 6.2))
     panels = figure.subplots(len(SETTINGS), len(MEASURES), sharex=True, sharey="col")
     figure.subplots_adjust(left=0.06, right=0.99, top=0.87, bottom=0.08, wspace=0.25, hspace=0.12)
@@ -110,7 +108,7 @@ def _curves(followed: Descents, target: Target) -> Figure:
                 history = followed.runs[kind, schedule, target.name, name].history
                 shown = [record for record in history if measure in record]
                 x, y = ([record[key] for record in shown] for key in ("step", measure))
-                axes.plot(x, y, ".-", color=COLOURS[name], lw=WIDTHS[name])
+                axes.plot(x, y, ".-", color=COLORS[name], lw=WIDTHS[name])
             if row == 0:
                 axes.set_title(title)
             if measure == "covered":
@@ -121,14 +119,14 @@ def _curves(followed: Descents, target: Target) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("step")
     handles = [
-        Line2D([], [], color=COLOURS[name], marker=".", label=f"follows {of}") for name, of in DIVERGENCES.items()
+        Line2D([], [], color=COLORS[name], marker=".", label=f"follows {of}") for name, of in DIVERGENCES.items()
     ]
     figure.legend(handles=handles, loc="upper left", ncols=len(handles))
     return figure
 
 
 def _clouds_of_objectives(distilled: Distillations, target: Target, guidance: str) -> Figure:
-    """A panel an objective, beside the references."""
+    """A panel per objective and reference."""
     figure = Figure(figsize=(11.5, 5.1))
     panels = figure.subplots(2, 6)
     figure.subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.01, wspace=0.06, hspace=0.26)
@@ -147,7 +145,7 @@ def _clouds_of_objectives(distilled: Distillations, target: Target, guidance: st
 
 
 def _cloud(axes: Axes, target: Target, points: Tensor, size: float) -> None:
-    """Points over the target's density."""
+    """Draw points over the target's density."""
     density = target.mixture.log_density(grid()[0]).exp().view(GRID, GRID).T
     axes.imshow(
         density.sqrt().numpy(), cmap="Greys", vmin=0, vmax=1.6 * float(density.max()) ** 0.5, origin="lower",
@@ -159,14 +157,14 @@ def _cloud(axes: Axes, target: Target, points: Tensor, size: float) -> None:
 
 
 def _logarithmic(axes: Axes) -> None:
-    """A logarithmic y-axis, its labels without the mathematics that the style does not set."""
+    """Make the y-axis logarithmic, with plain numbers, because the style does not typeset powers of ten."""
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _at_a_glance(distilled: Distillations) -> Figure:
-    """A row an objective, a panel a measure; colours are targets, open marks published scales."""
+    """A row per objective, a panel per measure; colours tell targets, open marks published scales."""
     table = distilled.table.assign(share=distilled.table["covered"] / distilled.table["modes"])
     measures = {"share": "modes covered ↑", "on_modes": "particles on modes ↑", "jsd": "divergence ↓ (nats)"}
     names = list(ROWS)
@@ -177,10 +175,10 @@ def _at_a_glance(distilled: Distillations) -> Figure:
         axes.set_title(title)
         for place, (target, guidance) in enumerate(keys):
             rows = table[(table["target"] == target) & (table["guidance"] == guidance)].set_index("objective")
-            colour = PALETTE[DISTILLED.index(target) * 2]
+            color = PALETTE[DISTILLED.index(target) * 2]
             axes.plot(
-                rows[measure].reindex(names), np.arange(len(names)) + (place - 1.5) * 0.17, "o", color=colour,
-                markerfacecolor=colour if guidance == "exact" else "white", markersize=5.5,
+                rows[measure].reindex(names), np.arange(len(names)) + (place - 1.5) * 0.17, "o", color=color,
+                markerfacecolor=color if guidance == "exact" else "white", markersize=5.5,
             )  # fmt: skip
         axes.set_xlim(left=-0.03)
         if measure != "jsd":

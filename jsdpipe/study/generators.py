@@ -1,21 +1,22 @@
-"""What is trained in part A: densities that are mixtures themselves, so that q is as exact as the target."""
+"""The generators of part A, whose density q is a mixture and so as exact as the target; and how both parts train."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from jsdpipe.study.mixtures import Mixture, equal
-from jsdpipe.study.optimisation import START
 
-BANDWIDTH = 0.25  # deviation of the kernels that stand for particles' density
-COMPONENTS = 4  # of the parametric generator: fewer than any target has modes
+LEARNING_RATE = 0.07
+START = 0.5  # standard deviation, around the middle, at the start of every run
+BANDWIDTH = 0.25  # standard deviation of the particles' kernels
+COMPONENTS = 4  # of the parametric generator; fewer than any target's modes
 
 
 class Generator(nn.Module):
     """An equal mixture of K Gaussians with trainable means (K, 2) and, unless they are kernels, log-deviations (K,).
 
-    Particles are the case of many components whose deviation is fixed: the bandwidth of their kernel density.
+    Particles are many components with a fixed deviation, the bandwidth of their kernel density.
     """
 
     def __init__(self, means: Tensor, deviation: float, kernels: bool) -> None:
@@ -25,11 +26,11 @@ class Generator(nn.Module):
         self.log_deviations = nn.Parameter(log_deviations, requires_grad=not kernels)
 
     def density(self) -> Mixture:
-        """q, as a constant."""
+        """The density q, detached."""
         return equal(self.means.detach(), (2 * self.log_deviations.detach()).exp())
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """About `count` points m_k + s_k eps (N, 2), equally many a component; differentiable in m and s."""
+        """Draw points m_k + s_k eps (N, 2), equally many per component, at least `count`; differentiable in m and s."""
         each = -(-count // len(self.means))
         noise = torch.randn(len(self.means), each, 2, dtype=torch.float64, generator=generator)
         return (self.means[:, None] + self.log_deviations.exp()[:, None, None] * noise).flatten(0, 1)
@@ -47,8 +48,13 @@ def _start(count: int, generator: torch.Generator) -> Tensor:
     return START * torch.randn(count, 2, dtype=torch.float64, generator=generator)
 
 
-# by name, the generator for a number of particles
+# constructors by name, for a number of particles
 GENERATORS: Mapping[str, Callable[[int, torch.Generator], Generator]] = {
     "particles": _particles,
     "parametric": _parametric,
 }
+
+
+def adam(parameters: Iterable[Tensor]) -> torch.optim.Adam:
+    """The pipeline's optimizer, at a constant rate; its steps do not depend on the gradients' scale."""
+    return torch.optim.Adam(parameters, lr=LEARNING_RATE, betas=(0.9, 0.99), eps=1e-15)

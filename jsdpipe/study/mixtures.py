@@ -1,4 +1,4 @@
-"""Gaussian mixtures in the plane, whose density, score and noise prediction are closed form at every noise level.
+"""Gaussian mixtures in the plane, with density, score and noise prediction in closed form at every noise level.
 
 A mixture sum_k w_k N(m_k, v_k I) noised to x_a = sqrt(a) x + sqrt(1 - a) eps, with cumulative alpha a, is the mixture
 sum_k w_k N(sqrt(a) m_k, (a v_k + 1 - a) I) (Song et al., arXiv 2011.13456).
@@ -11,14 +11,14 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-CLEAN = torch.ones((), dtype=torch.float64)  # the cumulative alpha of no noise
+CLEAN = torch.ones((), dtype=torch.float64)  # the cumulative alpha without noise
 
 
 @dataclass(frozen=True)
 class Mixture:
     """Weights (K,) that sum to 1, means (K, 2) and variances (K,), in double precision.
 
-    Points x are (N, 2), cumulative alphas a one number () or one a point (N,).
+    Points x are (N, 2); cumulative alphas a are () for all points, or (N,) for each.
     """
 
     weights: Tensor
@@ -34,7 +34,7 @@ class Mixture:
         return self._score(x, a, *self._log_terms(x, a))
 
     def log_density_and_score(self, x: Tensor, a: Tensor = CLEAN) -> tuple[Tensor, Tensor]:
-        """Both (N,) and (N, 2) in one go."""
+        """Both at once, (N,) and (N, 2)."""
         terms, variances = self._log_terms(x, a)
         return terms.logsumexp(1), self._score(x, a, terms, variances)
 
@@ -43,11 +43,11 @@ class Mixture:
         return -(1 - a).sqrt()[..., None] * self.score(x, a)
 
     def smoothed(self, deviation: float) -> "Mixture":
-        """The density of x + deviation * eps."""
+        """The density of x + deviation * eps for standard normal eps."""
         return Mixture(self.weights, self.means, self.variances + deviation**2)
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """Independent points (count, 2)."""
+        """Draw independent points (count, 2)."""
         chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         noise = torch.randn(count, 2, dtype=torch.float64, generator=generator)
         return self.means[chosen] + self.variances[chosen, None].sqrt() * noise
@@ -57,10 +57,10 @@ class Mixture:
         return a.sqrt()[..., None] * (pulls @ self.means) - pulls.sum(1, keepdim=True) * x
 
     def _log_terms(self, x: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
-        """The log of each component's share of the density (N, K), and the components' variances (K,) or (N, K)."""
+        """The log of each component's term of the density (N, K), and the components' variances (K,) or (N, K)."""
         a = a[..., None]
         variances = a * (self.variances - 1) + 1
-        # |x - sqrt(a) m|^2 written out: no array of N x K x 2
+        # |x - sqrt(a) m|^2 expanded, to avoid an array (N, K, 2)
         squares = x.square().sum(1, keepdim=True) - 2 * a.sqrt() * (x @ self.means.T) + a * self._lengths
         return self._log_weights - variances.log() - squares / (2 * variances), variances
 

@@ -1,4 +1,4 @@
-"""What the report says of the study: tables and captions, every claim in them taken from the numbers."""
+"""The report's text, captions and tables on the study; every claim is computed from the numbers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,14 +7,18 @@ import pandas as pd
 
 from jsdpipe.config.run_config import Study
 from jsdpipe.report.markup import Cell, Table
-from jsdpipe.study.coverage import NEAR
 from jsdpipe.study.divergences import LABELS as DIVERGENCES
-from jsdpipe.study.experiments import DISTILLED, REFERENCES, SETTINGS, Descents, Distillations
-from jsdpipe.study.generators import BANDWIDTH, COMPONENTS
-from jsdpipe.study.optimisation import LEARNING_RATE, START
-from jsdpipe.study.settings import GUIDANCE
-from jsdpipe.study.settings import LABELS as OBJECTIVES
-from jsdpipe.study.targets import TARGETS
+from jsdpipe.study.experiments import (
+    DISTILLED,
+    GUIDANCE,
+    OBJECTIVE_LABELS,
+    REFERENCES,
+    SETTINGS,
+    Descents,
+    Distillations,
+)
+from jsdpipe.study.generators import BANDWIDTH, COMPONENTS, LEARNING_RATE, START
+from jsdpipe.study.targets import NEAR, TARGETS
 
 MINUS = "\N{MINUS SIGN}"
 SETTING_LABELS = {
@@ -23,12 +27,12 @@ SETTING_LABELS = {
     ("parametric", "annealed"): f"{COMPONENTS} Gaussians, falling noise",
 }
 GUIDANCE_LABELS = {"exact": "exact", "published": "published scales"}
-ROWS = {"start": "start", "sample": "target's own sample", **OBJECTIVES}  # of part B
+ROWS = {"start": "start", "sample": "target's own sample", **OBJECTIVE_LABELS}  # of part B
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture of the study's folder, what it is called, and what it shows."""
+    """An image file in the study's folder, with its title and caption."""
 
     file: str
     title: str
@@ -37,7 +41,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the study: paragraphs, pictures, a table."""
+    """A part of the study: paragraphs, figures and a table."""
 
     name: str
     heading: str
@@ -47,7 +51,7 @@ class Section:
 
 
 def sections(followed: Descents, distilled: Distillations, settings: Study) -> tuple[Section, ...]:
-    """Both parts."""
+    """Write both parts."""
     return _part_a(followed.table, settings), _part_b(distilled.table, settings)
 
 
@@ -129,7 +133,7 @@ def _ends(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _most_modes(table: pd.DataFrame) -> str:
-    """How many modes each divergence covers at the end, all targets together, in each setting."""
+    """How many modes each divergence covers at the end, over all targets, by setting."""
     ends = _ends(table)
     said = []
     for kind, schedule in SETTINGS:
@@ -142,29 +146,29 @@ def _most_modes(table: pd.DataFrame) -> str:
 
 
 def _largest(table: pd.DataFrame) -> str:
-    """The largest gradient that each divergence met."""
+    """The largest gradient of each divergence."""
     largest = table.groupby("followed")["largest_gradient"].max()
     return f"The largest of a run: {_list(f'{label} {_short(largest[name])}' for name, label in DIVERGENCES.items())}."
 
 
 def _ahead(table: pd.DataFrame) -> str:
-    """Which objectives are nearest to the target, and where JSD is among them."""
+    """Which objective is nearest to each target, and JSD's rank."""
     said = []
     for target in DISTILLED:
         for guidance in GUIDANCE:
             rows = _ranked(table, target, guidance)
             place = list(rows["objective"]).index("jsd") + 1
-            first = OBJECTIVES[rows["objective"].iloc[0]]
+            first = OBJECTIVE_LABELS[rows["objective"].iloc[0]]
             where = f"{TARGETS[target].label}, {GUIDANCE_LABELS[guidance]}"
             said.append(f"{where}: {first}" + ("" if place == 1 else f" (JSD is number {place} of {len(rows)})"))
     return f"Nearest to the target by Jensen-Shannon divergence: {'; '.join(said)}."
 
 
 def _standing(table: pd.DataFrame, target: str, guidance: str) -> str:
-    """JSD's row in words, beside the objectives that cover most."""
+    """JSD's modes, and the objectives that cover most."""
     rows = _ranked(table, target, guidance)
     jsd, most = rows[rows["objective"] == "jsd"].iloc[0], rows["covered"].max()
-    best = _list(OBJECTIVES[name] for name in rows[rows["covered"] == most]["objective"])
+    best = _list(OBJECTIVE_LABELS[name] for name in rows[rows["covered"] == most]["objective"])
     return (
         f"JSD covers {jsd['covered']} of {jsd['modes']} modes with {jsd['on_modes']:.0%} of its particles on any; the "
         f"most covered are {most}, by {best}."
@@ -237,11 +241,11 @@ def _table_b(table: pd.DataFrame) -> Table:
 
 
 def _short(value: float) -> str:
-    """Three digits, or all before the point."""
+    """Three significant digits, or all digits of the integer part."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _list(items: Iterable[str]) -> str:
-    """E.g. "a", "a and b", "a, b and c"."""
+    """Join items, e.g. "a", "a and b", "a, b and c"."""
     *before, last = items
     return f"{', '.join(before)} and {last}" if before else last

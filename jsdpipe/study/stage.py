@@ -1,4 +1,4 @@
-"""The study's stage: `results/<run>/study/`: tables, figures, and `study.json`, what the report says of them."""
+"""The stage `study`: write tables, figures, and the report's text on them (`study.json`) to `results/<run>/study/`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from jsdpipe.study.experiments import count_runs, descents, distillations
 
 
 def write(run: Run) -> None:
-    """Compute the study and write it, in place of an older one. The bytes depend on seed and settings alone."""
+    """Compute the study and write it, replacing an older one; the bytes depend on seed and settings alone."""
     settings = run.config.study
     if settings is None:
         raise UserError(f"{run.layout.run_json}: study: left out in the configuration; add it and rerun `configure`")
@@ -40,7 +40,7 @@ def write(run: Run) -> None:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The order of sums, and with it their last bits, depends on the number of threads."""
+    """Use one thread, because the order of sums, and so their last bits, depends on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""The densities that the study distils from, and the broad ones beside them. All are Gaussian mixtures."""
+"""The densities that the study distills from, all Gaussian mixtures, and which of their modes points cover."""
 
 import math
 from dataclasses import dataclass
@@ -8,13 +8,14 @@ from torch import Tensor
 
 from jsdpipe.study.mixtures import Mixture, equal
 
-REACH = 6.0  # |x| and |y| that figures and quadrature look at; no target has mass beyond to speak of
+REACH = 6.0  # largest |x| and |y| of figures and quadrature; targets have hardly any mass beyond
+NEAR = 3.0  # deviations; 98.9 % of a Gaussian in the plane is nearer to its mean
 _RADIUS = 3.0
 
 
 @dataclass(frozen=True)
 class Target:
-    """A mixture whose component k belongs to the mode `mode[k]`, modes numbered from 0."""
+    """A mixture whose component k belongs to mode number `mode[k]`, from 0."""
 
     name: str
     label: str
@@ -55,7 +56,32 @@ def _ring() -> Target:
 TARGETS = {target.name: target for target in (_circle(), _uneven(), _ring())}
 
 _LATTICE = _numbers(-3.0, 0.0, 3.0)
-# what an empty prompt stands for: nine Gaussians of deviation 1.5, which cover the plane out to about 5 without a gap
+# for the empty prompt: nine Gaussians of deviation 1.5, which cover the plane to about 5 without a gap
 UNCONDITIONAL = equal(torch.cartesian_prod(_LATTICE, _LATTICE), _numbers(*[1.5**2] * 9))
-# what a negative prompt stands for: the middle, where no target has mass
+# for the negative prompt: the middle, where no target has mass
 NEGATIVE = equal(torch.zeros(1, 2, dtype=torch.float64), _numbers(1.0))
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many of the target's modes are covered, and the share of points that are on any mode."""
+
+    covered: int
+    modes: int
+    on_modes: float
+
+
+def coverage(points: Tensor, target: Target) -> Coverage:
+    """Count the modes that points (N, 2) cover.
+
+    A point belongs to the component that is nearest in deviations, if it is within `NEAR` of them. A mode is covered if
+    it has at least half of its fair share of points, its weight times N.
+    """
+    mixture = target.mixture
+    deviations = torch.cdist(points, mixture.means) / mixture.variances.sqrt()
+    distance, nearest = deviations.min(1)
+    near = distance <= NEAR
+    found = torch.bincount(target.mode[nearest[near]], minlength=target.modes)
+    weights = torch.zeros(target.modes, dtype=torch.float64).index_add_(0, target.mode, mixture.weights)
+    covered = int((found >= weights * len(points) / 2).sum())
+    return Coverage(covered, target.modes, float(near.double().mean()))

@@ -1,5 +1,4 @@
 import hashlib
-import re
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,7 @@ def sources(tmp_path, monkeypatch):
     origin.mkdir()
     for name, content in contents.items():
         (origin / name).write_bytes(content)
-    files = {
-        name: {"sha256": hashlib.sha256(content).hexdigest(), "lines": content.count(b"\n")}
-        for name, content in contents.items()
-    }
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     source = {"repository": "r", "commit": "0" * 40, "licence": "none", "address": f"{origin.as_uri()}/{{file}}"}
     path = tmp_path / "sources.yaml"
     path.write_text(yaml.safe_dump({"sources": {"mine": source | {"files": files}}}))
@@ -48,13 +44,6 @@ def test_a_wrong_hash_is_refused_and_nothing_is_written(refusal, sources):
     said = refusal("prompts", "fetch", "mine", "--sources", path, "--from", origin)
     assert f"{origin / 'two.txt'}: " in said and hashlib.sha256(b"e\n").hexdigest() in said
     assert not FOLDER.exists()
-
-
-def test_a_wrong_number_of_lines_is_refused(refusal, sources):
-    path, origin = sources
-    path.write_text(path.read_text().replace("lines: 2", "lines: 3"))
-    said = refusal("prompts", "fetch", "mine", "--sources", path, "--from", origin)
-    assert re.search(r"one\.txt: .*\b2\b.*\b3\b", said)
 
 
 def test_a_changed_file_is_fetched_again(jsdpipe, sources):

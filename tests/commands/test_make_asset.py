@@ -20,7 +20,7 @@ from jsdpipe.config.recipes import load_recipe
 from jsdpipe.config.run_config import Mesh, Prior
 from jsdpipe.generation import asset
 from jsdpipe.mesh import glb
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS
 
 FILES = ["asset.json", "mesh.glb", "mesh.json", "preview.png", "record.json", "scene.safetensors"]
 PROMPT = 'A pair of "$(touch x)" polka-dotted ../sneakers \N{SNOWMAN}'
@@ -260,7 +260,7 @@ def test_another_prior_is_asked_anything_without_a_warning(jsdpipe, made):
 
 def test_help_says_what_the_miniature_understands(jsdpipe):
     said = " ".join(jsdpipe("make", "--help")[1].split())
-    for words in (KINDS, COLOURS, SURROUNDINGS):
+    for words in (KINDS, COLORS, SURROUNDINGS):
         assert ", ".join(words) in said
     assert f"[{'|'.join(PATTERNS)}]" in said
     assert all(support in said for support in SUPPORTS)

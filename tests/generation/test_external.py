@@ -28,7 +28,7 @@ from jsdpipe.config.prompts import to_prompt
 from jsdpipe.config.run_config import load_config
 from jsdpipe.generation.external import collect
 from jsdpipe.mesh import glb
-from jsdpipe.mesh.external import read
+from jsdpipe.mesh.external import convert
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.dependencies import Dependencies
@@ -166,7 +166,7 @@ def test_meshes_that_lie_somewhere(tmp_path, monkeypatch, capsys):
     (tmp_path / "m/2-0.obj").write_text("v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     run, shard = run_of(tmp_path, {"path": "m/{line}-{seed}.obj", "up": "z", "front": "-y"})
     collect(run, shard)
-    read(run, shard)
+    convert(run, shard)
     one, missing, two, three = reasons(run, "generate", shard)
     assert (one, two, three) == (None, None, None) and missing.startswith("m/1-1.obj: ")
     err = capsys.readouterr().err
@@ -227,13 +227,13 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
     os.utime(tmp_path / "m/1-0.obj", (10**9, 10**9))  # as `cp -p` brings it
     assert Dependencies(run).digest("generate", shard) != before
     collect(run, shard)
-    read(run, shard)
+    convert(run, shard)
     target = run.layout.asset("theirs", "single", shard.prompts[0].id, 0) / "mesh.glb"
     first = target.stat().st_mtime_ns
-    read(run, shard)
+    convert(run, shard)
     assert target.stat().st_mtime_ns == first
     trimesh.creation.box((5, 1, 1)).export(tmp_path / "m/1-0.obj")
-    read(run, shard)
+    convert(run, shard)
     assert glb.load(target).vertices[:, 0].max() == 2.5
 
 
@@ -278,7 +278,7 @@ def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monk
 
     collect(run, shard)
     before = stamps()
-    read(run, shard)
+    convert(run, shard)
     assert reasons(run, "mesh", shard) == [None, None]
     assert {path.name for path in tmp_path.rglob("*")}.isdisjoint({"x", "y"})
     said = (folders[1] / "stdout.log").read_text()
@@ -305,7 +305,7 @@ def test_a_command_that_fails_is_a_failed_asset(tmp_path, command, reason):
     collect(run, shard)
     (said,) = reasons(run, "generate", shard)
     assert (said is None) if reason is None else re.search(reason, said)
-    read(run, shard)
+    convert(run, shard)
     (found,) = reasons(run, "mesh", shard)
     assert ("output.glb: " in found) if reason is None else found == said
 
@@ -398,7 +398,7 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
         run = Run.resolve(load_config(of | {"mesh": mesh}), tmp_path / "run")
         (shard,) = run.shards()
         collect(run, shard)
-        read(run, shard)
+        convert(run, shard)
         return run, shard
 
     run, shard = extracted({})
@@ -406,7 +406,7 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     (said,), nothing = notes(run, "mesh", shard)
     assert "0.mtl" in said and "red" in said and nothing == []
     folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
-    colours = [np.unique(glb.load(folder / "mesh.glb").colours, axis=0).tolist() for folder in folders]
+    colours = [np.unique(glb.load(folder / "mesh.glb").colors, axis=0).tolist() for folder in folders]
     assert colours == [[[102, 102, 102]], [[204, 26, 26]]]
     assert read_json(folders[0] / "mesh.json")["notes"] == [said]
     before = Dependencies(run).digest("mesh", shard)
@@ -419,7 +419,7 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     shutil.copy("1.mtl", "0.mtl")
     run, shard = extracted({})
     assert notes(run, "mesh", shard) == [[], []]
-    assert np.unique(glb.load(folders[0] / "mesh.glb").colours, axis=0).tolist() == [[204, 26, 26]]
+    assert np.unique(glb.load(folders[0] / "mesh.glb").colors, axis=0).tolist() == [[204, 26, 26]]
 
 
 def test_a_mesh_far_from_the_origin_gives_the_same_views(tmp_path, monkeypatch):
@@ -434,7 +434,7 @@ def test_a_mesh_far_from_the_origin_gives_the_same_views(tmp_path, monkeypatch):
     of = config(tmp_path, {"path": "{seed}.obj"}, "a ball\n")
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
-    for stage in (collect, read, render):
+    for stage in (collect, convert, render):
         stage(run, shard)
     near, far = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
     assert (near / "mesh.glb").read_bytes() == (far / "mesh.glb").read_bytes()
@@ -457,7 +457,7 @@ def test_views_that_are_all_black_are_noted(tmp_path, monkeypatch):
     of = config(tmp_path, {"path": "{seed}.glb"}, "a box\n") | {"seeds": [0, 1, 2, 3]}
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
-    for stage in (collect, read, render):
+    for stage in (collect, convert, render):
         stage(run, shard)
     found = notes(run, "render", shard)
     assert [["black" in note for note in of_asset] for of_asset in found] == [[True], [True], [], [True]]

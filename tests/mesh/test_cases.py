@@ -15,7 +15,7 @@ RED, BLUE = [255, 0, 0], [0, 0, 255]
 def box(name, colour):
     """The least and the greatest coordinates, in the file's own axes, of what has a colour."""
     surface = read(CASES / name, up="z", front="x")
-    of_it = surface.vertices[(surface.colours == colour).all(axis=1)]
+    of_it = surface.vertices[(surface.colors == colour).all(axis=1)]
     return np.round([of_it.min(axis=0), of_it.max(axis=0)], 6).tolist()
 
 

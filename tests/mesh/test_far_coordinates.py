@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from pictures import views
 
 from jsdpipe.config.run_config import QualityRig
 from jsdpipe.mesh import glb
-from jsdpipe.mesh.external import read_one
+from jsdpipe.mesh.external import convert_one
 from jsdpipe.render import rigs
 
 UTM = np.array([455_123.25, 5_412_345.5, 210.75])
@@ -64,11 +65,12 @@ def pictures(folder, vertices, faces, kind):
     folder.mkdir()
     file = folder / f"a.{kind}"
     KINDS[kind](file, vertices, faces)
-    reason, _ = read_one(folder, None, "code", file, "z", None, whole=True)
+    reason, _ = convert_one(folder, None, "code", file, "z", None, require_materials=True)
     assert reason is None
     surface = glb.load(folder / "mesh.glb")
-    seen = views(rigs.place_for_t3bench(surface), CAMERAS, 64, geometry=True)
-    return surface, np.stack([view.normals for view in seen])
+    placed = rigs.place_for_t3bench(surface)
+    told = replace(placed, colors=(150 + 100 * placed.vertices).astype(np.uint8))  # colours that tell places
+    return surface, np.stack(views(told, CAMERAS, 64))
 
 
 @pytest.mark.parametrize("kind", KINDS)

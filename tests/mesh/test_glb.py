@@ -26,7 +26,7 @@ def test_round_trip_keeps_vertices_faces_and_colours(tmp_path):
     back = glb.load(tmp_path / "mesh.glb")
     np.testing.assert_allclose(back.vertices, mesh.vertices, atol=1e-6)
     np.testing.assert_array_equal(back.faces, mesh.faces)
-    np.testing.assert_array_equal(back.colours, mesh.colours)
+    np.testing.assert_array_equal(back.colors, mesh.colors)
     assert solid(back).volume == pytest.approx(8.0)
 
 
@@ -44,7 +44,7 @@ def test_round_trip_keeps_textures(tmp_path):
     for index, height in ((-1, 0), (0, 4), (1, 8)):
         one, other = mesh.faces[mesh.texture == index], back.faces[back.texture == place[height]]
         np.testing.assert_allclose(back.vertices[other], mesh.vertices[one], atol=1e-6)
-        np.testing.assert_array_equal(back.colours[other], mesh.colours[one])
+        np.testing.assert_array_equal(back.colors[other], mesh.colors[one])
         if index >= 0:
             np.testing.assert_array_equal(back.textures[place[height]].pixels, textures[index].pixels)
             np.testing.assert_allclose(back.uv[other], uv[one], atol=1e-6)
@@ -90,7 +90,7 @@ def test_every_stored_colour_comes_back(tmp_path):
     surface = painted(mesh, colours)
     glb.save(surface, tmp_path / "mesh.glb")
     back = glb.load(tmp_path / "mesh.glb")
-    np.testing.assert_array_equal(back.colours[back.faces], surface.colours[surface.faces])
+    np.testing.assert_array_equal(back.colors[back.faces], surface.colors[surface.faces])
 
 
 def test_colours_are_stored_as_linear_light_of_unlit_materials(tmp_path):

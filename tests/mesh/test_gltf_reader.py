@@ -29,7 +29,7 @@ BYTES = np.array([[255, 0, 0, 9], [0, 255, 0, 9], [0, 0, 255, 9], [255, 255, 255
 )
 def test_colours_of_a_gltf(tmp_path, material, colours, expected):
     surface = read(gltf(tmp_path / "a.gltf", material, colours))
-    assert np.array_equal(surface.colours, expected)
+    assert np.array_equal(surface.colors, expected)
     assert surface.textures == () and set(surface.texture) == {-1}
 
 
@@ -37,7 +37,7 @@ def test_a_texture_stays_as_it_is_beside_the_colours_that_it_is_multiplied_by(tm
     (tmp_path / "skin.png").write_bytes(png())
     material = {"baseColorFactor": FACTOR, "baseColorTexture": {"index": 0}}
     surface = read(gltf(tmp_path / "a.gltf", material, BYTES, UV, "skin.png"))
-    assert np.array_equal(surface.colours, [[124, 0, 0], [0, 170, 0], [0, 0, 255], [124, 170, 255]])
+    assert np.array_equal(surface.colors, [[124, 0, 0], [0, 170, 0], [0, 0, 255], [124, 170, 255]])
     assert np.array_equal(surface.uv, np.stack([UV[:, 0], 1 - UV[:, 1]], axis=1))  # v upwards
     (texture,) = surface.textures
     assert np.array_equal(texture.pixels, PIXELS)
@@ -157,7 +157,7 @@ def test_older_materials_become_base_colours(tmp_path):
     ):
         glossy = {"extensions": {"KHR_materials_pbrSpecularGlossiness": of}}
         surface = read(gltf(tmp_path / "a.gltf", {}, materials=[glossy]))
-        assert np.abs(surface.colours - np.array(expected)).max() <= 2, of
+        assert np.abs(surface.colors - np.array(expected)).max() <= 2, of
     (tmp_path / "skin.png").write_bytes(png())
     of = {"diffuseTexture": {"index": 0, "texCoord": 1}, "specularFactor": [0.04, 0.04, 0.04]}
     glossy = {"extensions": {"KHR_materials_pbrSpecularGlossiness": of}}
@@ -195,7 +195,7 @@ def test_extensions_and_images_that_do_not_matter_do_not_hinder(tmp_path):
     needed = ["KHR_materials_unlit", "KHR_mesh_quantization", "KHR_texture_transform"]
     tree = {"textures": [{"source": 0}], "images": [IMAGE], "extensionsRequired": needed}
     path = edited(gltf(tmp_path / "a.gltf", {"baseColorFactor": FACTOR}, uv=UV, **tree), change)
-    assert (read(path).colours == (124, 170, 255)).all()
+    assert (read(path).colors == (124, 170, 255)).all()
 
 
 @pytest.mark.parametrize(
@@ -210,10 +210,10 @@ def test_a_picture_that_is_not_there_is_noted_and_other_colours_stay(tmp_path, m
     textured = material | {"baseColorTexture": {"index": 0}}
     path = gltf(tmp_path / "a.gltf", textured, colours=colours, uv=UV, image="none.png")
     surface = read(path)
-    assert (surface.colours == expected).all() and surface.textures == ()
+    assert (surface.colors == expected).all() and surface.textures == ()
     assert sum("none.png" in note for note in surface.notes) == 1
     with pytest.raises(BadMesh, match=r"none\.png"):
-        read(path, whole=True)
+        read(path, require_materials=True)
 
 
 def test_emitted_light_is_noted(tmp_path):
@@ -222,8 +222,8 @@ def test_emitted_light_is_noted(tmp_path):
 
     path = edited(gltf(tmp_path / "a.gltf", {"baseColorFactor": [0, 0, 0, 1]}), change)
     surface = read(path)
-    assert (surface.colours == 0).all() and ["light" in note for note in surface.notes] == [True]
-    assert read(path, whole=True).notes == surface.notes  # nothing is missing
+    assert (surface.colors == 0).all() and ["light" in note for note in surface.notes] == [True]
+    assert read(path, require_materials=True).notes == surface.notes  # nothing is missing
 
 
 def test_a_far_place_of_a_node_keeps_the_shape(tmp_path):
@@ -250,7 +250,7 @@ def test_vertex_colours_are_linear_unless_their_maker_or_the_user_says_otherwise
     asset = {"version": "2.0"} | ({"generator": generator} if generator else {})
     path = gltf(tmp_path / "a.gltf", colours=np.full((4, 3), stored), asset=asset)
     surface = read(path, vertex_colors=setting)
-    assert (surface.colours == {"linear": 188, "srgb": 128}[kind]).all()
+    assert (surface.colors == {"linear": 188, "srgb": 128}[kind]).all()
     (note,) = surface.notes
     assert {"linear": "linear", "srgb": "sRGB"}[kind] in note
 
@@ -259,11 +259,11 @@ def test_the_files_of_trimesh_have_the_colours_that_trimesh_was_given(tmp_path):
     box = trimesh.creation.box()
     box.visual.vertex_colors = (200, 100, 50, 255)
     box.export(tmp_path / "a.glb")
-    assert (read(tmp_path / "a.glb").colours == (200, 100, 50)).all()
+    assert (read(tmp_path / "a.glb").colors == (200, 100, 50)).all()
 
 
 def test_factors_and_vertex_colours_are_multiplied_as_light(tmp_path):
     """0.5 x 0.4 = 0.2, which is stored as 124; as stored values 188 x 170 / 255 would be 125, 89 x 124 / 255 43."""
     colours = np.full((4, 3), (0.5, 0.1, 1.0), np.float32)
     surface = read(gltf(tmp_path / "a.gltf", {"baseColorFactor": [0.4, 0.2, 0.05, 1]}, colours))
-    assert (surface.colours == (124, 39, 63)).all()  # of 0.2, 0.02, 0.05
+    assert (surface.colors == (124, 39, 63)).all()  # of 0.2, 0.02, 0.05

@@ -59,7 +59,7 @@ def test_ball_has_its_radius_place_orientation_and_colours():
     outwards = ((shape.triangles_center - centre) * shape.face_normals).sum(axis=1)
     assert (outwards > 0).all()
     expected = np.round((mesh.vertices / 2 + 0.5) * 255)
-    assert np.abs(mesh.colours - expected).max() <= 1
+    assert np.abs(mesh.colors - expected).max() <= 1
 
 
 def test_bound_scales_the_mesh():

@@ -14,7 +14,7 @@ from jsdpipe.mesh.reading import read
 from jsdpipe.mesh.stage import extract
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.render.stage import render
-from jsdpipe.render.view_archive import read_views, views_comment
+from jsdpipe.render.view_archive import read_comment, read_views
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_meshes_are_the_balls(done):
             np.testing.assert_allclose(np.linalg.norm(mesh.vertices, axis=1), scored_run.RADIUS, atol=0.01)
             red_or_blue = (252, 3, 3) if "red" in record["prompt"] else (3, 3, 252)
             front = mesh.vertices[:, 0] > 0.1
-            assert np.abs(mesh.colours[front].astype(int) - red_or_blue).max() <= 2
+            assert np.abs(mesh.colors[front].astype(int) - red_or_blue).max() <= 2
             assert (record["vertices"], record["faces"]) == (len(mesh.vertices), len(mesh.faces))
             assert record["watertight"] is True and record["components"] == 1
 
@@ -185,10 +185,10 @@ def test_the_other_renderer_renders_anew_and_shows_the_same(tmp_path):
     extract(run, shard)
     render(run, shard)
     path = run.layout.views(shard, shard.prompts[0].id, 0)
-    first, comment = read_views(path, "quality"), views_comment(path)
+    first, comment = read_views(path, "quality"), read_comment(path)
     gl = run.config.model_copy(update={"render": run.config.render.model_copy(update={"renderer": "moderngl"})})
     render(replace(run, config=gl), shard)
-    assert views_comment(path) != comment
+    assert read_comment(path) != comment
     assert np.abs(read_views(path, "quality").astype(float) - first).mean() < 0.5
 
 

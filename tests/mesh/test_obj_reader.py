@@ -21,8 +21,8 @@ def test_an_obj_with_materials_and_a_texture(tmp_path, image):
     assert np.array_equal(surface.textures[0].pixels, PIXELS)
     assert np.array_equal(surface.vertices[of_face[0]], CORNERS[[0, 1, 2]])
     assert np.array_equal(surface.uv[of_face[0]], UV[[0, 1, 2]])
-    assert (surface.colours[of_face[0]] == 255).all()  # a texture stands in the place of Kd
-    assert (surface.colours[of_face[-1]] == (0, 51, 0)).all()
+    assert (surface.colors[of_face[0]] == 255).all()  # a texture stands in the place of Kd
+    assert (surface.colors[of_face[-1]] == (0, 51, 0)).all()
 
 
 def test_an_obj_s_vertex_colours_are_multiplied_by_its_material(tmp_path):
@@ -33,13 +33,13 @@ def test_an_obj_s_vertex_colours_are_multiplied_by_its_material(tmp_path):
         ("mtllib mesh.mtl\nusemtl paint\nf 1 2 3\nf 1 3 4\n", [[51, 0, 0], [0, 102, 0], [0, 0, 255], [51, 102, 255]]),
     ):
         (tmp_path / "mesh.obj").write_text(lines + body)
-        assert np.array_equal(read(tmp_path / "mesh.obj").colours, expected)
+        assert np.array_equal(read(tmp_path / "mesh.obj").colors, expected)
 
 
 def test_a_texture_without_a_stated_colour_is_not_darkened(tmp_path):
     body = "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\nf 1/1 3/3 4/4\n"
     surface = read(obj(tmp_path, body, "newmtl skin\nmap_Kd skin.png\n"))
-    assert (surface.colours == 255).all() and len(surface.textures) == 1
+    assert (surface.colors == 255).all() and len(surface.textures) == 1
 
 
 def test_a_texture_that_is_no_picture_is_refused(tmp_path):
@@ -172,14 +172,14 @@ def test_faces_without_texture_coordinates_do_not_take_those_of_others(tmp_path)
     surface = read(obj(tmp_path, body, MTL.format("skin.png")))
     assert sorted(surface.texture) == [-1, 0]
     for texture, colour in ((0, (255, 255, 255)), (-1, (51, 102, 255))):
-        assert (surface.colours[surface.faces[surface.texture == texture]] == colour).all()
+        assert (surface.colors[surface.faces[surface.texture == texture]] == colour).all()
 
 
 def test_coordinates_without_a_texture_change_nothing(tmp_path):
     for body in ("f 1 2 3\nf 1 3 4\n", "f 1/1 2/2 3/3\nf 1/2 3/3 4/4\n", "usemtl gone\nf 1/1 2/2 3/3\nf 1/2 3/3 4/4\n"):
         surface = read(obj(tmp_path, body))
         assert surface.textures == () and len(surface.vertices) == 4
-        assert (surface.colours == 102).all()
+        assert (surface.colors == 102).all()
 
 
 MATERIALS = "newmtl paint\nKd 0 0.2 0\nnewmtl gold\nKd 1 0.8 0\nmap_Kd gone.png\nnewmtl skin\nmap_Kd gone.png\n"
@@ -201,14 +201,14 @@ MATERIALS = "newmtl paint\nKd 0 0.2 0\nnewmtl gold\nKd 1 0.8 0\nmap_Kd gone.png\
 def test_what_of_the_materials_is_missing_is_noted_and_the_rest_is_read(tmp_path, body, colour, note):
     path = obj(tmp_path, body, MATERIALS)
     surface = read(path)
-    assert (surface.colours == colour).all() and not surface.textures
+    assert (surface.colors == colour).all() and not surface.textures
     (said,) = surface.notes
     assert note in said
     if note == "gone.mtl":
-        assert read(path, whole=True).notes == surface.notes
+        assert read(path, require_materials=True).notes == surface.notes
         return
     with pytest.raises(BadMesh, match=rf"{note}.*mesh\.missing_material"):
-        read(path, whole=True)
+        read(path, require_materials=True)
 
 
 @pytest.mark.parametrize("use", ["", "usemtl lost\n"])
@@ -218,15 +218,15 @@ def test_colours_of_vertices_need_no_material(tmp_path, use):
     (tmp_path / "a.obj").write_text(f"mtllib gone.mtl\n{vertices}{use}{faces}")
     surface = read(tmp_path / "a.obj")
     assert (len(surface.vertices), len(surface.faces)) == (8, 12)
-    assert (surface.colours == (51, 153, 102)).all()
+    assert (surface.colors == (51, 153, 102)).all()
     (said,) = surface.notes
     assert "gone.mtl" in said and ("lost" in said) == bool(use)
 
 
 def test_only_pictures_that_faces_show_must_be_there(tmp_path):
     path = obj(tmp_path, "mtllib mesh.mtl\nusemtl skin\nf 1 2 3\n", MTL.format("gone.png"))
-    surface = read(path, whole=True)
-    assert surface.notes == () and (surface.colours == (51, 102, 255)).all()
+    surface = read(path, require_materials=True)
+    assert surface.notes == () and (surface.colors == (51, 102, 255)).all()
 
 
 def test_a_note_names_the_first_of_many_materials_and_says_how_many_more(tmp_path):
@@ -237,7 +237,7 @@ def test_a_note_names_the_first_of_many_materials_and_says_how_many_more(tmp_pat
 def test_a_grey_of_one_number(tmp_path):
     """MTL allows it: green and blue are then as red."""
     surface = read(obj(tmp_path, "mtllib mesh.mtl\nusemtl a\nf 1 2 3\n", "newmtl a\nKd 0.2\n"))
-    assert (surface.colours == 51).all()
+    assert (surface.colors == 51).all()
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_vertex_colours_above_1_are_noted(tmp_path, colour, expected, noted):
     rows = "".join(f"v {place} {colour}\n" for place in ("0 0 0", "1 0 0", "0 1 0"))
     (tmp_path / "a.obj").write_text(rows + "f 1 2 3\n")
     surface = read(tmp_path / "a.obj")
-    assert (surface.colours == expected).all()
+    assert (surface.colors == expected).all()
     assert ["above 1" in note for note in surface.notes] == [True] * noted
 
 

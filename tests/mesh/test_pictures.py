@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jsdpipe.mesh.readers.files import picture
+from jsdpipe.mesh.readers.referenced import decode
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # PNG's colour types
 
@@ -72,7 +72,7 @@ def shorts(*numbers):
     ],
 )
 def test_png_of_every_colour_type_and_depth(content, expected):
-    assert picture(content, "it").tolist() == [expected]
+    assert decode(content, "it").tolist() == [expected]
 
 
 def saved(pixels, mode, kind, **options):
@@ -96,5 +96,5 @@ def saved(pixels, mode, kind, **options):
     ],
 )
 def test_jpeg_and_webp(content, expected):
-    found = picture(content, "it")
+    found = decode(content, "it")
     assert found.shape == (16, 16, len(expected)) and np.abs(found - np.array(expected, int)).max() <= 3

@@ -15,8 +15,8 @@ def test_face_colours_of_a_ply_are_sharp(tmp_path):
     mesh.visual.face_colors = [[255, 0, 0, 255], [0, 0, 255, 255]]
     mesh.export(tmp_path / "a.ply")
     surface = read(tmp_path / "a.ply")
-    assert (surface.colours[surface.faces[0]] == (255, 0, 0)).all()
-    assert (surface.colours[surface.faces[1]] == (0, 0, 255)).all()
+    assert (surface.colors[surface.faces[0]] == (255, 0, 0)).all()
+    assert (surface.colors[surface.faces[1]] == (0, 0, 255)).all()
     assert len(surface.vertices) == 6
 
 
@@ -82,7 +82,7 @@ def test_colours_of_vertices(tmp_path, form, kind, names, whole):
     path = ply(tmp_path / "a.ply", TWO.tolist(), [(names, kind, rows)], form=form)
     surface = read(path)
     assert np.array_equal(surface.vertices, CORNERS) and np.array_equal(surface.faces, TWO)
-    assert np.array_equal(surface.colours, BYTES)
+    assert np.array_equal(surface.colors, BYTES)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -100,7 +100,7 @@ def test_colours_stay_beside_coordinates_without_a_texture_and_are_multiplied_by
     (tmp_path / "my skin.png").write_bytes(png())
     for comment, count in (("", 0), ("comment TextureFile my skin.png\n", 1)):
         surface = read(ply(tmp_path / "a.ply", TWO.tolist(), columns, comment=comment))
-        assert np.array_equal(surface.colours, BYTES)
+        assert np.array_equal(surface.colors, BYTES)
         assert len(surface.textures) == count
         assert (surface.uv == ((0.25, 0.5) if count else 0)).all()
 
@@ -124,7 +124,7 @@ def test_corners_of_faces_have_coordinates_of_several_textures(tmp_path, form):
         face = of_texture[pixels.tobytes()]
         assert np.array_equal(surface.vertices[face], CORNERS[TWO[at]])
         assert np.array_equal(surface.uv[face], np.reshape(uv[at], (3, 2)))
-    assert (surface.colours == 255).all()
+    assert (surface.colors == 255).all()
 
 
 def test_broken_files_say_why(tmp_path):
@@ -151,7 +151,7 @@ def test_values_behind_those_that_the_header_declares_are_left_out(tmp_path):
         path.write_bytes(end.join([*head.splitlines(), "end_header", *rows, ""]).encode())
         surface = read(path)
         assert np.array_equal(surface.vertices, CORNERS) and np.array_equal(surface.faces, TWO)
-        assert np.array_equal(surface.colours, BYTES)
+        assert np.array_equal(surface.colors, BYTES)
     rows[5] = "3 0 2"
     path.write_text("\n".join([*head.splitlines(), "end_header", *rows, ""]))
     with pytest.raises(BadMesh, match=r"row 2.* face"):
@@ -163,10 +163,10 @@ def test_a_texture_that_is_not_there_is_noted(tmp_path):
     for columns, colours in (([uv], (102, 102, 102)), ([uv, (RGB, "uchar", BYTES)], BYTES)):
         path = ply(tmp_path / "a.ply", TWO.tolist(), columns, comment="comment TextureFile none.png\n")
         surface = read(path)
-        assert (surface.colours == colours).all() and surface.textures == ()
+        assert (surface.colors == colours).all() and surface.textures == ()
         assert ["none.png" in note for note in surface.notes] == [True]
         with pytest.raises(BadMesh, match=r"none\.png"):
-            read(path, whole=True)
+            read(path, require_materials=True)
 
 
 def test_coordinates_in_double_precision_are_kept(tmp_path):
@@ -206,7 +206,7 @@ def of_type(kind, colour):
 def test_colours_are_of_0_to_255_unless_they_cannot_be(tmp_path, kind, stored, expected, noted):
     (tmp_path / "a.ply").write_text(of_type(kind, stored))
     surface = read(tmp_path / "a.ply")
-    assert surface.colours.tolist() == [expected] * 3
+    assert surface.colors.tolist() == [expected] * 3
     assert ["above 1" in note for note in surface.notes] == [True] * noted
 
 

@@ -63,7 +63,7 @@ def test_the_parts_of_a_scene_keep_their_places_and_textures(tmp_path):
     once, twice = by_image[PIXELS[1, 0].tobytes()], by_image[PIXELS[0, 0].tobytes()]
     np.testing.assert_allclose([once.min(axis=0), once.max(axis=0)], [[4, -1, -1], [6, 1, 1]], atol=1e-6)
     np.testing.assert_allclose([twice.min(axis=0), twice.max(axis=0)], [[-1, -1, -1], [10, 1, 1]], atol=1e-6)
-    assert (surface.colours[surface.faces[surface.texture == -1]] == (1, 2, 3)).all()
+    assert (surface.colors[surface.faces[surface.texture == -1]] == (1, 2, 3)).all()
     assert faces[-1][..., 2].mean() == pytest.approx(7)
 
 
@@ -109,8 +109,8 @@ def test_equal_vertices_become_one_and_no_corner_moves(tmp_path_factory, seed):
     except BadMesh:
         return
     assert np.array_equal(surface.vertices[surface.faces], vertices[faces])
-    assert np.array_equal(surface.colours[surface.faces], colours[faces])
-    rows = np.concatenate([surface.vertices, surface.colours], axis=1)
+    assert np.array_equal(surface.colors[surface.faces], colours[faces])
+    rows = np.concatenate([surface.vertices, surface.colors], axis=1)
     assert len(np.unique(rows, axis=0)) == len(rows) == len(np.unique(surface.faces))
 
 

@@ -28,7 +28,7 @@ def test_marks_and_ends_of_lines_do_not_count(tmp_path, kind, written):
     path.write_bytes(written(content[:head]) + content[head:])
     surface = read(path)
     np.testing.assert_allclose(surface.vertices[surface.faces], ball.triangles, atol=1e-6)
-    assert (surface.colours == ((102,) * 3 if kind == "stl" else (200, 100, 50))).all() and surface.notes == ()
+    assert (surface.colors == ((102,) * 3 if kind == "stl" else (200, 100, 50))).all() and surface.notes == ()
 
 
 @pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
@@ -54,7 +54,7 @@ def test_the_first_line_counts_too(tmp_path, written):
 )
 def test_a_file_beside_that_is_meant_by_a_foreign_name_is_taken_with_a_note(tmp_path, library, image, taken):
     path = obj(tmp_path, f"mtllib {library}\nusemtl skin\nf 1/1 2/2 3/3\n", f"newmtl skin\nmap_Kd {image}\n")
-    surface = read(path, whole=True)
+    surface = read(path, require_materials=True)
     assert np.array_equal(surface.textures[0].pixels, PIXELS)
     assert all(name in note for name, note in zip(taken, surface.notes, strict=True))
     assert [file.name for file in files_of(path)] == ["mesh.obj", "mesh.mtl", "skin.png"]

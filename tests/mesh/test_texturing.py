@@ -9,9 +9,9 @@ from scipy.ndimage import map_coordinates
 from torch import Tensor
 
 from jsdpipe.mesh import glb, obj
-from jsdpipe.mesh.isosurface import colours, extract
+from jsdpipe.mesh.isosurface import extract, sample_colors
 from jsdpipe.mesh.reading import read
-from jsdpipe.mesh.texturing import textured
+from jsdpipe.mesh.texturing import bake_texture
 
 TEXELS = 256
 
@@ -47,7 +47,7 @@ def sampled(surface, count=5000):
 def baked():
     field = Waves()
     plain, _ = extract(field, 24, 0.5)
-    return plain, textured(plain, lambda points: colours(field, points), TEXELS)
+    return plain, bake_texture(plain, lambda points: sample_colors(field, points), TEXELS)
 
 
 @pytest.mark.parametrize("name", [None, "mesh.glb", "mesh.obj"])
@@ -63,7 +63,7 @@ def test_a_point_s_colour_is_the_field_s(baked, tmp_path, name):
     assert np.abs(found - expected).mean() < 1
     assert len(surface.faces) == len(plain.faces)
     assert surface.textures[0].pixels.shape == (TEXELS, TEXELS, 3)
-    assert (surface.colours == 255).all()
+    assert (surface.colors == 255).all()
 
 
 def test_the_shape_is_the_same_and_so_are_the_bytes_of_another_time(baked, tmp_path):
@@ -72,7 +72,7 @@ def test_the_shape_is_the_same_and_so_are_the_bytes_of_another_time(baked, tmp_p
         np.sort(surface.vertices[surface.faces].sum(axis=(1, 2))), np.sort(plain.vertices[plain.faces].sum(axis=(1, 2)))
     )
     field = Waves()
-    again = textured(plain, lambda points: colours(field, points), TEXELS)
+    again = bake_texture(plain, lambda points: sample_colors(field, points), TEXELS)
     for module, name in ((glb, "mesh.glb"), (obj, "mesh.obj")):
         for folder, of in (("a", surface), ("b", again)):
             (tmp_path / folder).mkdir(exist_ok=True)
@@ -88,4 +88,4 @@ def test_an_obj_of_vertex_colours_is_one_file_that_is_read_back(baked, tmp_path)
     back = read(tmp_path / "mesh.obj")
     assert obj.files(tmp_path / "mesh.obj") == [tmp_path / "mesh.obj"]
     np.testing.assert_allclose(back.vertices[back.faces], plain.vertices[plain.faces], rtol=1e-7)
-    np.testing.assert_array_equal(back.colours[back.faces], plain.colours[plain.faces])
+    np.testing.assert_array_equal(back.colors[back.faces], plain.colors[plain.faces])

@@ -15,7 +15,7 @@ CUBE = trimesh.creation.box()
 def surface(*meshes):
     """Meshes side by side, each with vertices of its own."""
     whole = trimesh.util.concatenate(meshes) if len(meshes) > 1 else meshes[0]
-    return Surface.coloured(whole.vertices, whole.faces, np.zeros((len(whole.vertices), 3)))
+    return Surface.colored(whole.vertices, whole.faces, np.zeros((len(whole.vertices), 3)))
 
 
 def moved(x, y, z):

@@ -27,8 +27,8 @@ def test_training_never_sees_the_held_out_pairs(monkeypatch, tmp_path):
     assert len(train) + len(held_out) == 64
     pairs = set(data.held_out_pairs())
     assert 5 <= len(pairs) <= 40
-    assert not any((t.kind, t.colour) in pairs for d in train.descriptions for t in d.things)
-    assert all(any((t.kind, t.colour) in pairs for t in d.things) for d in held_out.descriptions)
+    assert not any((t.kind, t.color) in pairs for d in train.descriptions for t in d.things)
+    assert all(any((t.kind, t.color) in pairs for t in d.things) for d in held_out.descriptions)
     with safe_open(folder / "chunk-000.safetensors", framework="pt") as file:
         assert file.get_tensor("albedo").shape == (32, 64, 64, 3)
 
@@ -61,5 +61,5 @@ def test_captions_leave_attributes_out_but_never_lie():
     for text in seen:
         for thing, true in zip(parse(text).things, whole.things, strict=True):
             assert thing.kind == true.kind
-            assert thing.colour in (None, true.colour)
+            assert thing.color in (None, true.color)
             assert thing.pattern in (None, true.pattern)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jsdpipe.miniature import PROMPTS
 from jsdpipe.miniature.grammar import (
-    COLOURS,
+    COLORS,
     KINDS,
     PATTERNS,
     SUPPORTS,
@@ -20,10 +20,10 @@ from jsdpipe.miniature.grammar import (
 things = st.builds(
     Thing,
     st.sampled_from(KINDS),
-    st.none() | st.sampled_from(COLOURS),
+    st.none() | st.sampled_from(COLORS),
     st.none() | st.sampled_from(PATTERNS),
 )
-supports = st.builds(Thing, st.sampled_from(SUPPORTS), st.none() | st.sampled_from(COLOURS))
+supports = st.builds(Thing, st.sampled_from(SUPPORTS), st.none() | st.sampled_from(COLORS))
 descriptions = st.one_of(
     st.builds(lambda t: Description((t,)), things),
     st.builds(lambda t, s: Description((t,), surrounding=s), things, st.sampled_from(SURROUNDINGS)),

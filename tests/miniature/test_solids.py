@@ -4,7 +4,7 @@ import torch
 import trimesh
 from scipy.spatial import cKDTree
 
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SURROUNDINGS, Description, Thing
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SURROUNDINGS, Description, Thing
 from jsdpipe.miniature.scenes import compose
 from jsdpipe.miniature.solids import SHAPES, distance, select
 
@@ -67,7 +67,7 @@ def test_a_mug_is_hollow_and_a_carved_part_leaves_other_things_whole():
 
 def test_every_surrounding_carries_its_thing():
     for surrounding in SURROUNDINGS:
-        solids = scene_of(Description((Thing("cube", COLOURS[0], PATTERNS[0]),), surrounding=surrounding))
+        solids = scene_of(Description((Thing("cube", COLORS[0], PATTERNS[0]),), surrounding=surrounding))
         below = torch.tensor([[0.0, 0.0, -0.62]])
         index = torch.zeros(1, dtype=torch.long)
         gap = min(float(distance([select([s], index)[0]], below)) for s in solids)

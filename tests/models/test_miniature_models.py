@@ -17,7 +17,7 @@ from jsdpipe import models
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, parse
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, parse
 from jsdpipe.miniature.scenes import random_description
 from jsdpipe.models.clip import Clip
 from jsdpipe.models.miniature_captioner import MiniatureCaptioner, log_prior
@@ -140,7 +140,7 @@ class KnowingClip:
         said: list[tuple] = [("relation", description.relation), ("surrounding", description.surrounding)]
         for index, thing in enumerate(description.things):
             below = description.relation == "on" and index == 1
-            said += [(thing.kind,), (thing.kind, below), (thing.kind, thing.colour), (thing.kind, thing.pattern)]
+            said += [(thing.kind,), (thing.kind, below), (thing.kind, thing.color), (thing.kind, thing.pattern)]
         vector = torch.zeros(2000)
         for fact in said:
             vector[self._index.setdefault(fact, len(self._index))] = 1
@@ -173,7 +173,7 @@ def test_captioner_leaves_open_what_the_image_leaves_open():
 def test_captions_of_a_random_clip_are_sentences_that_no_single_thing_beats(clip):
     captioner = MiniatureCaptioner(clip)
     captions = captioner.caption(IMAGES[:2])
-    singles = [Description((Thing(k, c),)) for k in KINDS for c in (None, *COLOURS)]
+    singles = [Description((Thing(k, c),)) for k in KINDS for c in (None, *COLORS)]
     for image, found in zip(clip.images(IMAGES[:2]), captions, strict=True):
         scores = clip.logit_scale * clip.texts([data.caption(d) for d in singles]) @ image
         scores += torch.tensor([log_prior(d) for d in singles])
@@ -182,7 +182,7 @@ def test_captions_of_a_random_clip_are_sentences_that_no_single_thing_beats(clip
 
 
 def test_prior_sums_to_the_shares_of_the_forms():
-    things = [Thing(k, c, p) for k in KINDS for c in (None, *COLOURS) for p in (None, *PATTERNS)]
+    things = [Thing(k, c, p) for k in KINDS for c in (None, *COLORS) for p in (None, *PATTERNS)]
     single = sum(np.exp(log_prior(Description((t,)))) for t in things)
     surr = sum(np.exp(log_prior(Description((t,), surrounding=s))) for t in things for s in SURROUNDINGS)
     supports = [t for t in things if t.kind in SUPPORTS]
@@ -204,7 +204,7 @@ def test_prior_is_that_of_the_training_s_captions(form):
     coloured = np.array([log_prior(replace(d, things=(Thing("ball", "red"), *d.things[1:]))) for d in first])
     marked = np.array([log_prior(replace(d, things=(Thing("ball", None, "spotted"), *d.things[1:]))) for d in first])
     for extra, choices, share in (
-        (coloured, len(COLOURS), np.mean([d.things[0].colour is not None for d in told])),
+        (coloured, len(COLORS), np.mean([d.things[0].color is not None for d in told])),
         (marked, len(PATTERNS), np.mean([d.things[0].pattern is not None for d in told])),
     ):
         odds = np.exp(extra - plain) * choices

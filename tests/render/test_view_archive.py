@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.render.view_archive import Views, read_views, views_comment, write_views
+from jsdpipe.render.view_archive import ViewArchive, read_comment, read_views, write_views
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
 
@@ -17,7 +17,7 @@ def test_round_trip_in_order(tmp_path):
     write_views(tmp_path / "views.zip", {"quality": iter(PICTURES), "diversity": PICTURES[:2]}, comment="abc")
     np.testing.assert_array_equal(read_views(tmp_path / "views.zip", "quality"), PICTURES)
     np.testing.assert_array_equal(read_views(tmp_path / "views.zip", "diversity"), PICTURES[:2])
-    assert views_comment(tmp_path / "views.zip") == "abc"
+    assert read_comment(tmp_path / "views.zip") == "abc"
     with zipfile.ZipFile(tmp_path / "views.zip") as archive:
         assert archive.namelist()[:2] == ["quality/0000.png", "quality/0001.png"]
         assert archive.testzip() is None
@@ -42,7 +42,7 @@ def test_pictures_are_png_files_of_any_size_and_content(tmp_path, shape):
 
 def test_slices_are_read_alone(tmp_path):
     write_views(tmp_path / "views.zip", {"quality": PICTURES, "alignment": PICTURES[:1]})
-    views = Views(tmp_path / "views.zip", "quality")
+    views = ViewArchive(tmp_path / "views.zip", "quality")
     assert len(views) == 12
     for part in (slice(3, 7), slice(1, None, 5), slice(-2, None)):
         np.testing.assert_array_equal(views[part], PICTURES[part])
@@ -62,11 +62,11 @@ def test_same_pictures_same_bytes_at_any_time(tmp_path):
 def test_missing_broken_and_lacking_zips_are_named(tmp_path):
     with pytest.raises(UserError, match="absent"):
         read_views(tmp_path / "absent.zip", "quality")
-    assert views_comment(tmp_path / "absent.zip") is None
+    assert read_comment(tmp_path / "absent.zip") is None
     (tmp_path / "broken.zip").write_bytes(b"PK nothing")
     with pytest.raises(UserError, match="broken"):
         read_views(tmp_path / "broken.zip", "quality")
-    assert views_comment(tmp_path / "broken.zip") is None
+    assert read_comment(tmp_path / "broken.zip") is None
     write_views(tmp_path / "views.zip", {"quality": PICTURES})
     with pytest.raises(UserError, match="diversity"):
         read_views(tmp_path / "views.zip", "diversity")

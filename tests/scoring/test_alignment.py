@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
+from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
 from jsdpipe.models.attributes import AttributesJudge
 from jsdpipe.scoring.alignment import alignment
 
 JUDGE = AttributesJudge()
 
-THINGS = st.builds(Thing, st.sampled_from(KINDS), st.sampled_from((None, *COLOURS)), st.sampled_from((None, *PATTERNS)))
-SUPPORTING = st.builds(Thing, st.sampled_from(SUPPORTS), st.sampled_from((None, *COLOURS)))
+THINGS = st.builds(Thing, st.sampled_from(KINDS), st.sampled_from((None, *COLORS)), st.sampled_from((None, *PATTERNS)))
+SUPPORTING = st.builds(Thing, st.sampled_from(SUPPORTS), st.sampled_from((None, *COLORS)))
 DESCRIPTIONS = st.one_of(
     st.builds(Description, st.tuples(THINGS), surrounding=st.sampled_from((None, *SURROUNDINGS))),
     st.builds(Description, st.tuples(THINGS, THINGS), relation=st.just("and")),

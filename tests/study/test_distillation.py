@@ -4,11 +4,10 @@ import pytest
 import torch
 
 from jsdpipe.objectives import OBJECTIVES
-from jsdpipe.study.distillation import distil
-from jsdpipe.study.guide import ExactGuide
-from jsdpipe.study.optimisation import START
+from jsdpipe.study.distillation import ExactGuide, distill
+from jsdpipe.study.experiments import GUIDANCE, objective_settings
+from jsdpipe.study.generators import START
 from jsdpipe.study.presentation import ROWS
-from jsdpipe.study.settings import GUIDANCE, settings
 from jsdpipe.study.targets import NEGATIVE, TARGETS, UNCONDITIONAL
 
 TARGET = TARGETS["uneven"]
@@ -69,21 +68,21 @@ def test_the_adapter_changes_nothing_until_it_is_trained():
 
 @pytest.mark.parametrize("guidance", GUIDANCE)
 def test_every_kind_of_the_registry_is_there_once(guidance):
-    kinds = [each.kind for each in settings(guidance, 100)]
+    kinds = [each.kind for each in objective_settings(guidance, 100)]
     assert sorted(kinds) == sorted(OBJECTIVES)
     assert list(ROWS) == ["start", "sample", *kinds]
 
 
 @pytest.mark.parametrize("kind", OBJECTIVES)
 def test_every_objective_moves_the_particles_the_same_way_twice(kind):
-    (one,) = (each for each in settings("exact", 3) if each.kind == kind)
-    first, second = (distil(one, TARGET, 3, 5, seed=4) for _ in range(2))
+    (one,) = (each for each in objective_settings("exact", 3) if each.kind == kind)
+    first, second = (distill(one, TARGET, 3, 5, seed=4) for _ in range(2))
     assert torch.equal(first, second)
     assert torch.isfinite(first).all()
-    assert not torch.equal(first, distil(one, TARGET, 0, 5, seed=4))
+    assert not torch.equal(first, distill(one, TARGET, 0, 5, seed=4))
 
 
 def test_all_objectives_start_alike_around_the_middle():
-    starts = [distil(each, TARGET, 0, 200, seed=4) for each in settings("exact", 3)]
+    starts = [distill(each, TARGET, 0, 200, seed=4) for each in objective_settings("exact", 3)]
     assert all(torch.equal(starts[0], other) for other in starts)
     assert starts[0].std().item() == pytest.approx(START, rel=0.1)

@@ -8,7 +8,7 @@ from test_plans import jobs, snakemake
 from jsdpipe.base.errors import UserError
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
-from jsdpipe.render.view_archive import Views
+from jsdpipe.render.view_archive import ViewArchive
 
 
 def little(tmp_path, scores):
@@ -43,7 +43,7 @@ def test_a_run_of_meshes_that_scores_little(tmp_path):
     counts = {}
     for rig in ("quality", "alignment", "diversity"):
         try:
-            counts[rig] = len(Views(run.layout.views(shard, prompt.id, 0), rig))
+            counts[rig] = len(ViewArchive(run.layout.views(shard, prompt.id, 0), rig))
         except UserError as error:
             assert rig in str(error)
     assert counts == {"quality": 12}

@@ -1,1 +1,1 @@
-"""The kinds of meshes' files, each read into parts."""
+"""Readers of mesh files, one module per format; each yields a file's parts."""

@@ -1,4 +1,4 @@
-"""A glTF 2.0 file's JSON, and the numbers, pictures and bytes that it refers to."""
+"""A glTF 2.0 file's JSON, and access to its accessors, buffers and images."""
 
 import struct
 from base64 import b64decode
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsdpipe.base.mesh_references import gltf_tree
-from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_picture, picture
+from jsdpipe.mesh.readers.base import BadMesh, Notes
+from jsdpipe.mesh.readers.referenced import decode, read_bytes, read_image
 
-# what a file may require: what is read, and what does not change shapes (an image that is needed must be one)
-READ = (
+# extensions that a file may require: those that are read, and those that do not change the shape
+SUPPORTED = (
     "KHR_mesh_quantization", "EXT_mesh_gpu_instancing", "KHR_texture_", "EXT_texture_", "KHR_materials_", "KHR_lights_",
 )  # fmt: skip
 TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -22,7 +23,10 @@ Tree = dict[str, Any]
 
 
 class File:
-    """A file's JSON, `tree`, and what it refers to."""
+    """A glTF file: its JSON, `tree`, and its binary data.
+
+    Raises `BadMesh` if it is not glTF 2.0, is cut short, or requires an unsupported extension.
+    """
 
     def __init__(self, path: Path, notes: Notes) -> None:
         with path.open("rb") as stream:
@@ -31,7 +35,7 @@ class File:
         version = str(self.tree["asset"]["version"])
         if not version.startswith("2."):
             raise BadMesh(f"is glTF {version}, of which only 2.0 is read")
-        needed = [name for name in self.tree.get("extensionsRequired", []) if not name.startswith(READ)]
+        needed = [name for name in self.tree.get("extensionsRequired", []) if not name.startswith(SUPPORTED)]
         if needed:
             raise BadMesh(f"requires {', '.join(needed)}, which is not read; export it without")
         self.notes = notes
@@ -45,7 +49,7 @@ class File:
         self._buffers = [self._content(buffer) for buffer in self.tree.get("buffers", [])]
 
     def array(self, accessor: int) -> NDArray[Any]:
-        """An accessor's values (N, width), as stored."""
+        """Read an accessor's values (N, width), as stored."""
         of = self.tree["accessors"][accessor]
         count, width, sparse = of["count"], WIDTHS[of["type"]], of.get("sparse")
         if "bufferView" in of:
@@ -60,24 +64,24 @@ class File:
             values[indices] = self._rows(sparse["values"], sparse["count"], width, of["componentType"])
         return values
 
-    def floats(self, accessor: int, shares: bool = False) -> NDArray[np.float64]:
-        """As `array`, whole numbers that stand for [0, 1] or [-1, 1] as those; all do if they must be `shares`."""
+    def floats(self, accessor: int, unit: bool = False) -> NDArray[np.float64]:
+        """As `array`, in floating point; normalized integers, or with `unit` all integers, become [0, 1] or [-1, 1]."""
         values = self.array(accessor)
-        if (shares or self.tree["accessors"][accessor].get("normalized")) and values.dtype.kind in "iu":
+        if (unit or self.tree["accessors"][accessor].get("normalized")) and values.dtype.kind in "iu":
             return np.maximum(values / np.iinfo(values.dtype).max, -1)
         return values.astype(np.float64)
 
     def image(self, index: int) -> NDArray[np.uint8] | None:
-        """An image, as `picture` decodes it; None, and a note, if it is a file that is not there."""
+        """Read an image as `decode` does; None, and a note, if it is a missing file."""
         image = self.tree["images"][index]
         name = image.get("uri", "data:")
         if not name.startswith("data:"):
-            return named_picture(self._folder, name, self.notes)
+            return read_image(self._folder, name, self.notes)
         kind = image.get("mimeType", "of a kind that is not stated")
-        return picture(self._content(image), f"holds image {index}, {kind}")
+        return decode(self._content(image), f"holds image {index}, {kind}")
 
     def _content(self, entry: Tree) -> bytes:
-        """The bytes of a buffer or an image."""
+        """Read the bytes of a buffer or an image."""
         if "bufferView" in entry:
             view = self.tree["bufferViews"][entry["bufferView"]]
             start = view.get("byteOffset", 0)
@@ -87,11 +91,11 @@ class File:
             return self._binary
         kind, _, data = uri.partition(",")
         if not kind.startswith("data:"):
-            return named_bytes(self._folder, uri, self.notes)
+            return read_bytes(self._folder, uri, self.notes)
         return b64decode(data) if kind.endswith(";base64") else unquote_to_bytes(data)
 
     def _rows(self, of: Tree, count: int, width: int, component: int) -> NDArray[Any]:
-        """Values (count, width) from where something says that they are; TypeError if there are fewer."""
+        """Read values (count, width) at the buffer view and offset of an accessor; TypeError if the buffer is short."""
         view, dtype = self.tree["bufferViews"][of["bufferView"]], np.dtype(TYPES[component])
         offset = view.get("byteOffset", 0) + of.get("byteOffset", 0)
         strides = view.get("byteStride", width * dtype.itemsize), dtype.itemsize

@@ -1,4 +1,4 @@
-"""A glTF's materials: the base colour, its texture, and what of it is cut away."""
+"""A glTF file's materials: base colour, texture, alpha mask."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from trimesh.visual.gloss import specular_to_pbr
 
-from jsdpipe.mesh.readers.files import BadMesh
+from jsdpipe.mesh.readers.base import BadMesh
 from jsdpipe.mesh.readers.gltf_file import File, Tree
 from jsdpipe.mesh.surface import Texture, Wrap
 
@@ -17,34 +17,39 @@ WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 
 @dataclass(frozen=True)
 class Material:
-    """A base colour, `factor` (4,) in linear light, times a texture's `pixels` (H, W, 3 or 4), if they are given.
+    """A base colour.
 
-    `said` is what the material says of its texture, if it names one. What has an alpha below `cutoff` is not there;
-    without one, the pixels have no alpha. `blended`: alphas are to let through what is behind, as the texture's
-    `clear` would somewhere.
+    Args:
+        factor: RGBA (4,) in linear light, or None for white.
+        pixels: the texture (H, W, 3 or 4), or None; without a `cutoff` it has no alpha.
+        info: the material's reference to its texture (`textureInfo`); empty if it has none.
+        wrap: of the texture, along u and v.
+        cutoff: the surface is cut away where alpha is below it.
+        blended: whether the material asks for transparency.
+        transparent: whether the texture had transparent pixels.
     """
 
     factor: NDArray[np.float64] | None = None
     pixels: NDArray[np.uint8] | None = None
-    said: Tree = field(default_factory=dict)
+    info: Tree = field(default_factory=dict)
     wrap: tuple[Wrap, Wrap] = ("repeat", "repeat")
     cutoff: float = 0.0
     blended: bool = False
-    clear: bool = False
+    transparent: bool = False
 
     @property
-    def moved(self) -> Tree:
-        """How the texture's coordinates are moved: `KHR_texture_transform`."""
-        moved: Tree = self.said.get("extensions", {}).get("KHR_texture_transform", {})
-        return moved
+    def transform(self) -> Tree:
+        """The texture's `KHR_texture_transform`, empty without."""
+        transform: Tree = self.info.get("extensions", {}).get("KHR_texture_transform", {})
+        return transform
 
     @property
     def coordinates(self) -> str:
-        """The attribute that has the texture's coordinates."""
-        return f"TEXCOORD_{self.moved.get('texCoord', self.said.get('texCoord', 0))}"
+        """The name of the attribute with the texture's coordinates."""
+        return f"TEXCOORD_{self.transform.get('texCoord', self.info.get('texCoord', 0))}"
 
     def texture(self, alpha: float) -> Texture | None:
-        """The texture, on what has an alpha of its own; None if nothing of it is there."""
+        """The texture of a primitive whose own alpha is `alpha`; None if all of it is cut away."""
         assert self.pixels is not None
         if self.cutoff <= 0:
             return Texture(np.ascontiguousarray(self.pixels[..., :3]), self.wrap)
@@ -57,24 +62,26 @@ class Material:
 
 
 def material(file: File, index: int) -> Material:
-    """One of a file's materials."""
+    """Read one of a file's materials."""
     of = file.tree["materials"][index]
     if any(of.get("emissiveFactor", ())):
-        file.notes.say("has materials that emit light, which is left out")
+        file.notes.add("has materials that emit light, which is left out")
     glossy = of.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness")
     found = _metallic(file, of.get("pbrMetallicRoughness", {})) if glossy is None else _glossy(file, glossy)
     mode, pixels = of.get("alphaMode", "OPAQUE"), found.pixels
     if mode == "MASK":
         return replace(found, cutoff=of.get("alphaCutoff", 0.5))
-    if pixels is not None:  # without alpha, and once for all that have the material
-        found = replace(found, pixels=np.ascontiguousarray(pixels[..., :3]), clear=bool((pixels[..., 3:] < 255).any()))
+    if pixels is not None:  # done once for all primitives with this material
+        found = replace(
+            found, pixels=np.ascontiguousarray(pixels[..., :3]), transparent=bool((pixels[..., 3:] < 255).any())
+        )
     return replace(found, blended=mode == "BLEND")
 
 
 def _metallic(file: File, of: Tree) -> Material:
-    factor, said = of.get("baseColorFactor"), of.get("baseColorTexture")
+    factor, info = of.get("baseColorFactor"), of.get("baseColorTexture")
     factor = None if factor is None else np.array(factor, np.float64)
-    return Material(factor) if said is None else Material(factor, _pixels(file, said), said, _wrap(file, said))
+    return Material(factor) if info is None else Material(factor, _pixels(file, info), info, _wrap(file, info))
 
 
 def _glossy(file: File, of: Tree) -> Material:
@@ -84,27 +91,27 @@ def _glossy(file: File, of: Tree) -> Material:
     numbers = ("diffuseFactor", "specularFactor", "glossinessFactor")
     base: Tree = specular_to_pbr(**images, **{name: of[name] for name in numbers if name in of})
     factor, texture = base.get("baseColorFactor"), base.get("baseColorTexture")
-    said = next((of[name] for name in names if name in of), None)
+    info = next((of[name] for name in names if name in of), None)
     return Material(
         None if factor is None else np.array(factor, np.float64),
         None if texture is None else np.asarray(texture),
-        said or {},
-        _wrap(file, said) if said else ("repeat", "repeat"),
+        info or {},
+        _wrap(file, info) if info else ("repeat", "repeat"),
     )
 
 
-def _pixels(file: File, said: Tree) -> NDArray[np.uint8] | None:
-    """A texture's picture; None if it names one that is not there."""
-    of = file.tree["textures"][said["index"]]
+def _pixels(file: File, info: Tree) -> NDArray[np.uint8] | None:
+    """Read a texture's image; None if the file is missing."""
+    of = file.tree["textures"][info["index"]]
     others = of.get("extensions", {})
     source = others.get("EXT_texture_webp", of).get("source")
     if source is None:
-        raise BadMesh(f"its texture {said['index']} is of a kind that is not read ({', '.join(others)})")
+        raise BadMesh(f"its texture {info['index']} is of a kind that is not read ({', '.join(others)})")
     return file.image(source)
 
 
-def _wrap(file: File, said: Tree) -> tuple[Wrap, Wrap]:
+def _wrap(file: File, info: Tree) -> tuple[Wrap, Wrap]:
     sampler: dict[str, Any] = {}
-    if (index := file.tree["textures"][said["index"]].get("sampler")) is not None:
+    if (index := file.tree["textures"][info["index"]].get("sampler")) is not None:
         sampler = file.tree["samplers"][index]
     return WRAPS[sampler.get("wrapS", 10497)], WRAPS[sampler.get("wrapT", 10497)]

@@ -1,4 +1,4 @@
-"""The meshes of a glTF's scene, and what places them: nodes, joints, instances."""
+"""The meshes of a glTF file's scene, placed by nodes, joints and instances."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,13 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Drawn:
-    """A mesh where a node draws it: once a matrix (4, 4) of `places`.
+    """A node's mesh.
 
-    `joints` (J, 4, 4) move the vertices of a skin, whose own node counts for nothing. `weights` are those of the
-    morph targets.
+    Args:
+        mesh: its JSON.
+        places: matrices (4, 4) to the world; the mesh is drawn at each.
+        joints: matrices (J, 4, 4) of the skin, if there is one; `places` are then ignored, as glTF demands.
+        weights: of the morph targets.
     """
 
     mesh: Tree
@@ -28,7 +31,7 @@ class Drawn:
 
 
 def drawn(file: File) -> Iterator[Drawn]:
-    """The meshes of the scene's nodes, in the order of these."""
+    """Yield the meshes of the scene's nodes, in the nodes' order."""
     tree = file.tree
     nodes = _Nodes(tree)
     for index in nodes.below(tree.get("scenes", [{}])[tree.get("scene", 0)].get("nodes", [])):
@@ -55,13 +58,13 @@ class _Nodes:
         self._places: dict[int, Matrix] = {}
 
     def below(self, indices: Sequence[int]) -> Iterator[int]:
-        """Nodes, each followed by all that are below it."""
+        """Yield nodes, each followed by its descendants."""
         for index in indices:
             yield index
             yield from self.below(self._nodes[index].get("children", []))
 
     def place(self, index: int) -> Matrix:
-        """The matrix from a node to the world, be it in a scene or not."""
+        """The matrix from a node to the world, whether or not it is in a scene."""
         if index not in self._places:
             own, above = _own(self._nodes[index]), self._above.get(index)
             self._places[index] = own if above is None else self.place(above) @ own
@@ -69,7 +72,7 @@ class _Nodes:
 
 
 def _own(node: Tree) -> Matrix:
-    """The matrix from a node to the one above it."""
+    """The matrix from a node to its parent."""
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T
     return _matrix(*(node.get(key, rest) for key, rest in REST.items()))
@@ -87,7 +90,7 @@ def _matrix(translation: Sequence[float], rotation: Sequence[float], scale: Sequ
 
 
 def _instances(file: File, attributes: dict[str, Any]) -> Iterator[Matrix]:
-    """The matrices of `EXT_mesh_gpu_instancing`."""
+    """Yield the matrices of `EXT_mesh_gpu_instancing`."""
     given = {key: file.floats(attributes[key.upper()]) for key in REST if key.upper() in attributes}
     for at in range(min(map(len, given.values()), default=0)):
         yield _matrix(*(given[key][at] if key in given else rest for key, rest in REST.items()))

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from jsdpipe.base.errors import shown
 from jsdpipe.base.mesh_references import found, libraries, plain, texture_line
-from jsdpipe.mesh.parts import GREY, Part, shades
-from jsdpipe.mesh.readers.colours import SEE_THROUGH, TAKEN_AS_1, shares
-from jsdpipe.mesh.readers.files import BadMesh, Notes, named_bytes, named_texture
+from jsdpipe.mesh.readers.base import CLIPPED, GREY, SEE_THROUGH, BadMesh, Notes, Part, base_colors, unit_colors
+from jsdpipe.mesh.readers.referenced import read_bytes, read_texture
 from jsdpipe.mesh.surface import Texture
 
 NAMED = 3  # missing materials that a note names
@@ -21,9 +20,9 @@ NAMED = 3  # missing materials that a note names
 
 @dataclass
 class _Material:
-    """`Kd`, and `map_Kd` with the scale and offset of its texture coordinates; and what of it is left out."""
+    """`Kd`, `map_Kd` with the scale and offset of its texture coordinates, and whether a note is due."""
 
-    colour: NDArray[np.float64] | None = None
+    color: NDArray[np.float64] | None = None
     image: str | None = None
     options: dict[str, list[float]] = field(default_factory=dict)
     emits: bool = False
@@ -31,9 +30,9 @@ class _Material:
 
 
 def parts(path: Path, notes: Notes) -> Iterator[Part]:
-    """A part a material, and one of its faces that lack texture coordinates; polygons become fans of triangles."""
-    places, colours, coordinates = array("d"), array("d"), array("d")
-    # of a material, with texture coordinates or without: of each corner, its vertex's and its coordinates' number
+    """Read a part per material, separately for faces with and without texture coordinates; polygons become fans."""
+    places, colors, coordinates = array("d"), array("d"), array("d")
+    # by material and whether there are texture coordinates: the indices of each corner's vertex and coordinates
     corners: dict[tuple[str, bool], tuple[array[int], array[int]]] = defaultdict(lambda: (array("q"), array("q")))
     materials: dict[str, _Material] = {}
     missing: list[str] = []
@@ -44,13 +43,13 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
             if key == "v":
                 x, y, z = map(float, words[:3])
                 places.extend((x, y, z))
-                colours.extend(map(float, words[3:6] if len(words) >= 6 else ()))
+                colors.extend(map(float, words[3:6] if len(words) >= 6 else ()))
             elif key == "vt":
                 coordinates.extend(map(float, [*words, "0"][:2]))
             elif key == "f":
                 polygon = [word.split("/") for word in words]
-                of = [_number(corner[0], len(places) // 3) for corner in polygon]
-                at = [_number(corner[1], len(coordinates) // 2) for corner in polygon if len(corner) > 1 and corner[1]]
+                of = [_index(corner[0], len(places) // 3) for corner in polygon]
+                at = [_index(corner[1], len(coordinates) // 2) for corner in polygon if len(corner) > 1 and corner[1]]
                 mapped = len(at) == len(of)
                 vertices, uv = corners[used, mapped]
                 for second in range(1, len(of) - 1):
@@ -66,33 +65,33 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
         raise BadMesh(f"its line {shown(line)} is not as OBJ has it") from None
     xyz, uvs = np.array(places).reshape(-1, 3), np.array(coordinates).reshape(-1, 2)
     own = None
-    if len(colours) == len(places):  # or some would be other vertices'
-        own = shares(np.array(colours).reshape(-1, 3), notes)
+    if len(colors) == len(places):  # otherwise we could not tell which vertices have colours
+        own = unit_colors(np.array(colors).reshape(-1, 3), notes)
     undefined = {name: None for name, _ in corners if name not in {"", *materials}}
-    _say_what_is_missing(missing, list(undefined), notes)
+    _note_missing(missing, list(undefined), notes)
     for (name, _), (vertices, uv) in corners.items():
         material, of_corners, of_uv = materials.get(name, _Material()), np.array(vertices), np.array(uv)
-        texture = named_texture(path.parent, material.image, notes) if material.image and len(of_uv) else None
+        texture = read_texture(path.parent, material.image, notes) if material.image and len(of_uv) else None
         if material.see_through:
-            notes.say(SEE_THROUGH)
-        if material.colour is not None and texture is None and material.colour.max() > 1:
-            notes.say(TAKEN_AS_1)
+            notes.add(SEE_THROUGH)
+        if material.color is not None and texture is None and material.color.max() > 1:
+            notes.add(CLIPPED)
         if material.emits:
-            notes.say("has materials that emit light, which is left out")
+            notes.add("has materials that emit light, which is left out")
         if of_corners.max(initial=-1) >= len(xyz) or (texture is not None and of_uv.max() >= len(uvs)):
             raise BadMesh("a face names a vertex that is not there")
         yield _part(material, texture, xyz, own, uvs, of_corners, of_uv)
 
 
-def _say_what_is_missing(files: list[str], materials: list[str], notes: Notes) -> None:
-    """Note the MTL files that are not there, and lose the materials that faces use and that nothing defines."""
+def _note_missing(files: list[str], materials: list[str], notes: Notes) -> None:
+    """Note the MTL files that are not there, and the materials that faces use but no file defines."""
     gaps = [f"names {name}, which is not there" for name in files]
     if materials:
         more = f" and {len(materials) - NAMED} more" if materials[NAMED:] else ""
         gaps.append(f"uses materials that nothing defines: {', '.join(materials[:NAMED])}{more}")
-        notes.lose(", and ".join(gaps))
+        notes.add_missing(", and ".join(gaps))
     elif gaps:
-        notes.say(", and ".join(gaps))
+        notes.add(", and ".join(gaps))
 
 
 def _part(
@@ -104,24 +103,32 @@ def _part(
     corners: NDArray[np.int64],
     at: NDArray[np.int64],
 ) -> Part:
-    """The part of triangles whose corners (3 F,) are vertices `at` (3 F, or none) texture coordinates."""
-    if own is None and material.colour is None and texture is None:
+    """Build the part of F triangles.
+
+    Args:
+        places: all vertices (V, 3).
+        own: their colours (V, 3), if they have any.
+        coordinates: all texture coordinates (C, 2).
+        corners: indices into `places` (3 F,).
+        at: indices into `coordinates` (3 F,), or (0,).
+    """
+    if own is None and material.color is None and texture is None:
         own = np.broadcast_to(GREY, places.shape)
     key = corners if texture is None else corners * (at.max() + 1) + at
     _, first, faces = np.unique(key, return_index=True, return_inverse=True)
     of, faces = corners[first], faces.reshape(-1, 3)
     own = None if own is None else own[of]
     if texture is None:
-        return Part(places[of], faces, shades(own, material.colour))
+        return Part(places[of], faces, base_colors(own, material.color))
     uv = coordinates[at[first]]
     for option, combine in (("s", np.multiply), ("o", np.add)):
         numbers = material.options.get(option, [])[:2]
         uv[:, : len(numbers)] = combine(uv[:, : len(numbers)], numbers)
-    return Part(places[of], faces, shades(own, None), uv, texture)
+    return Part(places[of], faces, base_colors(own, None), uv, texture)
 
 
-def _number(text: str, count: int) -> int:
-    """The index from 0 that a number from 1 means, or a negative one, back from the last of `count` so far."""
+def _index(text: str, count: int) -> int:
+    """Turn OBJ's index, from 1 or counted back from the last of `count` so far (-1), into one from 0."""
     number = int(text)
     index = number - 1 if number > 0 else count + number
     if index < 0:
@@ -130,10 +137,10 @@ def _number(text: str, count: int) -> int:
 
 
 def _materials(folder: Path, name: str, notes: Notes) -> dict[str, _Material]:
-    """The materials of an MTL file by name."""
+    """Read an MTL file's materials, by name."""
     materials: dict[str, _Material] = {}
     material = _Material()
-    for line in plain(named_bytes(folder, name, notes)).split("\n"):
+    for line in plain(read_bytes(folder, name, notes)).split("\n"):
         key, *words = line.split(maxsplit=1) or [""]
         key = key.lower()
         if key == "newmtl":
@@ -142,25 +149,25 @@ def _materials(folder: Path, name: str, notes: Notes) -> dict[str, _Material]:
             material.image, material.options = texture_line(words[0])
         elif words:
             try:
-                _take(material, key, words[0].split())
+                _set(material, key, words[0].split())
             except ValueError:
                 if key == "kd":
                     raise BadMesh(f"names {name}, whose line {shown(line)} is not as MTL has it") from None
     return materials
 
 
-def _take(material: _Material, key: str, words: list[str]) -> None:
-    """What an MTL's line of numbers says of a material; ValueError if it has none."""
+def _set(material: _Material, key: str, words: list[str]) -> None:
+    """Set what an MTL line says of a material; ValueError if a number is missing or broken."""
     match key:
         case "kd":
-            material.colour = np.broadcast_to([float(word) for word in words[:3]], 3)
+            material.color = np.broadcast_to([float(word) for word in words[:3]], 3)
         case "ke":
             material.emits |= any(float(word) > 0 for word in words[:3])
         case "map_ke":
             material.emits = True
         case "d":
-            material.see_through |= float(words[-1]) < 1  # behind -halo, perhaps
+            material.see_through |= float(words[-1]) < 1  # the number may follow an option, -halo
         case "tr":
-            material.see_through |= 0 < float(words[-1]) < 1  # 1 is opaque in old files
+            material.see_through |= 0 < float(words[-1]) < 1  # old files write 1 for opaque
         case "map_d":
             material.see_through = True

@@ -11,46 +11,56 @@ from numpy.typing import NDArray
 from plyfile import PlyData, PlyElementParseError, PlyHeaderParseError
 
 from jsdpipe.base.mesh_references import BOM, named_by, unix
-from jsdpipe.mesh.parts import GREY, Part, fans, shades
-from jsdpipe.mesh.readers.colours import SEE_THROUGH, shares
-from jsdpipe.mesh.readers.files import BadMesh, Notes, named_texture
+from jsdpipe.mesh.readers.base import (
+    GREY,
+    SEE_THROUGH,
+    BadMesh,
+    Notes,
+    Part,
+    base_colors,
+    check_indices,
+    triangulate,
+    unit_colors,
+)
+from jsdpipe.mesh.readers.referenced import read_texture
 
-COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))  # as exporters name them
-COLOURS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+COORDINATES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"))  # names that exporters use
+COLORS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
 ALPHAS = (("alpha",), ("diffuse_alpha",), ("a",))
 INDICES = ("vertex_indices", "vertex_index")
 
 
 def parts(path: Path, notes: Notes) -> Iterator[Part]:
-    """A part a texture, one if there is none; polygons become fans of triangles."""
+    """Read one part per texture, or a single one without textures; polygons become triangle fans."""
     elements = {element.name: element.data for element in _read(path)}
-    if "face" not in elements:  # points
+    if "face" not in elements:  # a point cloud
         return
     vertex, face = elements["vertex"], elements["face"]
-    places = np.stack([vertex[axis] for axis in "xyz"], axis=1).astype(np.float64)
+    vertices = np.stack([vertex[axis] for axis in "xyz"], axis=1).astype(np.float64)
     indices = next((name for name in INDICES if name in face.dtype.names), INDICES[0])
-    corners, of, uv_of_corners = _triangles(face[indices], face["texcoord"] if "texcoord" in face.dtype.names else None)
-    if len(corners) and not 0 <= corners.min() <= corners.max() < len(places):
-        raise BadMesh("a face names a vertex that is not there")
+    corners, polygon, corner_uv = _triangles(
+        face[indices], face["texcoord"] if "texcoord" in face.dtype.names else None
+    )
+    check_indices(corners, len(vertices))
     faces = corners.reshape(-1, 3)
-    own, uv, of_faces = _colours(vertex, notes), _columns(vertex, COORDINATES), _colours(face, notes)
-    if uv_of_corners is not None or (own is None and of_faces is not None):  # corners of their own
-        own = own[corners] if own is not None else of_faces[of] if of_faces is not None else None
-        uv = uv_of_corners if uv_of_corners is not None else uv[corners] if uv is not None else None
-        places, faces = places[corners], np.arange(len(corners)).reshape(-1, 3)
-    textures = [named_texture(path.parent, name, notes) for name in named_by(path)] if uv is not None else []
-    which = face["texnumber"][of[::3]] if len(textures) > 1 else np.zeros(len(faces))
+    colors, uv, face_colors = _colors(vertex, notes), _columns(vertex, COORDINATES), _colors(face, notes)
+    if corner_uv is not None or (colors is None and face_colors is not None):  # every corner becomes a vertex
+        colors = colors[corners] if colors is not None else face_colors[polygon] if face_colors is not None else None
+        uv = corner_uv if corner_uv is not None else uv[corners] if uv is not None else None
+        vertices, faces = vertices[corners], np.arange(len(corners)).reshape(-1, 3)
+    textures = [read_texture(path.parent, name, notes) for name in named_by(path)] if uv is not None else []
+    number = face["texnumber"][polygon[::3]] if len(textures) > 1 else np.zeros(len(faces))
     for index, texture in enumerate(textures or [None]):
         if texture is None:
-            yield Part(places, faces[which == index], shades(GREY if own is None else own, None))
+            yield Part(vertices, faces[number == index], base_colors(GREY if colors is None else colors, None))
         else:
-            yield Part(places, faces[which == index], shades(own, None), uv, texture)
+            yield Part(vertices, faces[number == index], base_colors(colors, None), uv, texture)
 
 
 def _read(path: Path) -> PlyData:
-    """A file's elements, without what stands in an ASCII file's rows behind the values that its header declares.
+    """Read a file's elements; values behind those that the header declares are ignored in ASCII files.
 
-    `BadMesh` says where it is broken.
+    Raises `BadMesh`, which says where the file is broken.
     """
     try:
         try:
@@ -69,10 +79,10 @@ def _read(path: Path) -> PlyData:
 
 
 def _as_declared(content: bytes) -> bytes:
-    """An ASCII file whose rows have no more values than its header declares."""
+    """Cut each row of an ASCII file to the values that its header declares."""
     lines = content.split(b"\n")
     body = next(at for at, line in enumerate(lines) if line.strip() == b"end_header") + 1
-    elements: list[tuple[int, list[bool]]] = []  # of each, its rows, and which of its properties are lists
+    elements: list[tuple[int, list[bool]]] = []  # per element: its rows, and which of its properties are lists
     for line in lines[:body]:
         match line.split():
             case [b"element", _, count]:
@@ -85,7 +95,7 @@ def _as_declared(content: bytes) -> bytes:
 
 
 def _cut(row: bytes, lists: list[bool]) -> bytes:
-    """A row's first values, one a property, of a list its length and as many; the row as it is if it has fewer."""
+    """Keep one value per property, or for a list its length and its items; a row with too few values stays as it is."""
     values, end = row.split(), 0
     for is_list in lists:
         if end >= len(values) or (is_list and not values[end].isdigit()):
@@ -95,32 +105,32 @@ def _cut(row: bytes, lists: list[bool]) -> bytes:
 
 
 def _columns(element: NDArray[Any], names: tuple[tuple[str, ...], ...]) -> NDArray[Any] | None:
-    """The columns of the first names that are all there, side by side (N, C)."""
-    known = next((of for of in names if set(of) <= set(element.dtype.names or ())), None)
-    return None if known is None else np.stack([element[name] for name in known], axis=1)
+    """Stack the columns (N, C) of the first group of names that the element has all of."""
+    group = next((group for group in names if set(group) <= set(element.dtype.names or ())), None)
+    return None if group is None else np.stack([element[name] for name in group], axis=1)
 
 
-def _colours(element: NDArray[Any], notes: Notes) -> NDArray[np.float64] | None:
-    """The colours (N, 3) of an element's rows, as shares of 1."""
-    found, alpha = _columns(element, COLOURS), _columns(element, ALPHAS)
-    if alpha is not None and (shares(alpha, notes) < 1).any():
-        notes.say(SEE_THROUGH)
-    return None if found is None else shares(found, notes)
+def _colors(element: NDArray[Any], notes: Notes) -> NDArray[np.float64] | None:
+    """Read the colours (N, 3) of an element's rows, in [0, 1]."""
+    colors, alpha = _columns(element, COLORS), _columns(element, ALPHAS)
+    if alpha is not None and (unit_colors(alpha, notes) < 1).any():
+        notes.add(SEE_THROUGH)
+    return None if colors is None else unit_colors(colors, notes)
 
 
 def _triangles(
     polygons: NDArray[np.object_], coordinates: NDArray[np.object_] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64] | None]:
-    """The corners (3 T,) of polygons' triangles: of each its vertex, its polygon and perhaps its u, v (3 T, 2)."""
+    """Split polygons into T triangles; returns each corner's vertex (3 T,), polygon (3 T,) and uv (3 T, 2) or None."""
     corners, owners, uvs = [], [], []
     lengths = np.array([len(polygon) for polygon in polygons])
     for length in np.unique(lengths[lengths > 2]):
         rows = np.flatnonzero(lengths == length)
-        of = fans(np.arange(len(rows) * length).reshape(-1, length)).ravel()
-        corners.append(np.concatenate(polygons[rows]).astype(np.int64)[of])
-        owners.append(rows.repeat(length)[of])
+        chosen = triangulate(np.arange(len(rows) * length).reshape(-1, length)).ravel()
+        corners.append(np.concatenate(polygons[rows]).astype(np.int64)[chosen])
+        owners.append(rows.repeat(length)[chosen])
         if coordinates is not None:
-            uvs.append(np.concatenate(coordinates[rows]).astype(np.float64).reshape(-1, 2)[of])
+            uvs.append(np.concatenate(coordinates[rows]).astype(np.float64).reshape(-1, 2)[chosen])
     empty = np.empty(0, np.int64)
     return (
         np.concatenate([empty, *corners]),

@@ -1,4 +1,4 @@
-"""STL files, ASCII or binary, by trimesh: triangles without colours that all programs agree on."""
+"""STL files, ASCII or binary, by trimesh; colours are ignored, because programs store them in different ways."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -8,17 +8,17 @@ import numpy as np
 from trimesh.exchange.stl import HeaderError, load_stl_ascii, load_stl_binary
 
 from jsdpipe.base.mesh_references import unix
-from jsdpipe.mesh.parts import GREY, Part, shades
-from jsdpipe.mesh.readers.files import Notes
+from jsdpipe.mesh.readers.base import GREY, Notes, Part, base_colors
 
 
 def parts(path: Path, notes: Notes) -> Iterator[Part]:
-    """The solids of a file."""
+    """Read a file's solids."""
     content = path.read_bytes()
     try:
-        found = load_stl_binary(BytesIO(content))
-    except HeaderError:  # its length is not that of a binary file
-        found = load_stl_ascii(BytesIO(unix(content)))
-    for solid in found.get("geometry", {"": found}).values():
+        loaded = load_stl_binary(BytesIO(content))
+    except HeaderError:  # the length does not fit the header of a binary file
+        loaded = load_stl_ascii(BytesIO(unix(content)))
+    for solid in loaded.get("geometry", {"": loaded}).values():
         if "faces" in solid:
-            yield Part(solid["vertices"].astype(np.float64), solid["faces"].astype(np.int64), shades(GREY, None))
+            vertices, faces = solid["vertices"].astype(np.float64), solid["faces"].astype(np.int64)
+            yield Part(vertices, faces, base_colors(GREY, None))

@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from jsdpipe.study.coverage import Coverage, coverage
 from jsdpipe.study.mixtures import Mixture
-from jsdpipe.study.targets import TARGETS, Target
+from jsdpipe.study.targets import TARGETS, Coverage, Target, coverage
 
 # modes of weight 0.75 (two components) and 0.25
 TARGET = Target(

@@ -1,9 +1,9 @@
 """Compare our ImageReward with its own package, on the same weights, images and prompts.
 
-    python workflow/scripts/imagereward_parity.py --official SIDE_ENVIRONMENT/bin/python \
+    python tests/parity/imagereward.py --official SIDE_ENVIRONMENT/bin/python \
         --model zai-org/ImageReward --prompt "a red ball" --prompt "a blue cube" IMAGE...
 
-prints both scores of every image and prompt, and their largest difference.
+prints both scores of every image and prompt, and their largest difference. The side environment is imagereward.yaml.
 """
 
 import json

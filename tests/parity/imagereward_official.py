@@ -1,7 +1,7 @@
-"""Scores of ImageReward's own package, in its side environment (workflow/envs/imagereward.yaml).
+"""Score with ImageReward's own package, in its side environment (imagereward.yaml); imagereward.py starts this.
 
-Reads `{"model": FOLDER, "tokenizer": FOLDER, "prompts": [...], "images": [...]}` with absolute paths on standard input,
-and writes the scores, a list a prompt, to the file that is named; see imagereward_parity.py.
+Reads `{"model": FOLDER, "tokenizer": FOLDER, "prompts": [...], "images": [...]}`, with absolute paths, from standard
+input, and writes the scores, a list for each prompt, to the file named on the command line.
 """
 
 import json
@@ -15,7 +15,7 @@ import ImageReward
 asked = json.load(sys.stdin)
 folder = Path(asked["model"])
 with tempfile.TemporaryDirectory() as here:
-    # The package takes its tokenizer from "bert-base-uncased", a folder of that name if there is one.
+    # the package loads its tokenizer from "bert-base-uncased", which may be a folder
     os.chdir(here)
     Path("bert-base-uncased").symlink_to(asked["tokenizer"])
     model = ImageReward.load(str(folder / "ImageReward.pt"), "cpu", med_config=str(folder / "med_config.json"))
