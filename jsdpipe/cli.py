@@ -28,7 +28,7 @@ from jsdpipe.models.settings import EndpointJudge
 from jsdpipe.pipeline.external_assets import mesh_paths
 from jsdpipe.pipeline.layout import BEFORE, SCORES, of_run
 from jsdpipe.pipeline.manifests import check_there
-from jsdpipe.pipeline.run import Run
+from jsdpipe.pipeline.run import Run, check_writable
 from jsdpipe.planning.changes import changes
 from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
 
@@ -83,6 +83,7 @@ def options(
 @app.command()
 def configure(folder: Folder, config: Config = None) -> None:
     """Check a configuration and write it, with its recipes and prompts, to a run's folder."""
+    check_writable(folder)  # now, and not after the imports
     run, _ = _resolve(config, folder)
     for line in changes(run):
         typer.echo(line, err=True)

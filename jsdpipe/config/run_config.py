@@ -1,6 +1,6 @@
 """What a run is: strict models of `config.yaml`.
 
-Torch-free, because the workflow reads the configuration while it plans.
+Torch-free until the recipes are validated, which imports the files of their objectives.
 """
 
 import math
@@ -14,12 +14,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from jsdpipe import models
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
+from jsdpipe.base.registry import load_plugin
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
 from jsdpipe.config.external import External
 from jsdpipe.config.external_checks import check
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.prompts import read_prompts
-from jsdpipe.config.recipes import load_recipe
+from jsdpipe.config.recipes import read_recipe
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.models import settings
 from jsdpipe.pipeline.layout import SCORES, STAGES
@@ -38,6 +39,13 @@ def _outside_the_mesh(radius: float) -> float:
     return radius
 
 
+def _loaded(plugin: str) -> str:
+    with at("plugins"):
+        load_plugin(Path(plugin))
+    return plugin
+
+
+Plugin = Annotated[NonEmpty, AfterValidator(_loaded)]
 CameraDistance = Annotated[float, AfterValidator(_outside_the_mesh)]
 
 
@@ -197,6 +205,8 @@ Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity
 class RunConfig(Strict):
     """A complete run. What is not to be scored or studied is left out, or null."""
 
+    # first, because what it loads is known to the other fields, which are checked in this order
+    plugins: list[Plugin] = Field(default=[], description="Python files that register objectives of one's own")
     run: Annotated[Name, Field(description="results/<run>/")]
     seed: Seed = 0
     seeds: Annotated[list[Seed], Field(min_length=1)]
@@ -229,7 +239,9 @@ class RunConfig(Strict):
 
 
 def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
-    """Read a configuration, from a YAML file or from a mapping that errors call `name`; what it names is not looked at.
+    """Read a configuration, from a YAML file or from a mapping that errors call `name`.
+
+    Of what it names only the plugins are looked at, and loaded.
 
     Raises `UserError` as `load_config` does.
     """
@@ -249,7 +261,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
     with at(name):
         _check_case("sets", config.sets)
         _check_case("methods", config.methods)
-    prompts, recipes = {}, {}
+    prompts, files, recipes = {}, {}, {}
     for key, of in config.sets.items():
         with at(f"{name}: sets.{key}.file"):
             prompts[key] = read_prompts(Path(of.file), of.limit)
@@ -258,7 +270,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             if isinstance(method, External):
                 check(method, prompts, config.seeds)
             else:
-                recipes[key] = load_recipe(method.recipe, method.override)
+                files[key] = (read_recipe(method.recipe), method.override)
         if isinstance(method, OfRecipe):
             needed = {
                 "prior": config.prior,
@@ -272,8 +284,12 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
                 PRIOR.files(folder)
     with at(name):
-        warnings(config, recipes)
         models.check_models(config)
+    for key, (file, override) in files.items():  # last, because it imports torch
+        with at(f"{name}: methods.{key}"):
+            recipes[key] = file.validated(override)
+    with at(name):
+        warnings(config, recipes)
     return config
 
 

@@ -15,7 +15,7 @@ from jsdpipe.config.recipe import Recipe
 from jsdpipe.generation.cameras import ring
 from jsdpipe.generation.loop import Outcome, Subject, optimise
 from jsdpipe.pipeline.fingerprints import fingerprint
-from jsdpipe.prior import Prior
+from jsdpipe.prior.prior import Prior
 from jsdpipe.scene.assets import Asset, evaluate
 from jsdpipe.scene.files import save
 from jsdpipe.scene.regularizers import OPAQUE

@@ -15,7 +15,9 @@ from jsdpipe.config.recipe import Recipe
 from jsdpipe.generation.cameras import draw
 from jsdpipe.generation.painter import Painter
 from jsdpipe.generation.troubles import NOT_FINITE, NOT_OPAQUE, Troubles
-from jsdpipe.prior import Prior, ViewPrompts
+from jsdpipe.objectives.base import Progress
+from jsdpipe.prior.guidance import PromptEmbeddings
+from jsdpipe.prior.prior import Prior
 from jsdpipe.scene.assets import Asset, build
 from jsdpipe.scene.regularization import regularise
 from jsdpipe.scene.regularizers import OPAQUE
@@ -57,8 +59,7 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
     fields = build(recipe.field, [generator(*s.key, "field") for s in subjects]).to(prior.device)
     optimiser = torch.optim.Adam(fields.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
     objective = objectives.build(recipe.objective)
-    negative = getattr(recipe.objective, "negative_prompt", None)
-    prompts = ViewPrompts(prior, [s.text for s in subjects], recipe.views, negative)
+    prompts = PromptEmbeddings(prior, [s.text for s in subjects], recipe.view_prompts, objective.negative_prompt)
     of_item = torch.arange(count).repeat_interleave(views)
     outcomes = [Outcome(asset, Troubles(recipe.steps)) for asset in fields.volumes()]
 
@@ -75,8 +76,8 @@ def optimise(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         leaf = images.detach().requires_grad_()
         z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
-        guide = prompts.look(of_item, *view)
-        output = objective(z.detach(), guide, objectives.Clock(step, recipe.steps), item_draws)
+        guidance = prompts.guidance_for(of_item, *view)
+        output = objective(z.detach(), guidance, Progress(step, recipe.steps), item_draws)
         terms = torch.stack(
             [
                 regularise(recipe.regularisers, step, rendering, asset, views)

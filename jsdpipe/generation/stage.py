@@ -13,7 +13,7 @@ from jsdpipe.generation.loop import Subject
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 
 
 def generate(run: Run, shard: Shard) -> None:

@@ -1,37 +1,16 @@
-"""Score distillation objectives: one file each, and the registry that builds one from a recipe's settings."""
+"""Score distillation objectives, one file each. Torch-free until an objective is asked for by its kind."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
-from jsdpipe.objectives.asd_adversarial import AdversarialScoreDistillation
-from jsdpipe.objectives.asd_asynchronous import AsynchronousScoreDistillation
-from jsdpipe.objectives.base import Clock, Guide, Objective, Output
-from jsdpipe.objectives.csd import ClassifierScoreDistillation
-from jsdpipe.objectives.ism import IntervalScoreMatching
-from jsdpipe.objectives.jsd import JensenShannon
-from jsdpipe.objectives.nfsd import NoiseFreeScoreDistillation
-from jsdpipe.objectives.sdi import Inversion
-from jsdpipe.objectives.sds import ScoreDistillation
-from jsdpipe.objectives.sjc import ScoreJacobianChaining
-from jsdpipe.objectives.vsd import VariationalScoreDistillation
+from jsdpipe.base.registry import Registry
+from jsdpipe.objectives.settings import ObjectiveSettings
 
-OBJECTIVES: dict[str, Callable[[Any], Objective]] = {
-    "asd_adversarial": AdversarialScoreDistillation,
-    "asd_asynchronous": AsynchronousScoreDistillation,
-    "csd": ClassifierScoreDistillation,
-    "ism": IntervalScoreMatching,
-    "jsd": JensenShannon,
-    "nfsd": NoiseFreeScoreDistillation,
-    "sdi": Inversion,
-    "sds": ScoreDistillation,
-    "sjc": ScoreJacobianChaining,
-    "vsd": VariationalScoreDistillation,
-}
+if TYPE_CHECKING:
+    from jsdpipe.objectives.base import Objective
+
+OBJECTIVES: "Registry[type[Objective]]" = Registry("objective", __name__, __name__, shared=("base", "settings"))
 
 
-def build(settings: Any) -> Objective:
+def build(settings: ObjectiveSettings) -> "Objective":
     """The objective of a recipe's `objective` settings, by their kind."""
     return OBJECTIVES[settings.kind](settings)
-
-
-__all__ = ["OBJECTIVES", "Clock", "Guide", "Objective", "Output", "build"]

@@ -28,7 +28,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "diversity": _SCORES,
     "report": ("base/seeding.py", "report"),
     "study": (
-        "base/optimizer_state.py", "base/schedules.py", "base/seeding.py", "objectives", "config/objectives.py",
+        "base/optimizer_state.py", "base/schedules.py", "base/seeding.py", "objectives",
         "report/markup.py", "report/style.py", "study",
     ),
 }  # fmt: skip

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from jsdpipe import objectives
 from jsdpipe.base.seeding import generator
-from jsdpipe.objectives import Clock
-from jsdpipe.study.guide import ExactGuide
+from jsdpipe.objectives.base import Progress
+from jsdpipe.study.guide import ExactGuidance
 from jsdpipe.study.optimisation import START, adam
 from jsdpipe.study.targets import Target
 
@@ -21,8 +21,8 @@ def distil(settings: Any, target: Target, steps: int, count: int, seed: int) -> 
     draws = [generator(seed, "study", "distillation", target.name, number) for number in range(count)]
     z = START * torch.stack([torch.randn(2, 1, 1, generator=g) for g in draws])
     optimiser = adam([z])
-    objective, guide = objectives.build(settings), ExactGuide(target.mixture)
+    objective, guidance = objectives.build(settings), ExactGuidance(target.mixture)
     for step in range(steps):
-        z.grad = objective(z, guide, Clock(step, steps), draws).gradient
+        z.grad = objective(z, guidance, Progress(step, steps), draws).gradient
         optimiser.step()
     return z.flatten(1).double()

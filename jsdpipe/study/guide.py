@@ -1,4 +1,4 @@
-"""A guide whose denoiser is exact, in place of the network: latents are particles (B, 2, 1, 1)."""
+"""A guidance whose denoiser is exact, in place of the network: latents are particles (B, 2, 1, 1)."""
 
 import torch
 from torch import Tensor, nn
@@ -30,8 +30,8 @@ class Correction(nn.Module):
         return out
 
 
-class ExactGuide:
-    """`Guide` by exact noise predictions: of the mixture `target` as the text, of two fixed ones as null and negative.
+class ExactGuidance:
+    """`Guidance` by exact noise predictions: of the mixture `target` as the text, of two others as null and negative.
 
     The schedule is Stable Diffusion's: 1000 betas, linear in their root, and before the first timestep its alpha again
     (`set_alpha_to_one: false`). All particles share one adapter, so that it learns the density of the whole cloud;
@@ -45,31 +45,31 @@ class ExactGuide:
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, self.timesteps, dtype=torch.float64).square()
         self._alphas = (1 - betas).cumprod(0)
 
-    def alpha(self, t: Tensor) -> Tensor:
+    def alpha_bar(self, t: Tensor) -> Tensor:
         return self._alphas[t.clamp(min=0)].float()
 
-    def __call__(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
-        null, direction = self.parts(z, t)
+    def predict_cfg(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
+        null, direction = self.predict_null_and_direction(z, t)
         return null + scale * direction
 
-    def parts(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        null = self.null(z, t)
-        return null, self.text(z, t) - null
+    def predict_null_and_direction(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        null = self.predict_null(z, t)
+        return null, self.predict_text(z, t) - null
 
-    def text(self, z: Tensor, t: Tensor) -> Tensor:
+    def predict_text(self, z: Tensor, t: Tensor) -> Tensor:
         return self._noise(self.target, z, t)
 
-    def null(self, z: Tensor, t: Tensor) -> Tensor:
+    def predict_null(self, z: Tensor, t: Tensor) -> Tensor:
         return self._noise(UNCONDITIONAL, z, t)
 
-    def against(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return *self.parts(z, t), self._noise(NEGATIVE, z, t)
+    def predict_with_negative(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return *self.predict_null_and_direction(z, t), self._noise(NEGATIVE, z, t)
 
-    def adapter(self, generators: Generators) -> Correction:
+    def new_adapter(self, generators: Generators) -> Correction:
         return Correction(generators[0])
 
-    def adapted(self, adapter: Correction, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
-        return self.text(z, t) + adapter(z.flatten(1), self.alpha(t)).view_as(z)
+    def predict_with_adapter(self, adapter: Correction, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
+        return self.predict_text(z, t) + adapter(z.flatten(1), self.alpha_bar(t)).view_as(z)
 
     def _noise(self, mixture: Mixture, z: Tensor, t: Tensor) -> Tensor:
         return mixture.noise(z.flatten(1).double(), self._alphas[t.clamp(min=0)]).view_as(z).to(z.dtype)

@@ -23,7 +23,7 @@ SCALES = {"guidance_scale": 1.0, "inversion_scale": -1.0}
 
 LABELS = {
     "jsd": "JSD", "sdi": "SDI", "sds": "SDS", "sjc": "SJC", "csd": "CSD", "nfsd": "NFSD", "vsd": "VSD",
-    "asd_adversarial": "ASD (adversarial)", "asd_asynchronous": "ASD (asynchronous)", "ism": "ISM",
+    "asd-adversarial": "ASD (adversarial)", "asd-asynchronous": "ASD (asynchronous)", "ism": "ISM",
 }  # fmt: skip
 
 

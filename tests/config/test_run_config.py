@@ -13,6 +13,7 @@ import tiny
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import RunConfig, load_config
 from jsdpipe.models import settings
+from jsdpipe.objectives import OBJECTIVES
 
 GONE = object()
 
@@ -220,6 +221,8 @@ def numbers(schema, key):
 
 @pytest.mark.parametrize("model", [RunConfig, Recipe])
 def test_every_number_has_bounds(model):
+    for kind in OBJECTIVES.kinds():
+        OBJECTIVES[kind]
     schema = model.model_json_schema()
     parts = {model.__name__: schema, **schema["$defs"]}
     found = [entry for name, part in parts.items() for entry in numbers(part, name)]

@@ -15,7 +15,7 @@ from jsdpipe.generation.cameras import draw
 from jsdpipe.generation.loop import Subject, optimise
 from jsdpipe.generation.painter import Painter
 from jsdpipe.mesh.isosurface import extract
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 from jsdpipe.scene.assets import build
 from jsdpipe.scene.files import load
 from jsdpipe.scene.hash_grid.rendering import SampledRendering
