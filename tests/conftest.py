@@ -1,6 +1,8 @@
 """What all tests share: no network, one thread, and no deadline that a slow machine would miss."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -48,3 +50,20 @@ def jsdpipe(monkeypatch, capsys):
         return status, out, err
 
     return run
+
+
+@pytest.fixture
+def forget_plugins():
+    """A function that forgets every plugin and what it registered, which is also done afterwards."""
+    from jsdpipe.base import registry
+    from jsdpipe.objectives import OBJECTIVES
+
+    def forget() -> None:
+        for kind in [kind for kind in OBJECTIVES.kinds() if isinstance(OBJECTIVES.root(kind), Path)]:
+            del OBJECTIVES._entries[kind]
+        for module in registry._PLUGINS:
+            sys.modules.pop(module, None)
+        registry._PLUGINS.clear()
+
+    yield forget
+    forget()

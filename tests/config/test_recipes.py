@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import value_at
-from jsdpipe.config.recipes import load_recipe, merge, names
+from jsdpipe.config.recipes import load_recipe, merge, names, read_recipe
 from jsdpipe.config.run_config import read_config
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.scene.hash_grid.settings import (
@@ -220,6 +220,8 @@ def test_a_mistake_is_one_line_with_file_and_key(override, words):
         ("base: {a: b}", ["base", "list"]),
         ("base: [sds, 3]", ["base", "list"]),
         ("base: ./mine.yaml", ["base", "back"]),
+        ("base: jsdlr\nplugins: x.py", ["mine.yaml: plugins", "list"]),
+        ("base: jsdlr\nplugins: [x.py]", ["mine.yaml: plugins: ", "x.py: cannot be read (No such file or directory)"]),
         ("base: jsdrl", ["mine.yaml: base: no recipe \"jsdrl\"; did you mean 'jsdlr'?"]),
         ("source: x\nprior: x\nobjective: {guidance_scale: 1}", ["mine.yaml: objective.kind: missing; add it"]),
         ("base: jsdlr\nsteps: 1\nsteps: 2", ["steps", "twice"]),
@@ -242,6 +244,33 @@ def test_a_base_is_found_beside_the_file(tmp_path):
     (tmp_path / "mine.yaml").write_text("base: ./theirs.yaml\nviews_per_step: 2\n")
     recipe = load_recipe(str(tmp_path / "mine.yaml"))
     assert (recipe.steps, recipe.views_per_step) == (7, 2)
+
+
+def test_a_base_that_is_not_beside_the_file_is_the_package_s(tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: [sds, overlays/miniature.yaml]\n")
+    assert load_recipe(str(tmp_path / "mine.yaml")).field == load_recipe("sds-miniature").field
+    (tmp_path / "overlays").mkdir()
+    (tmp_path / "overlays/miniature.yaml").write_text("steps: 7\n")
+    assert load_recipe(str(tmp_path / "mine.yaml")) == load_recipe("sds", {"steps": 7})
+
+
+def test_plugins_are_found_beside_the_recipe_that_names_them(tmp_path, forget_plugins):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/odd.py").write_text(
+        "from jsdpipe.objectives import OBJECTIVES\n"
+        "from jsdpipe.objectives.sds import ScoreDistillation\n"
+        "@OBJECTIVES.register('odd')\n"
+        "class Odd(ScoreDistillation):\n"
+        "    pass\n"
+    )
+    (tmp_path / "theirs/base.yaml").write_text("base: sds\nplugins: [odd.py]\n")
+    (tmp_path / "mine.yaml").write_text(
+        "base: theirs/base.yaml\nobjective: {kind: odd, guidance_scale: 3, t_range: [0.1, 0.2]}\n"
+    )
+    file = read_recipe(str(tmp_path / "mine.yaml"))
+    assert file.plugins == [tmp_path / "theirs/odd.py"]
+    assert "plugins" not in file.keys and "odd" not in OBJECTIVES.kinds()
+    assert file.validated().objective.guidance_scale == 3
 
 
 nested = st.recursive(st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner), max_leaves=8)

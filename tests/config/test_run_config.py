@@ -49,6 +49,9 @@ def refused(jsdpipe, tmp_path):
     ("key", "value", "said"),
     [
         ("seeds", GONE, "seeds: missing; add it"),
+        ("plugins", "mine.py", 'plugins: input should be a valid array, found "mine.py"'),
+        ("plugins", [""], "plugins.0: string should have at least 1 character"),
+        ("plugins", ["none.py"], "plugins: none.py: cannot be read (No such file or directory); correct the path"),
         ("render/quality/radius", GONE, "render.quality.radius: missing; add it"),
         ("methods/jsd/recipe", GONE, "methods.jsd.recipe: missing; add it"),
         ("sead", 1, "sead: unknown key; did you mean 'seed'?"),

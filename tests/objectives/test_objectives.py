@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from jsdpipe import objectives
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.registry import load_plugin
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import Progress
 from jsdpipe.objectives.sdi import annealed_timestep, inversion_timesteps
@@ -439,3 +441,64 @@ def test_a_run_asks_as_often_as_the_public_code():
     steps = [len(inversion_timesteps(annealed_timestep(i / 10_000, (0.25, 0.98), 1000), 10, 1000, 0.5)) - 1
              for i in range(10_000)]  # fmt: skip
     assert sum(steps) / 10_000 == pytest.approx(7.625, abs=0.02)
+
+
+PLUGIN = """
+import torch
+from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.objectives.base import Objective, Output
+
+@OBJECTIVES.register("odd")
+class Odd(Objective):
+    {body}
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, forget_plugins):
+    """Writes and loads a plugin with an objective of this body; returns its file."""
+
+    def load(body):
+        path = tmp_path / "odd.py"
+        path.write_text(PLUGIN.format(body=body))
+        load_plugin(path)
+        return path
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ("z", "Tensor"),
+        ("None", "NoneType"),
+        ("Output(z[0], z[:, 0, 0, 0])", "(2, 3, 3) as its gradient; return a tensor of shape (2, 2, 3, 3)"),
+        ("Output(z, z.mean())", "() as its loss; return a tensor of shape (2,)"),
+        ("Output(z, 0.5)", "float as its loss"),
+        ("Output.from_gradient(z, t=torch.ones(3))", "(3,) as its diagnostic 't'"),
+    ],
+)
+def test_an_output_of_another_form_is_refused(plugin, returned, said):
+    path = plugin(f"def compute(self, z, guidance, progress, generators): return {returned}")
+    objective = objectives.build(settings_of("odd"))
+    with pytest.raises(UserError) as error:
+        objective(latents(2), Gaussian([1.0, 1.0]), START, generators(2))
+    assert str(error.value).startswith(f"{path}: objective 'odd': compute returned {said}")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"), [("pass", ["'odd'", "compute"]), ("Settings = dict", ["Settings", "ObjectiveSettings"])]
+)
+def test_an_objective_that_lacks_a_part_is_refused(plugin, tmp_path, body, words):
+    with pytest.raises(UserError) as error:
+        plugin(body)
+    assert str(error.value).startswith(f"{tmp_path / 'odd.py'}: line ")
+    assert all(word in str(error.value) for word in words)
+
+
+def test_an_objective_needs_no_settings_and_no_negative_prompt(plugin):
+    plugin("def compute(self, z, guidance, progress, generators): return Output.from_gradient(z)")
+    objective = objectives.build(settings_of("odd"))
+    assert objective.negative_prompt is None
+    assert objectives.build(NFSD_SETTINGS).negative_prompt == "ugly"
+    assert torch.equal(objective(latents(2), Gaussian([1.0, 1.0]), START, generators(2)).gradient, latents(2) / 18)
