@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from jsdpipe.config.recipes import about, load_recipe, names, read_recipe
+from jsdpipe.config.recipes import about, names, read_recipe
 
 MERGING = """A recipe is a YAML file that says how one method makes an asset. It may name others as its `base`, by name
 or path, or a list of them: each is merged over the one before, and over them all what the file itself states. Mappings
@@ -19,7 +19,10 @@ def recipes(
 ) -> None:
     """List the package's recipes; with NAME, print that one with all that it takes over from its bases."""
     if name is not None:
-        resolved = load_recipe(name).model_dump(mode="json")
+        file = read_recipe(name)
+        resolved = file.validated().model_dump(mode="json")
+        if file.plugins:
+            resolved = {"plugins": [str(path.resolve()) for path in file.plugins]} | resolved
         typer.echo(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True), nl=False)
         return
     for each in names():

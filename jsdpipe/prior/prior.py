@@ -33,8 +33,6 @@ class Prior:
         name: str,
         digest: str,
     ) -> None:
-        for frozen in (unet, vae, text_encoder):
-            frozen.requires_grad_(False)
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.alphas_cumprod = alphas_cumprod.to(unet.device)
         self.final_alpha_cumprod = final_alpha_cumprod

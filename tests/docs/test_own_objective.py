@@ -39,6 +39,13 @@ def test_the_command_makes_an_asset_and_its_mesh(jsdpipe, tmp_path):
     assert OBJECTIVES.root("one-step") == PLUGIN
 
 
+def test_the_recipe_is_shown_with_its_plugin(jsdpipe):
+    shown = jsdpipe("recipes", RECIPE)[1]
+    assert yaml.safe_load(shown)["plugins"] == [str(PLUGIN.resolve())]
+    Path("shown.yaml").write_text(shown)
+    assert jsdpipe("recipes", "shown.yaml")[1] == shown
+
+
 def test_a_run_knows_the_plugin_of_its_recipe(tmp_path, forget_plugins):
     methods = yaml.safe_load(BLOCKS["methods of config.yaml"])
     Run.resolve(load_config(tiny.config(tmp_path) | methods), tmp_path / "run").save()
