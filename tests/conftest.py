@@ -1,6 +1,8 @@
 """What all tests share: no network, one thread, and no deadline that a slow machine would miss."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -61,3 +63,20 @@ def refusal(jsdpipe):
         return err.removeprefix("jsdpipe: error: ").rstrip("\n")
 
     return run
+
+
+@pytest.fixture
+def forget_plugins():
+    """A function that forgets every plugin and what it registered, which is also done afterwards."""
+    from jsdpipe.base import registry
+    from jsdpipe.objectives import OBJECTIVES
+
+    def forget() -> None:
+        for kind in [kind for kind in OBJECTIVES.kinds() if isinstance(OBJECTIVES.root(kind), Path)]:
+            del OBJECTIVES._entries[kind]
+        for module in registry._PLUGINS:
+            sys.modules.pop(module, None)
+        registry._PLUGINS.clear()
+
+    yield forget
+    forget()

@@ -15,7 +15,7 @@ HASH_GRID: dict[str, Any] = {
         "occupancy_resolution": 8,
     },
     "cameras": {"size": [[0, 8], [2, 16]], "samples_per_ray": 16, "distance": [1.6, 2.0]},
-    "views": {"perp_neg": False},
+    "view_prompts": {"perp_neg": False},
 }
 
 

@@ -16,7 +16,7 @@ from jsdpipe.config.run_config import load_config
 from jsdpipe.config.stages import STAGES
 from jsdpipe.models.settings import EndpointJudge
 from jsdpipe.pipeline.layout import of_run
-from jsdpipe.pipeline.run import Run
+from jsdpipe.pipeline.run import Run, check_writable
 from jsdpipe.planning.changes import changes
 from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
 
@@ -25,6 +25,7 @@ def configure(
     folder: Annotated[Path, typer.Option("--run", help="the run's folder", metavar="FOLDER")], config: Config = None
 ) -> None:
     """Check a configuration and write it, with its recipes and prompts, to a run's folder."""
+    check_writable(folder)  # now, and not after the imports
     run, _ = _resolve(config, folder)
     for line in changes(run):
         typer.echo(line, err=True)

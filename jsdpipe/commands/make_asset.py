@@ -17,7 +17,7 @@ from jsdpipe.config.methods import RecipeMethod, used_by
 from jsdpipe.config.plausibility import misfit, prior_size
 from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.config.recipes import load_recipe
+from jsdpipe.config.recipes import read_recipe
 from jsdpipe.config.run_config import Mesh, Prior, Resources
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.pipeline.code_closure import closure
@@ -60,13 +60,21 @@ def make(
     with at("PROMPT"):
         subject = to_prompt(prompt)
     with at("--recipe"):
-        settings = load_recipe(recipe)
-    model = settings.prior if prior is None else prior
-    of = validate(Prior, {"model": model, "revision": revision, "dtype": dtype}, "--prior")
+        file = read_recipe(recipe)
+    stated = {"model": "the recipe's" if prior is None else prior, "revision": revision, "dtype": dtype}
+    of = validate(Prior, stated, "--prior")
+    if prior is not None:
+        with at("--prior"):
+            PRIOR.local_folder(prior, revision)
     folder = by_hand(subject.id, recipe, seed) if out is None else out
-    inputs: dict[str, Any] = {
-        "prompt": subject.text,
-        "seed": seed,
+    record = _record(folder)
+    inputs: dict[str, Any] = {"prompt": subject.text, "seed": seed}
+    _check_same(folder, record, inputs)
+    with at("--recipe"):
+        settings = file.validated()  # only now, because it imports torch
+    if prior is None:
+        of = of.model_copy(update={"model": settings.prior})
+    inputs |= {
         "recipe": settings.model_dump(mode="json"),
         "prior": {"dtype": of.dtype},
         "mesh": MESH.model_dump(mode="json"),
@@ -78,7 +86,6 @@ def make(
     }
     with at("--prior"):
         fit = misfit(settings, prior_size(of.model, of.revision))
-    record = _record(folder)
     _check_same(folder, record, inputs)
     with at("--prior"):
         source = PRIOR.folder(of.model, of.revision)
@@ -142,7 +149,7 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     from jsdpipe.base.device import device
     from jsdpipe.generation import generate_one
     from jsdpipe.mesh.stage import extract_one
-    from jsdpipe.prior import load_prior
+    from jsdpipe.prior.prior import load_prior
 
     torch.set_num_threads(Resources().threads)  # as a job of the workflow: the last bits depend on it
     with at("--prior"):

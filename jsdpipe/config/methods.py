@@ -10,7 +10,7 @@ from pydantic import Field
 from jsdpipe.base.fields import NonEmpty, Strict
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.config.recipes import load_recipe
+from jsdpipe.config.recipes import load_recipe, read_recipe
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.objectives import OBJECTIVES
 
@@ -33,6 +33,10 @@ class Method(Strict):
     def recipe_with_overrides(self) -> Recipe | None:
         """The recipe that it follows, if any; `UserError` if there is none of that name."""
         return None
+
+    def plugins(self) -> list[Path]:
+        """The plugins that its recipe names."""
+        return []
 
     @abstractmethod
     def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
@@ -72,8 +76,11 @@ class RecipeMethod(Method):
     def recipe_with_overrides(self) -> Recipe:
         return load_recipe(self.recipe, self.override)
 
+    def plugins(self) -> list[Path]:
+        return read_recipe(self.recipe).plugins
+
     def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
-        pass
+        read_recipe(self.recipe)
 
     def taken(self, stage: str, run: "Run", name: str) -> Taken:
         config = run.config
@@ -99,4 +106,4 @@ class RecipeMethod(Method):
 def used_by(recipe: Recipe, stage: str) -> list[str]:
     """The registries' entries that `generate` or `mesh` runs for a recipe: its kind of scene, and its objective."""
     scene = f"jsdpipe.scene.{recipe.field.kind}.scene"
-    return [scene, OBJECTIVES[recipe.objective.kind]] if stage == "generate" else [scene]
+    return [scene, str(OBJECTIVES.root(recipe.objective.kind))] if stage == "generate" else [scene]

@@ -1,6 +1,6 @@
 """The strict model of a recipe: the settings of one method, as its paper or public code has them.
 
-Torch-free, because the workflow reads recipes while it plans.
+Torch-free until a recipe is validated, which imports its objective's file.
 """
 
 from typing import Annotated, Literal
@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from jsdpipe.base.fields import NonEmpty, Steps, Strict
-from jsdpipe.config.objectives import Objective
-from jsdpipe.config.views import Views
+from jsdpipe.base.registry import OfKind
+from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.objectives.settings import ObjectiveSettings
+from jsdpipe.prior.settings import ViewPrompts
 from jsdpipe.scene.registry import SceneField
 from jsdpipe.scene.settings import Cameras, Regularizers
 
@@ -19,10 +21,10 @@ class Recipe(Strict):
 
     source: str = Field(description="the paper or public code that the settings come from")
     prior: NonEmpty = Field(description="what the settings are made for, taken by hand; a run states its own")
-    objective: Objective
+    objective: Annotated[ObjectiveSettings, OfKind(OBJECTIVES, lambda objective: objective.Settings)]
     field: SceneField
     cameras: Cameras
-    views: Views
+    view_prompts: ViewPrompts
     posterior: Literal["mean", "sample"] = Field(
         description="what is taken of the posterior that a KL autoencoder encodes a render to; others have none"
     )

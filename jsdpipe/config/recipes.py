@@ -1,10 +1,13 @@
-"""Recipes: one YAML file a method, found by name in this folder or by path. Torch-free."""
+"""Recipes: one YAML file a method, found by name in the package or by path. Torch-free until one is validated."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from jsdpipe.base.errors import UserError, shown
+from jsdpipe.base.registry import load_plugin
 from jsdpipe.base.validation import at, nearest, read_yaml, validate
 from jsdpipe.config.recipe import Recipe
 
@@ -16,18 +19,41 @@ def names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.yaml"))
 
 
-def load_recipe(name_or_path: str, override: Mapping[str, Any] | None = None) -> Recipe:
-    """The recipe of a name in this folder (`jsdlr`) or of a file's path (`./mine.yaml`), with `override` merged in.
+@dataclass(frozen=True)
+class RecipeFile:
+    """A recipe as it is written: its keys, over those of its bases, and the plugins that they all name."""
 
-    A file may name others as its `base` (a name or a path relative to the file, or a list of them, each over the one
-    before) and state only what differs. Mappings merge key by key, except where their `kind` differs: then the later
-    one stands alone. `UserError` names the file, the key and the mend.
+    path: Path
+    keys: dict[str, Any]
+    plugins: list[Path]
+
+    def validated(self, override: Mapping[str, Any] | None = None) -> Recipe:
+        """The recipe, with `override` merged in, after its plugins are loaded.
+
+        `UserError` names the file, the key and the mend.
+        """
+        for plugin in self.plugins:
+            with at(f"{self.path}: plugins"):
+                load_plugin(plugin)
+        if override:
+            return validate(Recipe, merge(self.keys, override), f"{self.path} with its override")
+        return validate(Recipe, self.keys, str(self.path))
+
+
+def read_recipe(name_or_path: str) -> RecipeFile:
+    """The recipe of a name in the package (`jsdlr`) or of a file's path (`./mine.yaml`), of which no key is checked.
+
+    A file may name others as its `base`, by name or path, or a list of them, each over the one before, and state only
+    what differs. A path is relative to the file, or to the package's folder of recipes if there is nothing beside the
+    file. Mappings merge key by key, except where their `kind` differs: then the later one stands alone. Its `plugins`
+    are paths relative to the file. `UserError` names the file and the mend.
     """
-    path = _find(name_or_path, Path())
-    data = _read(path, ())
-    if override:
-        return validate(Recipe, merge(data, override), f"{path} with its override")
-    return validate(Recipe, data, str(path))
+    return _read(_find(name_or_path), ())
+
+
+def load_recipe(name_or_path: str, override: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe that `read_recipe` finds, with `override` merged in, checked."""
+    return read_recipe(name_or_path).validated(override)
 
 
 def about(name: str) -> tuple[str, str]:
@@ -50,26 +76,39 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _find(name: str, folder: Path) -> Path:
+def _find(name: str, beside: Path = Path()) -> Path:
     if name.endswith((".yaml", ".yml")) or "/" in name:
-        return folder / name
+        return beside / name
     known = names()
     if name not in known:
         raise UserError(f"no recipe {shown(name)}; {nearest(name, known, 'there are')} (or a path that ends in .yaml)")
     return FOLDER / f"{name}.yaml"
 
 
-def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
-    """A recipe's keys, with its bases' below them."""
+def _find_base(name: str, beside: Path) -> Path:
+    path, own = _find(name, beside), FOLDER / name
+    return own if own.is_file() and not path.exists() else path
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> RecipeFile:
     data = read_yaml(path)
     if path.resolve() in seen:
         raise UserError(f"{path}: base: leads back to this file; take it out")
     bases = data.pop("base", [])
     bases = [bases] if isinstance(bases, str) else bases
-    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+    if not _are_texts(bases):
         raise UserError(f"{path}: base: must be a recipe's name or path, or a list of them")
-    merged: dict[str, Any] = {}
+    plugins = data.pop("plugins", [])
+    if not _are_texts(plugins):
+        raise UserError(f"{path}: plugins: must be a list of paths")
+    below = []
     for base in bases:
         with at(f"{path}: base"):
-            merged = merge(merged, _read(_find(base, path.parent), (*seen, path.resolve())))
-    return merge(merged, data)
+            below.append(_read(_find_base(base, path.parent), (*seen, path.resolve())))
+    below.append(RecipeFile(path, data, [path.parent / plugin for plugin in plugins]))
+    keys: dict[str, Any] = reduce(merge, (file.keys for file in below), {})
+    return RecipeFile(path, keys, [plugin for file in below for plugin in file.plugins])
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)

@@ -1,6 +1,6 @@
 """What a run is: strict models of `config.yaml`.
 
-Torch-free, because the workflow reads the configuration while it plans.
+Torch-free until the recipes are validated, which imports the files of their objectives.
 """
 
 import math
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from jsdpipe import models
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
+from jsdpipe.base.registry import load_plugin
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
 from jsdpipe.config.external import External
 from jsdpipe.config.methods import RecipeMethod
@@ -37,6 +38,13 @@ def _outside_the_mesh(radius: float) -> float:
     return radius
 
 
+def _loaded(plugin: str) -> str:
+    with at("plugins"):
+        load_plugin(Path(plugin))
+    return plugin
+
+
+Plugin = Annotated[NonEmpty, AfterValidator(_loaded)]
 CameraDistance = Annotated[float, AfterValidator(_outside_the_mesh)]
 
 
@@ -190,6 +198,8 @@ else:
 class RunConfig(Strict):
     """A complete run. What is not to be scored or studied is left out, or null."""
 
+    # first, because what it loads is known to the other fields, which are checked in this order
+    plugins: list[Plugin] = Field(default=[], description="Python files that register objectives of one's own")
     run: Annotated[Name, Field(description="results/<run>/")]
     seed: Seed = 0
     seeds: Annotated[list[Seed], Field(min_length=1)]
@@ -223,7 +233,9 @@ class RunConfig(Strict):
 
 
 def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
-    """Read a configuration, from a YAML file or from a mapping that errors call `name`; what it names is not looked at.
+    """Read a configuration, from a YAML file or from a mapping that errors call `name`.
+
+    Of what it names only the plugins are looked at, and loaded.
 
     Raises `UserError` as `load_config` does.
     """
@@ -250,8 +262,6 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
     for key, method in config.methods.items():
         with at(f"{name}: methods.{key}"):
             method.check(prompts, config.seeds)
-            if recipe := method.recipe_with_overrides():
-                recipes[key] = recipe
         if method.optimizes:
             needed = {
                 "prior": config.prior,
@@ -265,8 +275,13 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
                 PRIOR.files(folder)
     with at(name):
-        warnings(config, recipes)
         models.check_models(config)
+    for key, method in config.methods.items():  # last, because it imports torch
+        with at(f"{name}: methods.{key}"):
+            if recipe := method.recipe_with_overrides():
+                recipes[key] = recipe
+    with at(name):
+        warnings(config, recipes)
     return config
 
 

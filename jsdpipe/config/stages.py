@@ -168,7 +168,7 @@ STAGES = {
             "jsdpipe.study.stage:write",
             of_run=True,
             section="study",
-            uses=lambda run, method: sorted(OBJECTIVES.values()),
+            uses=lambda run, method: [str(OBJECTIVES.root(kind)) for kind in OBJECTIVES.kinds()],
         ),
         Stage("report", "Write the report of", "jsdpipe.report.html:write", of_run=True, reads_all=True),
     )

@@ -15,7 +15,7 @@ from jsdpipe.config.recipe import Recipe
 from jsdpipe.generation.loop import Subject, optimize
 from jsdpipe.generation.outcome import Outcome
 from jsdpipe.pipeline.fingerprints import fingerprint
-from jsdpipe.prior import Prior
+from jsdpipe.prior.prior import Prior
 from jsdpipe.scene.cameras import turntable
 from jsdpipe.scene.files import save
 from jsdpipe.scene.regularizers import OPAQUE

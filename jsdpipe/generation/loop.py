@@ -12,8 +12,9 @@ from jsdpipe.base.schedules import size_at
 from jsdpipe.base.seeding import generator
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.generation.outcome import NumericalHealth, Outcome
-from jsdpipe.objectives.base import Clock
-from jsdpipe.prior import Prior, ViewPrompts
+from jsdpipe.objectives.base import Progress
+from jsdpipe.prior.guidance import PromptEmbeddings
+from jsdpipe.prior.prior import Prior
 from jsdpipe.scene.cameras import random_viewpoints
 from jsdpipe.scene.registry import build
 from jsdpipe.scene.regularizers import needs_normals
@@ -54,8 +55,7 @@ def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
     batch = build(recipe.field, [g["field"] for g in generators]).to(prior.device)
     optimizer = torch.optim.Adam(batch.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
     objective = objectives.build(recipe.objective)
-    negative = getattr(recipe.objective, "negative_prompt", None)
-    prompts = ViewPrompts(prior, [s.text for s in subjects], recipe.views, negative)
+    prompts = PromptEmbeddings(prior, [s.text for s in subjects], recipe.view_prompts, objective.negative_prompt)
     of_item = torch.arange(count).repeat_interleave(views)
     outcomes = [Outcome(scene, NumericalHealth(recipe.steps)) for scene in batch.scenes()]
 
@@ -72,8 +72,8 @@ def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         leaf = images.detach().requires_grad_()
         z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
-        guide = prompts.look(of_item, *view)
-        output = objective(z.detach(), guide, Clock(step, recipe.steps), item_draws)
+        guidance = prompts.guidance_for(of_item, *view)
+        output = objective(z.detach(), guidance, Progress(step, recipe.steps), item_draws)
         terms = torch.stack(
             [
                 scene.regularization(recipe.regularizers, step, rendering, views)

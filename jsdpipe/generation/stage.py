@@ -12,7 +12,7 @@ from jsdpipe.pipeline.fingerprints import code
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 
 
 def generate(run: Run, shard: Shard) -> None:

@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from jsdpipe.base.device import device, has_bfloat16
 from jsdpipe.base.files import atomic
-from jsdpipe.base.optimizer_state import optimiser_tensors, restore_optimiser
+from jsdpipe.base.optimizer_state import optimizer_tensors, restore_optimizer
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import generator
 
@@ -76,7 +76,7 @@ def _save(
 ) -> None:
     tensors = {f"module.{k}": v.detach().contiguous() for k, v in module.state_dict().items()}
     tensors |= {f"average.{k}": v.contiguous() for k, v in average.items()}
-    tensors |= optimiser_tensors(optimizer)
+    tensors |= optimizer_tensors(optimizer)
     with atomic(path) as temporary:
         save_file(tensors | {"step": torch.tensor(step)}, temporary)
 
@@ -86,5 +86,5 @@ def _resume(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, ave
     module.load_state_dict({k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")})
     for key, value in average.items():
         value.copy_(tensors[f"average.{key}"])
-    restore_optimiser(optimizer, tensors)
+    restore_optimizer(optimizer, tensors)
     return int(tensors["step"])

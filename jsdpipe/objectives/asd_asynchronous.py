@@ -1,41 +1,48 @@
 """Asynchronous score distillation (ScaleDreamer, arXiv 2407.02040, eq. 8)."""
 
+from pydantic import Field
 from torch import Tensor
 
+from jsdpipe.base.fields import Factor
 from jsdpipe.base.schedules import value_at
-from jsdpipe.config.objectives import AsynchronousSD
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import (
-    Clock,
     Generators,
-    Guide,
+    Guidance,
     Objective,
     Output,
+    Progress,
     add_noise,
+    per_item,
     rand,
     randn_like,
     random_timestep,
-    residual,
-    spread,
 )
+from jsdpipe.objectives.settings import GuidanceScale, ObjectiveSettings, RandomRange
 
 
+@OBJECTIVES.register("asd-asynchronous")
 class AsynchronousScoreDistillation(Objective):
     """Gradient w (e_s(z_t, t) - e_text(z_t', t')), w = 1 - a_t, same eps, t' = t + u shift (t - t_min), u ~ U[0, 1).
 
-    The prior at a later timestep stands for what VSD trains an adapter for.
+    The prior at a later timestep t' takes the place of the adapter that VSD trains.
     """
 
-    def __init__(self, settings: AsynchronousSD) -> None:
-        self.settings = settings
+    class Settings(ObjectiveSettings):
+        guidance_scale: GuidanceScale
+        t_range: RandomRange
+        shift: Factor = Field(description="the later timestep is up to shift (t - t_min) later")
 
-    def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
+    settings: Settings
+
+    def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
         s = self.settings
-        t = random_timestep(s.t_range, clock, guide.timesteps, generators, z.device)
-        first = int(value_at(s.t_range[0], clock.step) * guide.timesteps)
+        t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device)
+        first = int(value_at(s.t_range[0], progress.step) * guidance.timesteps)
         noise = randn_like(z, generators)
         shift = (rand(generators, z.device) * s.shift * (t - first)).long()
-        later = (t + shift).clamp(max=guide.timesteps - 1)
-        a, b = guide.alpha(t), guide.alpha(later)
-        near = guide(add_noise(z, noise, a), t, s.guidance_scale)
-        far = guide.text(add_noise(z, noise, b), later)
-        return residual(spread(1 - a) * (near - far), t=t, later=later)
+        later = (t + shift).clamp(max=guidance.timesteps - 1)
+        a, a_later = guidance.alpha_bar(t), guidance.alpha_bar(later)
+        e_s = guidance.predict_cfg(add_noise(z, noise, a), t, s.guidance_scale)
+        e_later = guidance.predict_text(add_noise(z, noise, a_later), later)
+        return Output.from_gradient(per_item(1 - a) * (e_s - e_later), t=t, later=later)

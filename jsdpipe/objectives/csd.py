@@ -2,29 +2,32 @@
 
 from torch import Tensor
 
-from jsdpipe.config.objectives import CSD
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import (
-    Clock,
     Generators,
-    Guide,
+    Guidance,
     Objective,
     Output,
+    Progress,
     add_noise,
+    per_item,
     randn_like,
     random_timestep,
-    residual,
-    spread,
 )
+from jsdpipe.objectives.settings import ObjectiveSettings, RandomRange
 
 
+@OBJECTIVES.register("csd")
 class ClassifierScoreDistillation(Objective):
     """Gradient w D, D = e_text - e_null, w = 1 - a_t: guidance alone, without the prior's own score."""
 
-    def __init__(self, settings: CSD) -> None:
-        self.settings = settings
+    class Settings(ObjectiveSettings):
+        t_range: RandomRange
 
-    def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
-        t = random_timestep(self.settings.t_range, clock, guide.timesteps, generators, z.device)
-        a = guide.alpha(t)
-        _, direction = guide.parts(add_noise(z, randn_like(z, generators), a), t)
-        return residual(spread(1 - a) * direction, t=t)
+    settings: Settings
+
+    def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
+        t = random_timestep(self.settings.t_range, progress, guidance.timesteps, generators, z.device)
+        a = guidance.alpha_bar(t)
+        _, direction = guidance.predict_null_and_direction(add_noise(z, randn_like(z, generators), a), t)
+        return Output.from_gradient(per_item(1 - a) * direction, t=t)

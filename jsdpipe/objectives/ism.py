@@ -1,55 +1,72 @@
 """Interval score matching (LucidDreamer, arXiv 2311.11284, eq. 16 and algorithm 1)."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from jsdpipe.base.fields import Step
 from jsdpipe.base.schedules import value_at
-from jsdpipe.config.objectives import ISM
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import (
-    Clock,
     Generators,
-    Guide,
+    Guidance,
     Objective,
     Output,
+    Progress,
     add_noise,
     denoised,
+    per_item,
     randn_like,
     random_timestep,
-    residual,
-    spread,
 )
+from jsdpipe.objectives.settings import GuidanceScale, ObjectiveSettings, RandomRange
+
+Timesteps = Annotated[float, Field(ge=1, le=1000)]
 
 
+@OBJECTIVES.register("ism")
 class IntervalScoreMatching(Objective):
-    """Gradient sqrt((1 - a_t) / a_t) (e_s(z_t) - e_null(z_s)), s = t - interval.
+    """Gradient sqrt((1 - a_t) / a_t) (e_s(z_t) - e_null(z_r)), r = t - interval.
 
-    z_s and then z_t come from z by unconditional DDIM inversion, which starts with noise at timestep 0 or at the
-    first timestep that `inversion_steps` strides below s reach.
+    Unconditional DDIM inversion takes z to z_r, and then to z_t. It starts with random noise, at timestep 0 or at most
+    `inversion_steps` strides before r.
     """
 
-    def __init__(self, settings: ISM) -> None:
-        self.settings = settings
+    class Settings(ObjectiveSettings):
+        guidance_scale: GuidanceScale
+        t_range: RandomRange
+        interval: Timesteps | tuple[Step, Timesteps, Timesteps, Step] = Field(
+            description="timesteps between the two scores"
+        )
+        inversion_steps: Annotated[int, Field(ge=1, le=1000)]
+        inversion_stride: Annotated[int, Field(ge=1, le=1000, description="most timesteps an inversion step takes")]
 
-    def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
+    settings: Settings
+
+    def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
         s = self.settings
-        t = random_timestep(s.t_range, clock, guide.timesteps, generators, z.device)
-        before = (t - int(value_at(s.interval, clock.step))).clamp(min=0)
+        t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device)
+        before = (t - int(value_at(s.interval, progress.step))).clamp(min=0)
         here = (before - s.inversion_stride * s.inversion_steps).clamp(min=0)
-        z_t = add_noise(z, randn_like(z, generators), guide.alpha(here))
+        z_t = add_noise(z, randn_like(z, generators), guidance.alpha_bar(here))
         for _ in range(s.inversion_steps):
             # items whose inversion has arrived wait for the others
             if not (going := here < before).any():
                 break
             there = torch.minimum(here + s.inversion_stride, before)
-            z_t = torch.where(spread(going), self._step(z_t, guide.null(z_t, here), guide, here, there), z_t)
+            stepped = self._step(z_t, guidance.predict_null(z_t, here), guidance, here, there)
+            z_t = torch.where(per_item(going), stepped, z_t)
             here = there
-        interval = guide.null(z_t, before)
-        z_t = self._step(z_t, interval, guide, before, t)
-        a = guide.alpha(t)
-        weight = spread(((1 - a) / a).sqrt())
-        return residual(weight * (guide(z_t, t, s.guidance_scale) - interval), t=t, before=before)
+        e_before = guidance.predict_null(z_t, before)
+        z_t = self._step(z_t, e_before, guidance, before, t)
+        a = guidance.alpha_bar(t)
+        weight = per_item(((1 - a) / a).sqrt())
+        e_s = guidance.predict_cfg(z_t, t, s.guidance_scale)
+        return Output.from_gradient(weight * (e_s - e_before), t=t, before=before)
 
     @staticmethod
-    def _step(z: Tensor, noise: Tensor, guide: Guide, here: Tensor, there: Tensor) -> Tensor:
+    def _step(z: Tensor, noise: Tensor, guidance: Guidance, here: Tensor, there: Tensor) -> Tensor:
         """A DDIM step of z from timestep `here` to `there`, by the noise in it."""
-        return add_noise(denoised(z, noise, guide.alpha(here)), noise, guide.alpha(there))
+        return add_noise(denoised(z, noise, guidance.alpha_bar(here)), noise, guidance.alpha_bar(there))

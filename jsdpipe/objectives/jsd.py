@@ -1,37 +1,41 @@
 """Jensen-Shannon score distillation (arXiv 2503.10660), as its public code computes it."""
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from jsdpipe.config.objectives import JSD
-from jsdpipe.objectives.base import Clock, Generators, Guide, Output, add_noise, randn_like
-from jsdpipe.objectives.sdi import Inversion, annealed_timestep, towards
+from jsdpipe.base.fields import Factor, Fraction
+from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.objectives.base import Generators, Guidance, Output, Progress, add_noise, randn_like
+from jsdpipe.objectives.sdi import Inversion, annealed_timestep
 
 
+@OBJECTIVES.register("jsd")
 class JensenShannon(Inversion):
-    """Pulls z towards SDI's target x_hd and, with weight k, towards a low-density ("minority") estimate x_ld.
+    """Draws z to SDI's target x_hd and, with weight k, to a low-density ("minority") estimate x_ld.
 
-    x_ld is the one-step estimate of x_hd noised to t again. The targets are constants; loss
-    0.5 MSE(z, x_hd) + k 0.5 MSE(z, x_ld). With k = 0, as during the warm-up, this is SDI, and x_ld is not computed.
+    x_ld is the one-step estimate from x_hd noised to t again. The loss is 0.5 MSE(z, x_hd) + k 0.5 MSE(z, x_ld), with
+    both targets constant. With k = 0, and during the warm-up, this is SDI, and x_ld is not computed.
     """
 
-    settings: JSD
+    class Settings(Inversion.Settings):
+        k: Factor = Field(description="weight of the low-density (minority) term; 0 gives SDI")
+        warm_up: Fraction = Field(default=0.0, description="share of the run, from its start, without that term")
 
-    def __init__(self, settings: JSD) -> None:
-        super().__init__(settings)
+    settings: Settings
 
-    def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
+    def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
         s = self.settings
-        t = annealed_timestep(clock.progress, s.t_range, guide.timesteps)
+        t = annealed_timestep(progress.fraction, s.t_range, guidance.timesteps)
         level = torch.full((len(z),), t, device=z.device)
-        high = self.estimate(z, guide, t, generators)
-        pull = towards(z, high, t=level)
-        if s.k == 0 or clock.progress < s.warm_up:
-            return pull
-        again = add_noise(high, randn_like(z, generators), guide.alpha(level))
-        minority = towards(z, self.denoise(again, guide, t))
+        x_hd = self.estimate(z, guidance, t, generators)
+        high = Output.toward_target(z, x_hd, t=level)
+        if s.k == 0 or progress.fraction < s.warm_up:
+            return high
+        noised = add_noise(x_hd, randn_like(z, generators), guidance.alpha_bar(level))
+        low = Output.toward_target(z, self.denoise(noised, guidance, t))
         return Output(
-            pull.gradient + s.k * minority.gradient,
-            pull.loss + s.k * minority.loss,
-            {"t": level, "high": pull.loss, "low": minority.loss},
+            high.gradient + s.k * low.gradient,
+            high.loss + s.k * low.loss,
+            {"t": level, "high": high.loss, "low": low.loss},
         )

@@ -1,79 +1,88 @@
 """Score distillation via inversion (arXiv 2405.15891), as its public code computes it."""
 
 from itertools import pairwise
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from jsdpipe.config.objectives import SDI
+from jsdpipe.base.fields import Factor
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import (
-    Clock,
     Generators,
-    Guide,
+    Guidance,
     Objective,
     Output,
+    Progress,
     add_noise,
     denoised,
+    per_item,
     rand,
     randn_like,
-    spread,
 )
+from jsdpipe.objectives.settings import FallingRange, GuidanceScale, ObjectiveSettings, Scale
 
 
+@OBJECTIVES.register("sdi")
 class Inversion(Objective):
-    """Pulls z towards x_hd: z, inverted to timestep t (DDIM, at the inversion scale), then denoised in one step.
+    """Draws z to x_hd: z is inverted to timestep t by DDIM at the inversion scale, and denoised in one step.
 
-    The target is constant; loss 0.5 MSE(z, x_hd). t falls linearly over the run.
+    The loss is 0.5 MSE(z, x_hd), with x_hd constant. t falls linearly over the run.
     """
 
-    def __init__(self, settings: SDI) -> None:
-        self.settings = settings
+    class Settings(ObjectiveSettings):
+        guidance_scale: GuidanceScale
+        inversion_scale: Scale = Field(description="scale of the DDIM inversion; negative in the public code")
+        inversion_steps: Annotated[int, Field(ge=1, le=1000, description="nominal steps over the whole schedule")]
+        inversion_eta: Factor = Field(description="extra noise a step, in units of the DDIM deviation")
+        clamp_first_timestep: bool = Field(
+            default=False, description="ask the U-Net at 0 where the public code asks at a negative timestep"
+        )
+        t_range: FallingRange
 
-    def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
-        t = annealed_timestep(clock.progress, self.settings.t_range, guide.timesteps)
+    settings: Settings
+
+    def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
+        t = annealed_timestep(progress.fraction, self.settings.t_range, guidance.timesteps)
         level = torch.full((len(z),), t, device=z.device)
-        return towards(z, self.estimate(z, guide, t, generators), t=level)
+        return Output.toward_target(z, self.estimate(z, guidance, t, generators), t=level)
 
-    def estimate(self, z: Tensor, guide: Guide, t: int, generators: Generators) -> Tensor:
+    def estimate(self, z: Tensor, guidance: Guidance, t: int, generators: Generators) -> Tensor:
         """The denoised estimate x_hd (B, C, h, w) of z's inversion to timestep t."""
-        z_t = self._invert(z, guide, t, generators)
-        return self.denoise(z_t, guide, t)
+        z_t = self._invert(z, guidance, t, generators)
+        return self.denoise(z_t, guidance, t)
 
-    def denoise(self, z_t: Tensor, guide: Guide, t: int) -> Tensor:
+    def denoise(self, z_t: Tensor, guidance: Guidance, t: int) -> Tensor:
         """The one-step estimate of the clean latent in z_t at timestep t, at the guidance scale."""
         level = torch.full((len(z_t),), t, device=z_t.device)
-        return denoised(z_t, guide(z_t, level, self.settings.guidance_scale), guide.alpha(level))
+        predicted = guidance.predict_cfg(z_t, level, self.settings.guidance_scale)
+        return denoised(z_t, predicted, guidance.alpha_bar(level))
 
-    def _invert(self, z: Tensor, guide: Guide, t: int, generators: Generators) -> Tensor:
+    def _invert(self, z: Tensor, guidance: Guidance, t: int, generators: Generators) -> Tensor:
         """The latent noised from clean to about t by guided DDIM steps, with extra noise on top of each."""
         s = self.settings
         offsets = rand(generators, torch.device("cpu")).tolist()
-        lists = [inversion_timesteps(t, s.inversion_steps, guide.timesteps, u) for u in offsets]
+        lists = [inversion_timesteps(t, s.inversion_steps, guidance.timesteps, u) for u in offsets]
         levels = torch.tensor(lists, device=z.device).T  # (steps + 1, B)
         for here, there in pairwise(levels):
-            a, a_next = guide.alpha(here), guide.alpha(there)
+            a, a_next = guidance.alpha_bar(here), guidance.alpha_bar(there)
             asked = here.clamp(min=0) if s.clamp_first_timestep else here
-            noise = guide(z, asked, s.inversion_scale)
+            noise = guidance.predict_cfg(z, asked, s.inversion_scale)
             z = add_noise(denoised(z, noise, a), noise, a_next)
             # DDIM's variance between the two levels; the direction is not shortened for it
             sigma = ((1 - a) / (1 - a_next) * (1 - a_next / a)).clamp(min=0).sqrt()
-            z = z + spread(s.inversion_eta * sigma) * randn_like(z, generators)
+            z = z + per_item(s.inversion_eta * sigma) * randn_like(z, generators)
         return z
 
 
-def towards(z: Tensor, target: Tensor, **diagnostics: Tensor) -> Output:
-    """The output of the loss 0.5 MSE(z, target) with a constant target, the mean over an item's elements."""
-    gap = z - target
-    return Output(gap / z[0].numel(), 0.5 * gap.square().mean((1, 2, 3)), diagnostics)
+def annealed_timestep(fraction: float, t_range: tuple[float, float], timesteps: int) -> int:
+    """The timestep when a fraction of all steps is done: it falls linearly from the range's high to its low end.
 
-
-def annealed_timestep(progress: float, t_range: tuple[float, float], timesteps: int) -> int:
-    """The timestep after the share `progress` of all steps: falls linearly from the range's high to its low end.
-
-    In the public code's order of operations, on which the rounding of whole numbers hangs.
+    The order of operations is the public code's, because the rounding to whole numbers depends on it.
     """
     low, high = t_range
-    return min(int(timesteps * ((high - low) * (1 - progress) + low)), timesteps - 1)
+    return min(int(timesteps * ((high - low) * (1 - fraction) + low)), timesteps - 1)
 
 
 def inversion_timesteps(t: int, steps: int, timesteps: int, u: float) -> list[int]:

@@ -2,31 +2,35 @@
 
 from torch import Tensor
 
-from jsdpipe.config.objectives import SDS
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import (
-    Clock,
     Generators,
-    Guide,
+    Guidance,
     Objective,
     Output,
+    Progress,
     add_noise,
+    per_item,
     randn_like,
     random_timestep,
-    residual,
-    spread,
 )
+from jsdpipe.objectives.settings import GuidanceScale, ObjectiveSettings, RandomRange
 
 
+@OBJECTIVES.register("sds")
 class ScoreDistillation(Objective):
     """Gradient w (e_s(z_t) - eps), w = 1 - a_t, t uniform."""
 
-    def __init__(self, settings: SDS) -> None:
-        self.settings = settings
+    class Settings(ObjectiveSettings):
+        guidance_scale: GuidanceScale
+        t_range: RandomRange
 
-    def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
+    settings: Settings
+
+    def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
         s = self.settings
-        t = random_timestep(s.t_range, clock, guide.timesteps, generators, z.device)
-        a = guide.alpha(t)
+        t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device)
+        a = guidance.alpha_bar(t)
         noise = randn_like(z, generators)
-        predicted = guide(add_noise(z, noise, a), t, s.guidance_scale)
-        return residual(spread(1 - a) * (predicted - noise), t=t)
+        predicted = guidance.predict_cfg(add_noise(z, noise, a), t, s.guidance_scale)
+        return Output.from_gradient(per_item(1 - a) * (predicted - noise), t=t)

@@ -2,36 +2,40 @@
 
 from torch import Tensor
 
-from jsdpipe.config.objectives import SJC
+from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import (
-    Clock,
     Generators,
-    Guide,
+    Guidance,
     Objective,
     Output,
+    Progress,
     denoised,
+    per_item,
     randn_like,
     random_timestep,
-    residual,
-    spread,
 )
+from jsdpipe.objectives.settings import GuidanceScale, ObjectiveSettings, RandomRange
 
 
+@OBJECTIVES.register("sjc")
 class ScoreJacobianChaining(Objective):
-    """Gradient (z - x0) / sigma of the perturbed z + sigma eps, sigma = sqrt((1 - a) / a), x0 its denoised estimate.
+    """Gradient (z - x0) / sigma, sigma = sqrt((1 - a) / a); x0 is the denoised estimate of z + sigma eps.
 
-    The denoiser, which knows z_t alone, is asked at (z + sigma eps) sqrt(a) = z_t; so this is e_s(z_t) - eps, SDS
-    without its weight.
+    The denoiser takes z_t = sqrt(a) (z + sigma eps). So the gradient is e_s(z_t) - eps, which is SDS without its
+    weight.
     """
 
-    def __init__(self, settings: SJC) -> None:
-        self.settings = settings
+    class Settings(ObjectiveSettings):
+        guidance_scale: GuidanceScale
+        t_range: RandomRange
 
-    def __call__(self, z: Tensor, guide: Guide, clock: Clock, generators: Generators) -> Output:
+    settings: Settings
+
+    def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
         s = self.settings
-        t = random_timestep(s.t_range, clock, guide.timesteps, generators, z.device)
-        a = guide.alpha(t)
-        sigma = spread(((1 - a) / a).sqrt())
-        z_t = spread(a.sqrt()) * (z + sigma * randn_like(z, generators))
-        x0 = denoised(z_t, guide(z_t, t, s.guidance_scale), a)
-        return residual((z - x0) / sigma, t=t)
+        t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device)
+        a = guidance.alpha_bar(t)
+        sigma = per_item(((1 - a) / a).sqrt())
+        z_t = per_item(a.sqrt()) * (z + sigma * randn_like(z, generators))
+        x0 = denoised(z_t, guidance.predict_cfg(z_t, t, s.guidance_scale), a)
+        return Output.from_gradient((z - x0) / sigma, t=t)

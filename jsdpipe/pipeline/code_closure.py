@@ -36,6 +36,7 @@ NEUTRAL = (
     "jsdpipe.models.__init__",
     "jsdpipe.models.settings",
     "jsdpipe.objectives.__init__",
+    "jsdpipe.objectives.settings",
     "jsdpipe.pipeline.__init__",
     "jsdpipe.pipeline.code_closure",
     "jsdpipe.pipeline.contents",

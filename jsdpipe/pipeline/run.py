@@ -1,7 +1,8 @@
 """A run: its configuration with recipes and prompts resolved, so that a stage needs nothing but the run's folder."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.base.files import read_json, write_text
+from jsdpipe.base.files import read_json, try_writing, write_text
+from jsdpipe.base.validation import at
 from jsdpipe.config.prompts import Prompt, read_prompts
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import RunConfig
@@ -23,34 +25,42 @@ class Run:
 
     folder: Path
     config: RunConfig
-    recipes: dict[str, Recipe]
+    recipes: Mapping[str, Recipe]
     prompts: dict[str, tuple[Prompt, ...]]
 
     @classmethod
     def resolve(cls, config: RunConfig, folder: Path) -> "Run":
-        """Read the recipes and prompt files that a configuration names."""
+        """Read the recipes and prompt files that a configuration names; the recipes' plugins become the run's."""
         recipes = {
             name: recipe for name, method in config.methods.items() if (recipe := method.recipe_with_overrides())
         }
         prompts = {name: read_prompts(Path(of.file), of.limit) for name, of in config.sets.items()}
-        return cls(folder, config, recipes, prompts)
+        plugins = dict.fromkeys(config.plugins) | {
+            str(path): None for method in config.methods.values() for path in method.plugins()
+        }
+        return cls(folder, config.model_copy(update={"plugins": list(plugins)}), recipes, prompts)
 
     @classmethod
     def load(cls, folder: Path) -> "Run":
-        """Read `run.json`; `UserError` if it is missing, broken, or of another version of the package."""
+        """Read `run.json`; `UserError` if it is missing, broken, or of another version of the package.
+
+        Each of its recipes is read when it is asked for, because that imports torch.
+        """
         path = Layout(folder).run_json
         if not path.is_file():
             raise UserError(f"{path}: no such file; write it with `jsdpipe configure CONFIG --run {folder}`")
         raw = read_json(path)
         try:
+            with at(str(path)):
+                config = RunConfig.model_validate_json(json.dumps(raw["config"]))
             return cls(
                 folder,
-                RunConfig.model_validate_json(json.dumps(raw["config"])),
-                {name: Recipe.model_validate_json(json.dumps(recipe)) for name, recipe in raw["recipes"].items()},
+                config,
+                _Recipes(path, dict(raw["recipes"])),
                 {name: tuple(Prompt(**prompt) for prompt in of_set) for name, of_set in raw["prompts"].items()},
             )
-        except (KeyError, TypeError, AttributeError, ValidationError):
-            raise UserError(f"{path}: not a run of this version; rerun `jsdpipe configure`") from None
+        except (KeyError, TypeError, AttributeError, ValueError):  # pydantic's among the last
+            raise _foreign(path) from None
 
     @cached_property
     def accepted(self) -> dict[tuple[str, str], dict[str, str]]:
@@ -76,12 +86,8 @@ class Run:
         """Write `run.json`; `UserError` if it cannot be written."""
         # Not sorted: the order of methods and sets is that of the configuration, and of the tables.
         text = json.dumps(self.content(), indent=1, ensure_ascii=False) + "\n"
-        try:
+        with _writing(self.folder):
             write_text(self.layout.run_json, text)
-        except OSError as error:
-            raise UserError(
-                f"{self.layout.run_json}: cannot be written ({error.strerror}); give another folder, or free this one"
-            ) from None
 
     @property
     def layout(self) -> Layout:
@@ -113,3 +119,49 @@ class Run:
         config = self.config
         found = shards(list(config.methods), self.prompts, config.seeds, config.generation.shard_assets)
         return {shard.name: shard for shard in found}
+
+
+def check_writable(folder: Path) -> None:
+    """Raise the `UserError` of `Run.save` now, and not after the work, if a run could not be written."""
+    with _writing(folder):
+        try_writing(folder)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = Layout(folder).run_json
+        raise UserError(
+            f"{where}: cannot be written ({error.strerror}); give another folder, or free this one"
+        ) from None
+
+
+class _Recipes(Mapping[str, Recipe]):
+    """The recipes of a `run.json`, each validated when it is first asked for."""
+
+    def __init__(self, path: Path, raw: dict[str, Any]) -> None:
+        self._path, self._raw = path, raw
+        self._read: dict[str, Recipe] = {}
+
+    def __getitem__(self, name: str) -> Recipe:
+        if name not in self._read:
+            try:
+                self._read[name] = Recipe.model_validate_json(json.dumps(self._raw[name]))
+            except ValidationError:
+                raise _foreign(self._path) from None
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+def _foreign(path: Path) -> UserError:
+    return UserError(f"{path}: not a run of this version; rerun `jsdpipe configure`")

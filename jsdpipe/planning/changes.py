@@ -36,6 +36,7 @@ def changes(run: Run) -> list[str]:
         return []
     try:
         old = Run.load(run.folder)
+        dict(old.recipes)  # which are of another version where one cannot be read
     except UserError:
         return [f"{run.folder} holds a run of another version, of which all may be made again and replaced"]
     planned = {asset for shard in run.shards() for asset in _assets(shard)}

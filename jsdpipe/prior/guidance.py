@@ -7,19 +7,25 @@ import torch
 from torch import Tensor
 
 from jsdpipe.base.cameras import look_at_origin, orbit
-from jsdpipe.config.views import Views
 from jsdpipe.prior.lora import CameraLoRA
 from jsdpipe.prior.prior import Prior
+from jsdpipe.prior.settings import ViewPrompts
 from jsdpipe.prior.view_directions import DIRECTIONS, direction, perp_neg
 
 
 @dataclass(frozen=True)
-class Guidance:
-    """The prior bound to B prompts and views.
+class GuidedPrior:
+    """The prior bound to B prompts and views: the `Guidance` of objectives.
 
-    `embeddings` (K, B, L, D) holds the text, the null text and, for Perp-Neg, the two negatives, whose `weights` are
-    (2, B); `plain` (B, L, D) the text without a direction; `negative` (B, L, D) is the objective's own negative prompt,
-    if it has one. Item i shows prompt `prompt[i]` (B,) from the camera-to-world matrix `pose[i]` (B, 16).
+    Item i shows the prompt of index `prompt[i]` from the camera-to-world matrix `pose[i]`, row by row.
+
+    Args:
+        embeddings: of the text, the null text and, for Perp-Neg, two negatives, (K, B, L, D).
+        plain: of the text without a direction, (B, L, D).
+        prompt: (B,).
+        pose: (B, 16).
+        weights: of Perp-Neg's negatives, (2, B).
+        negative: of the objective's own negative prompt, (B, L, D).
     """
 
     prior: Prior
@@ -35,42 +41,42 @@ class Guidance:
         """How many timesteps the schedule has."""
         return self.prior.timesteps
 
-    def alpha(self, t: Tensor) -> Tensor:
-        """Cumulative alpha (B,) at timesteps t (B,); at negative ones, where inversion starts, the scheduler's own."""
-        return self.prior.alpha(t)
+    def alpha_bar(self, t: Tensor) -> Tensor:
+        """Cumulative alphas (B,) at timesteps t (B,); at negative ones, where inversion starts, the scheduler's own."""
+        return self.prior.alpha_bar(t)
 
-    def __call__(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
-        """Guided noise e_null + scale * D in z (B, C, h, w) at t (B,), with D of `parts`, by one call of the U-Net."""
-        null, direction = self.parts(z, t)
+    def predict_cfg(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
+        """e_null + scale * D in z (B, C, h, w) at t (B,), by one call of the U-Net."""
+        null, direction = self.predict_null_and_direction(z, t)
         return null + scale * direction
 
-    def parts(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def predict_null_and_direction(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """e_null and D = e_text - e_null; with Perp-Neg (arXiv 2304.04968) D + sum_i w_i perp(e_neg_i - e_null, D)."""
-        return self._direction(self._predict(z, t, self.embeddings))
+        return self._null_and_direction(self._predict(z, t, self.embeddings))
 
-    def against(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`parts`, and the noise by the objective's own negative prompt, by one call."""
-        assert self.negative is not None
+    def predict_with_negative(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """e_null, D and the noise by the objective's own negative prompt, by one call."""
+        assert self.negative is not None, "the objective has no negative_prompt"
         *noise, negative = self._predict(z, t, torch.cat((self.embeddings, self.negative[None])))
-        return *self._direction(noise), negative
+        return *self._null_and_direction(noise), negative
 
-    def text(self, z: Tensor, t: Tensor) -> Tensor:
+    def predict_text(self, z: Tensor, t: Tensor) -> Tensor:
         """The noise by the text alone."""
         return self._predict(z, t, self.embeddings[:1])[0]
 
-    def null(self, z: Tensor, t: Tensor) -> Tensor:
+    def predict_null(self, z: Tensor, t: Tensor) -> Tensor:
         """The noise by the null text alone."""
         return self._predict(z, t, self.embeddings[1:2])[0]
 
-    def adapter(self, generators: Sequence[torch.Generator]) -> CameraLoRA:
+    def new_adapter(self, generators: Sequence[torch.Generator]) -> CameraLoRA:
         """A LoRA of the U-Net for each prompt, drawn from its first item's generator."""
         of_item = self.prompt.tolist()
         return CameraLoRA(self.prior.unet, [generators[of_item.index(i)] for i in range(max(of_item) + 1)])
 
-    def adapted(self, adapter: CameraLoRA, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
-        """The adapter's noise by the plain text, told the pose where `camera` (B,) is true; differentiable.
+    def predict_with_adapter(self, adapter: CameraLoRA, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
+        """The LoRA's noise by the plain text, told the pose where `camera` (B,) is true; differentiable.
 
-        The view is the pose's to tell, as in threestudio's VSD, which gives its LoRA the text without a direction.
+        The pose alone tells the view, as in threestudio's VSD, which gives its LoRA the text without a direction.
         """
         with adapter.attached(self.prompt.to(z.device), torch.where(camera[:, None], self.pose, 0.0)):
             return self.prior.noise(z, t, self.plain)
@@ -80,14 +86,14 @@ class Guidance:
         noise = self.prior.predict_noise(z.repeat(k, 1, 1, 1), t.repeat(k), embeddings.flatten(0, 1))
         return noise.unflatten(0, (k, len(z))).unbind()
 
-    def _direction(self, noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def _null_and_direction(self, noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         text, null, *negatives = noise
-        step = text - null
-        pushed = step
+        toward_text = text - null
+        direction = toward_text
         if self.weights is not None:
             for weight, negative in zip(self.weights, negatives, strict=True):
-                pushed = pushed + weight[:, None, None, None] * perpendicular(negative - null, step)
-        return null, pushed
+                direction = direction + weight[:, None, None, None] * perpendicular(negative - null, toward_text)
+        return null, direction
 
 
 def perpendicular(x: Tensor, y: Tensor) -> Tensor:
@@ -96,35 +102,37 @@ def perpendicular(x: Tensor, y: Tensor) -> Tensor:
     return x - along * y
 
 
-class ViewPrompts:
+class PromptEmbeddings:
     """P prompts in every direction, embedded once; `negative` is an objective's own negative prompt."""
 
-    def __init__(self, prior: Prior, prompts: Sequence[str], views: Views, negative: str | None = None) -> None:
-        suffixes = [getattr(views.suffixes, name) for name in DIRECTIONS]
+    def __init__(
+        self, prior: Prior, prompts: Sequence[str], settings: ViewPrompts, negative: str | None = None
+    ) -> None:
+        suffixes = [getattr(settings.suffixes, name) for name in DIRECTIONS]
         texts = [prompt + suffix for prompt in prompts for suffix in suffixes]
-        extra = [*prompts, views.negative_prompt] + ([] if negative is None else [negative])
+        extra = [*prompts, settings.negative_prompt] + ([] if negative is None else [negative])
         embeddings = prior.embed([*texts, *extra])
-        self.prior, self.views = prior, views
+        self.prior, self.settings = prior, settings
         self.plain = embeddings[len(texts) : len(texts) + len(prompts)]
         self.null = embeddings[len(texts) + len(prompts)]
         self.negative = None if negative is None else embeddings[-1]
         self.directed = embeddings[: len(texts)].unflatten(0, (len(prompts), len(DIRECTIONS)))
 
-    def look(self, prompt: Tensor, azimuth: Tensor, elevation: Tensor, distance: Tensor) -> Guidance:
-        """Guidance for B views of prompts of index `prompt` (B,), all on the CPU.
+    def guidance_for(self, prompt: Tensor, azimuth: Tensor, elevation: Tensor, distance: Tensor) -> GuidedPrior:
+        """Guidance for B views of the prompts of index `prompt` (B,), all on the CPU.
 
-        azimuth and elevation (B,) in radians, distance (B,) in world units.
+        azimuth and elevation (B,) are in radians, distance (B,) in world units.
         """
-        count, place = len(prompt), self.null.device
-        pose = look_at_origin(orbit(azimuth, elevation, distance)).flatten(1).to(place)
+        count, device = len(prompt), self.null.device
+        pose = look_at_origin(orbit(azimuth, elevation, distance)).flatten(1).to(device)
         negative = None if self.negative is None else self.negative.expand(count, -1, -1)
         directed, null = self.directed[prompt], self.null.expand(count, -1, -1)
         plain = self.plain[prompt]
         item = torch.arange(count)
-        if not self.views.perp_neg:
-            text = directed[item, direction(azimuth, elevation, self.views)]
-            return Guidance(self.prior, torch.stack((text, null)), plain, prompt, pose, negative=negative)
-        shares, wrong, weights = perp_neg(azimuth, elevation, self.views)
-        text = torch.einsum("bk,bkld->bld", shares.to(place), directed)
+        if not self.settings.perp_neg:
+            text = directed[item, direction(azimuth, elevation, self.settings)]
+            return GuidedPrior(self.prior, torch.stack((text, null)), plain, prompt, pose, negative=negative)
+        shares, wrong, weights = perp_neg(azimuth, elevation, self.settings)
+        text = torch.einsum("bk,bkld->bld", shares.to(device), directed)
         texts = torch.stack((text, null, *(directed[item, wrong[:, i]] for i in range(2))))
-        return Guidance(self.prior, texts, plain, prompt, pose, weights.T.to(place), negative)
+        return GuidedPrior(self.prior, texts, plain, prompt, pose, weights.T.to(device), negative)

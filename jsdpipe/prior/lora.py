@@ -1,4 +1,4 @@
-"""Low-rank adapters of a U-Net's attention (LoRA, arXiv 2106.09685) that know the camera, one an asset."""
+"""Low-rank adapters (LoRA, arXiv 2106.09685) of a U-Net's attention that are told the camera; one for each asset."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +14,11 @@ ADAPTED = re.compile(r"attn[12]\.(to_q|to_k|to_v|to_out\.0)$")
 
 
 class CameraLoRA(nn.Module):
-    """Of A assets: additions to every attention projection, and to the time embedding by a camera's pose.
+    """What A assets add to every attention projection, and to the time embedding by the camera's pose.
 
-    Projection W of asset i becomes W + up_i down_i, `down` (A, r, in) normal of deviation 1 / r, `up` (A, out, r) zero.
-    The pose goes through an MLP of the time embedding's width whose last layer starts from zero (the public code starts
-    it at random): an untrained adapter changes nothing.
+    Asset i's projection is W + up_i down_i. `down` (A, r, in) starts normal with deviation 1 / r, `up` (A, out, r)
+    zero. An MLP adds the pose to the time embedding. Its last layer starts at zero (in the public code at random), so
+    an untrained adapter changes nothing.
     """
 
     def __init__(self, unet: Any, generators: Sequence[torch.Generator]) -> None:
@@ -46,7 +46,10 @@ class CameraLoRA(nn.Module):
 
     @contextmanager
     def attached(self, assets: Tensor, pose: Tensor) -> Iterator[None]:
-        """Within, the U-Net's item j is asset assets[j]'s (B,), seen from pose (B, 16); zero where it is not told."""
+        """Within the context, the U-Net's item j has the adapter of asset assets[j] (B,) and is told pose[j] (B, 16).
+
+        A pose of zeros tells nothing.
+        """
         unet = self.unet[0]
         hidden = torch.einsum("bep,bp->be", self.pose[assets], pose) + self.pose_bias[assets]
         hidden = torch.nn.functional.silu(hidden)

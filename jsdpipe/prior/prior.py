@@ -1,4 +1,4 @@
-"""A latent diffusion model as the rest of the package sees it."""
+"""A latent diffusion model: loaded from a folder in diffusers' format, and what it computes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from jsdpipe.base.cpu import half_precision_warning
+from jsdpipe.base.errors import UserError, first_line, warn
+from jsdpipe.model_files.formats import PRIOR
+from jsdpipe.model_files.pretrained import json_object, weights
 from jsdpipe.model_files.prior_family import image_size
 
 
@@ -29,8 +33,6 @@ class Prior:
         name: str,
         digest: str,
     ) -> None:
-        for frozen in (unet, vae, text_encoder):
-            frozen.requires_grad_(False)
         self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
         self.alphas_cumprod = alphas_cumprod.to(unet.device)
         self.final_alpha_cumprod = final_alpha_cumprod
@@ -48,8 +50,8 @@ class Prior:
         """How many timesteps the schedule has."""
         return len(self.alphas_cumprod)
 
-    def alpha(self, t: Tensor) -> Tensor:
-        """Cumulative alpha (B,) at timesteps t (B,); at negative ones the scheduler's `final_alpha_cumprod`.
+    def alpha_bar(self, t: Tensor) -> Tensor:
+        """Cumulative alphas (B,) at timesteps t (B,); at negative ones the scheduler's `final_alpha_cumprod`.
 
         That is alphas_cumprod[0] where its configuration has `set_alpha_to_one: false`, as Stable Diffusion's, else 1.
         """
@@ -112,5 +114,45 @@ class Prior:
         output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.float()
         if self.prediction_type == "epsilon":
             return output
-        alpha = self.alpha(t)[:, None, None, None]
-        return alpha.sqrt() * output + (1 - alpha).sqrt() * latents
+        a = self.alpha_bar(t)[:, None, None, None]
+        return a.sqrt() * output + (1 - a).sqrt() * latents
+
+
+def load_prior(
+    model: str, revision: str | None = None, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
+) -> Prior:
+    """Load a latent diffusion model of Stable Diffusion's family: `miniature`, a local folder, or a hub id.
+
+    `UserError` names what is missing in the folder, or what of it is not of that family.
+    """
+    import diffusers
+    from diffusers import DDIMScheduler, UNet2DConditionModel
+    from diffusers.utils import logging as diffusers_logging
+    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    diffusers_logging.set_verbosity_error()  # it warns of an AutoencoderTiny's own configuration
+    folder = PRIOR.folder(model, revision)
+    if str(device) == "cpu":
+        warn(half_precision_warning(str(dtype).removeprefix("torch.")))
+    unet = weights(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
+    vae_class = getattr(diffusers, json_object(folder / "vae/config.json").get("_class_name", "AutoencoderKL"))
+    vae = weights(vae_class, folder / "vae", torch_dtype=dtype)
+    text_encoder = weights(CLIPTextModel, folder / "text_encoder", dtype=dtype)
+    try:
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    except Exception as error:
+        raise UserError(f"{folder / 'tokenizer'}: not a CLIP tokenizer ({first_line(error)}); fetch it again") from None
+    schedule = DDIMScheduler.from_config(json_object(folder / "scheduler/scheduler_config.json"))
+    return Prior(
+        unet=unet.to(device),
+        vae=vae.to(device),
+        text_encoder=text_encoder.to(device),
+        tokenizer=tokenizer,
+        alphas_cumprod=schedule.alphas_cumprod.float(),
+        final_alpha_cumprod=float(schedule.final_alpha_cumprod),
+        prediction_type=schedule.config.prediction_type,
+        name=model,
+        digest=PRIOR.digest(folder),
+    )

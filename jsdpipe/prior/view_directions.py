@@ -3,23 +3,23 @@
 import torch
 from torch import Tensor
 
-from jsdpipe.config.views import Views
+from jsdpipe.prior.settings import ViewPrompts
 
 DIRECTIONS = ("front", "side", "back", "overhead")
 FRONT, SIDE, BACK, OVERHEAD = range(4)
 
 
-def direction(azimuth: Tensor, elevation: Tensor, views: Views) -> Tensor:
+def direction(azimuth: Tensor, elevation: Tensor, settings: ViewPrompts) -> Tensor:
     """Index into `DIRECTIONS` (B,) of views at azimuth, elevation (B,) in radians."""
     turned = _degrees_from_front(azimuth)
     index = torch.full_like(turned, SIDE, dtype=torch.long)
-    index[turned < views.front_deg] = FRONT
-    index[turned > views.back_deg] = BACK
-    index[torch.rad2deg(elevation) > views.overhead_deg] = OVERHEAD
+    index[turned < settings.front_deg] = FRONT
+    index[turned > settings.back_deg] = BACK
+    index[torch.rad2deg(elevation) > settings.overhead_deg] = OVERHEAD
     return index
 
 
-def perp_neg(azimuth: Tensor, elevation: Tensor, views: Views) -> tuple[Tensor, Tensor, Tensor]:
+def perp_neg(azimuth: Tensor, elevation: Tensor, settings: ViewPrompts) -> tuple[Tensor, Tensor, Tensor]:
     """Perp-Neg's mixture for views at azimuth, elevation (B,) in radians (arXiv 2304.04968, as threestudio weighs it).
 
     Returns the shares (B, 4) of `DIRECTIONS` in the positive embedding, the directions (B, 2) of the two negatives, and
@@ -41,7 +41,7 @@ def perp_neg(azimuth: Tensor, elevation: Tensor, views: Views) -> tuple[Tensor, 
         torch.stack((-_decay(r, 4, -2.426), -_decay(1 - r, 4, -2.426)), dim=1),
         torch.stack((-_decay(r, 1, -0.606), -_decay(r, 1, 0.967)), dim=1),
     )
-    overhead = torch.rad2deg(elevation) > views.overhead_deg
+    overhead = torch.rad2deg(elevation) > settings.overhead_deg
     shares[overhead] = torch.eye(4)[OVERHEAD]
     weights[overhead] = 0
     return shares, negatives, weights

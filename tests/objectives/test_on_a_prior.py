@@ -7,26 +7,27 @@ from test_objectives import ALL, NAMES, generators
 
 from jsdpipe import objectives
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.objectives.base import Clock
-from jsdpipe.prior import ViewPrompts, load_prior
+from jsdpipe.objectives.base import Progress
+from jsdpipe.prior.guidance import PromptEmbeddings
+from jsdpipe.prior.prior import load_prior
 
-VIEWS = load_recipe("jsdlr").views  # with Perp-Neg
+VIEWS = load_recipe("jsdlr").view_prompts  # with Perp-Neg
 
 
 @pytest.fixture(scope="module", params=["float32", "float16", "bfloat16"])
-def guide(request, tmp_path_factory):
+def guidance(request, tmp_path_factory):
     prior = load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior"))), dtype=getattr(torch, request.param))
-    prompts = ViewPrompts(prior, ["a ball", "a cube"], VIEWS, negative="ugly")
-    return prompts.look(torch.tensor([0, 1]), torch.tensor([0.2, 2.0]), torch.zeros(2), torch.ones(2))
+    prompts = PromptEmbeddings(prior, ["a ball", "a cube"], VIEWS, negative="ugly")
+    return prompts.guidance_for(torch.tensor([0, 1]), torch.tensor([0.2, 2.0]), torch.zeros(2), torch.ones(2))
 
 
 @pytest.mark.parametrize("settings", ALL, ids=NAMES)
-def test_finite_at_both_ends_of_the_schedule_in_every_precision(guide, settings):
+def test_finite_at_both_ends_of_the_schedule_in_every_precision(guidance, settings):
     z = torch.randn(2, 4, dolls.LATENT, dolls.LATENT, generator=torch.Generator().manual_seed(0))
     for t in (0.0, 1.0):
         objective, draws = objectives.build(settings.model_copy(update={"t_range": (t, t)})), generators(2)
         for step in range(2):
-            found = objective(z, guide, Clock(step, 2), draws)
+            found = objective(z, guidance, Progress(step, 2), draws)
             assert found.gradient.dtype == found.loss.dtype == torch.float32
             assert found.gradient.shape == z.shape
             assert found.gradient.isfinite().all()

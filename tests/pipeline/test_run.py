@@ -48,6 +48,26 @@ def test_a_missing_or_foreign_run_is_refused(run, tmp_path):
             Run.load(run.folder)
 
 
+def test_a_recipe_of_another_version_is_refused_when_it_is_asked_for(run):
+    content = json.loads(run.layout.run_json.read_text())
+    content["recipes"]["jsd"]["objective"]["kind"] = "none"
+    run.layout.run_json.write_text(json.dumps(content))
+    loaded = Run.load(run.folder)
+    assert "jsd" in loaded.recipes and loaded.recipes["sds"] == run.recipes["sds"]
+    with pytest.raises(UserError, match="not a run of this version"):
+        loaded.recipes["jsd"]
+
+
+def test_a_run_whose_plugin_is_gone_is_refused(run, tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.touch()
+    Run.resolve(load_config(tiny.config(tmp_path) | {"plugins": [str(plugin)]}), run.folder).save()
+    assert Run.load(run.folder).config.plugins == [str(plugin)]
+    plugin.unlink()
+    with pytest.raises(UserError, match=f"^{run.layout.run_json}: plugins: {plugin}: cannot be read"):
+        Run.load(run.folder)
+
+
 def test_a_manifest_holds_every_asset_of_its_shard(run):
     shard = run.shard("jsd/single/001")
     records = [asset_record(*asset, reason="empty field" if asset[1] else None, n=1.5) for asset in shard.assets()]

@@ -8,10 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.prior import ViewPrompts, load_prior
+from jsdpipe.prior.guidance import PromptEmbeddings
+from jsdpipe.prior.prior import load_prior
 from jsdpipe.prior.view_directions import DIRECTIONS, direction, perp_neg
 
-VIEWS = load_recipe("jsdlr").views
+VIEWS = load_recipe("jsdlr").view_prompts
 PLAIN = VIEWS.model_copy(update={"perp_neg": False})
 
 
@@ -82,10 +83,10 @@ def counted(prior):
 def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
     texts, azimuth, elevation = ["a ball", "a cube"], radians(10, 100, 170), radians(0, 5, 75)
     of_item = torch.tensor([0, 1, 1])
-    guide = ViewPrompts(prior, texts, PLAIN).look(of_item, azimuth, elevation, torch.ones(3))
+    guidance = PromptEmbeddings(prior, texts, PLAIN).guidance_for(of_item, azimuth, elevation, torch.ones(3))
     z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
     batches, handle = counted(prior)
-    found = guide(z, t, 7.5).numpy()
+    found = guidance.predict_cfg(z, t, 7.5).numpy()
     handle.remove()
     assert batches == [6]
     full = ["a ball, front view", "a cube, side view", "a cube, overhead view"]
@@ -96,9 +97,9 @@ def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
 
 def test_the_negative_prompt_takes_the_null_texts_place(prior):
     views = PLAIN.model_copy(update={"negative_prompt": "ugly"})
-    look = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
+    view = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
     z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
-    found = ViewPrompts(prior, ["a ball"], views).look(*look)(z, t, 0.0)
+    found = PromptEmbeddings(prior, ["a ball"], views).guidance_for(*view).predict_cfg(z, t, 0.0)
     assert torch.allclose(found, prior.predict_noise(z, t, prior.embed(["ugly"])), atol=1e-5)
 
 
@@ -112,14 +113,19 @@ LONGER = "a brown fox and a lazy dog, " * 4
 def test_the_view_of_a_long_prompt_counts(prior, views, prompt):
     """A view's noise in a batch with a short prompt is its noise alone, and front, side and back differ."""
     z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
-    mixed, alone = ViewPrompts(prior, ["a ball", prompt], views), ViewPrompts(prior, [prompt], views)
+    mixed, alone = PromptEmbeddings(prior, ["a ball", prompt], views), PromptEmbeddings(prior, [prompt], views)
     azimuth, level, distance = radians(0, 0, 90, 180), torch.zeros(4), torch.ones(4)
-    found = mixed.look(torch.tensor([0, 1, 1, 1]), azimuth, level, distance)(z.expand(4, -1, -1, -1), t.expand(4), 7.5)
+    guidance = mixed.guidance_for(torch.tensor([0, 1, 1, 1]), azimuth, level, distance)
+    found = guidance.predict_cfg(z.expand(4, -1, -1, -1), t.expand(4), 7.5)
     for i in range(1, 4):
-        look = (azimuth[i : i + 1], level[:1], distance[:1])
-        assert torch.allclose(found[i], alone.look(torch.tensor([0]), *look)(z, t, 7.5)[0], atol=1e-3)
-    short = ViewPrompts(prior, ["a ball"], views).look(torch.tensor([0]), azimuth[:1], level[:1], distance[:1])
-    assert torch.allclose(found[0], short(z, t, 7.5)[0], atol=1e-3)
+        view = (azimuth[i : i + 1], level[:1], distance[:1])
+        assert torch.allclose(
+            found[i], alone.guidance_for(torch.tensor([0]), *view).predict_cfg(z, t, 7.5)[0], atol=1e-3
+        )
+    short = PromptEmbeddings(prior, ["a ball"], views).guidance_for(
+        torch.tensor([0]), azimuth[:1], level[:1], distance[:1]
+    )
+    assert torch.allclose(found[0], short.predict_cfg(z, t, 7.5)[0], atol=1e-3)
     for one, other in ((1, 2), (2, 3), (1, 3)):
         assert not torch.allclose(found[one], found[other], atol=2e-2)
 
@@ -128,12 +134,12 @@ def test_the_view_of_a_long_prompt_counts(prior, views, prompt):
 def test_perp_neg_guidance_is_one_call_and_the_formula(prior, prompt):
     degrees = [(10, 0), (-100, 5), (40, 80)]
     azimuth, elevation = (radians(*column) for column in zip(*degrees, strict=True))
-    guide = ViewPrompts(prior, [prompt], VIEWS).look(
+    guidance = PromptEmbeddings(prior, [prompt], VIEWS).guidance_for(
         torch.zeros(3, dtype=torch.long), azimuth, elevation, torch.ones(3)
     )
     z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
     batches, handle = counted(prior)
-    found = guide(z, t, -13.5).numpy()
+    found = guidance.predict_cfg(z, t, -13.5).numpy()
     handle.remove()
     assert batches == [12]
     rows = prior.embed([f"{prompt}, {name} view" for name in DIRECTIONS]).double().numpy()
@@ -156,12 +162,12 @@ def test_perp_neg_guidance_is_one_call_and_the_formula(prior, prompt):
         assert np.abs(found[i].ravel() - expected).max() < 2e-3 * np.abs(expected).max()
 
 
-def test_the_parts_that_objectives_ask_for(prior):
-    look = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
-    guide = ViewPrompts(prior, ["a ball"], PLAIN, negative="blurry").look(*look)
+def test_what_else_objectives_ask_for(prior):
+    view = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
+    guidance = PromptEmbeddings(prior, ["a ball"], PLAIN, negative="blurry").guidance_for(*view)
     z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
     text, null, bad = (prior.predict_noise(z, t, prior.embed([w])) for w in ("a ball, front view", "", "blurry"))
-    assert torch.allclose(guide.text(z, t), text, atol=1e-5)
-    assert torch.allclose(guide.null(z, t), null, atol=1e-5)
-    for found, expected in zip(guide.against(z, t), (null, text - null, bad), strict=True):
+    assert torch.allclose(guidance.predict_text(z, t), text, atol=1e-5)
+    assert torch.allclose(guidance.predict_null(z, t), null, atol=1e-5)
+    for found, expected in zip(guidance.predict_with_negative(z, t), (null, text - null, bad), strict=True):
         assert torch.allclose(found, expected, atol=1e-5)

@@ -12,7 +12,7 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.config.run_config import load_config
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.planning import needed_models as inventory
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from diffusers import AutoencoderKL, AutoencoderTiny, DDIMInverseScheduler, UNet
 from PIL import Image
 from transformers import CLIPTextModel
 
-from jsdpipe.prior import load_prior
+from jsdpipe.prior.prior import load_prior
 
 WHOLE = torch.arange(dolls.IMAGE**2 * 3).view(1, 3, dolls.IMAGE, dolls.IMAGE) / (dolls.IMAGE**2 * 3)
 
@@ -142,7 +142,7 @@ def test_alpha_before_the_first_timestep_is_the_schedulers(tmp_path, to_one, bef
     stated = json.loads(file.read_text()) | {"set_alpha_to_one": to_one}
     file.write_text(json.dumps(stated))
     prior = load_prior(str(folder))
-    found = prior.alpha(torch.tensor([-99, -1, 0])).tolist()
+    found = prior.alpha_bar(torch.tensor([-99, -1, 0])).tolist()
     assert found == pytest.approx([before, before, 1 - 0.00085], rel=1e-6)
     # from which diffusers' own inversion starts
     assert found[0] == float(DDIMInverseScheduler.from_config(stated).initial_alpha_cumprod)

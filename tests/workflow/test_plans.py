@@ -93,11 +93,11 @@ io._IOFile.__hash__ = counted
 try:
     cli.main(sys.argv[1:])
 finally:
-    print("torch" in sys.modules, hashed)
+    print("diffusers" in sys.modules, hashed)  # torch is: it checks the recipes
 """
 
 
-def test_a_plan_takes_no_torch_and_time_in_proportion_to_its_jobs(folder):
+def test_a_plan_takes_no_models_and_time_in_proportion_to_its_jobs(folder):
     """A path is hashed about 80 times a job; were a rule's files looked at in pairs, 1,500 times."""
     tiny.write(folder / "tiny.yaml", tiny.config(folder, "".join(f"prompt {number}\n" for number in range(125))))
     arguments = ("--snakefile", ROOT / "Snakefile", "-n", "--quiet", "rules", "--configfile", "tiny.yaml")

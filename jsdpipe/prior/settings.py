@@ -1,4 +1,4 @@
-"""Settings of the view-dependent prompts."""
+"""Settings of the view-dependent prompts. Torch-free, because the workflow reads recipes while it plans."""
 
 from pydantic import Field
 
@@ -14,8 +14,8 @@ class Suffixes(Strict):
     overhead: str
 
 
-class Views(Strict):
-    """View-dependent prompts; the directions' limits are those of the public code."""
+class ViewPrompts(Strict):
+    """View-dependent prompts; the directions' limits are the public code's."""
 
     suffixes: Suffixes
     front_deg: float = Field(default=45.0, ge=4, le=180, description="|azimuth| below this is the front")
