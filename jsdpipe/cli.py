@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from jsdpipe import __version__, models
+from jsdpipe import __version__
 from jsdpipe.base.errors import UserError, warn
 from jsdpipe.base.validation import at
 from jsdpipe.commands import models as machine
@@ -24,13 +24,13 @@ from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.run_config import Stage, load_config
 from jsdpipe.miniature.grammar import explained
 from jsdpipe.miniature_training.commands import app as miniature
-from jsdpipe.models.settings import EndpointJudge
+from jsdpipe.models.settings import Endpoint
 from jsdpipe.pipeline.external_assets import mesh_paths
 from jsdpipe.pipeline.layout import BEFORE, SCORES, of_run
 from jsdpipe.pipeline.manifests import check_there
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.changes import changes
-from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
+from jsdpipe.planning.unfamiliar_prompts import check_prompts, warn_of_unfamiliar_in
 
 STAGES: dict[Stage, tuple[str, str]] = {
     "generate": ("jsdpipe.generation.stage:generate", "Optimise a shard's assets, or make one of a PROMPT by hand."),
@@ -115,7 +115,7 @@ def _meshes(run: Run) -> str:
 def _calls(run: Run, assets: int) -> str:
     """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
     judge = run.config.alignment and run.config.alignment.judge
-    if not isinstance(judge, EndpointJudge):
+    if not isinstance(judge, Endpoint):
         return ""
     cap = "no cap" if judge.max_calls is None else f"capped at {judge.max_calls:,} (alignment.judge.max_calls)"
     return f", {2 * assets:,} calls of the judge or more, {cap}"
@@ -133,9 +133,9 @@ def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
     loaded = load_config(content, name)
     run = Run.resolve(loaded, folder or of_run(loaded.run))
     with at(name):
-        models.check_prompts(run)
+        check_prompts(run)
     warn(*warnings(run.config, run.recipes))
-    warn_of_strangers_in(run)
+    warn_of_unfamiliar_in(run)
     return run, name
 
 

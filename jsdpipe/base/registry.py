@@ -29,17 +29,18 @@ class Registry(Generic[Entry]):
     """The entries of one sort, which are classes, such as the objectives.
 
     The package's own entry of a kind registers itself in the module of that name, `<package>.<kind>`. An installed
-    distribution names the module of its entry as an entry point: `<kind> = "<module>"`.
+    distribution names the module of its entry as an entry point: `<prefix><kind> = "<module>"`.
 
     Args:
         what: what an entry is, for errors, such as "objective".
         package: the package whose modules register the own entries.
         group: the group of entry points.
         shared: modules of the package that register nothing.
+        prefix: what the names of entry points begin with, where several registries share a group.
     """
 
-    def __init__(self, what: str, package: str, group: str, shared: Iterable[str] = ()) -> None:
-        self.what, self.package, self.group = what, package, group
+    def __init__(self, what: str, package: str, group: str, shared: Iterable[str] = (), prefix: str = "") -> None:
+        self.what, self.package, self.group, self.prefix = what, package, group, prefix
         self._shared = frozenset(shared)
         self._entries: dict[str, Entry] = {}
 
@@ -88,7 +89,8 @@ class Registry(Generic[Entry]):
 
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.group)}
+        points = [point for point in entry_points(group=self.group) if point.name.startswith(self.prefix)]
+        return {point.name.removeprefix(self.prefix): point for point in points}
 
     def _import(self, point: EntryPoint) -> None:
         try:

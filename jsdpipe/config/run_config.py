@@ -11,17 +11,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from jsdpipe import models
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
+from jsdpipe.base.registry import OfKind, load_plugin
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
 from jsdpipe.config.external import External
 from jsdpipe.config.external_checks import check
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.prompts import read_prompts
 from jsdpipe.config.recipes import load_recipe
+from jsdpipe.config.scoring_models import check_models
 from jsdpipe.model_files.formats import PRIOR
-from jsdpipe.models import settings
+from jsdpipe.models.roles import CAPTIONERS, CLASSIFIERS, FEATURES, JUDGES, REWARDS, SIMILARITIES, settings_of
+from jsdpipe.models.settings import Settings
 from jsdpipe.pipeline.layout import SCORES, STAGES
 
 Name = Annotated[str, Field(pattern=NAME)]
@@ -154,18 +156,20 @@ class Render(Strict):
 
 
 class Quality(Strict):
-    reward: settings.Reward
+    reward: Annotated[Settings, OfKind(REWARDS, settings_of)]
 
 
 class Alignment(Strict):
-    captioner: settings.Captioner
-    judge: settings.Judge
-    similarity: settings.Similarity | None = Field(default=None, description="of the scores without a judge")
+    captioner: Annotated[Settings, OfKind(CAPTIONERS, settings_of)]
+    judge: Annotated[Settings, OfKind(JUDGES, settings_of)]
+    similarity: Annotated[Settings, OfKind(SIMILARITIES, settings_of)] | None = Field(
+        default=None, description="of the scores without a judge"
+    )
 
 
 class Diversity(Strict):
-    classifier: settings.Classifier
-    features: settings.Features
+    classifier: Annotated[Settings, OfKind(CLASSIFIERS, settings_of)]
+    features: Annotated[Settings, OfKind(FEATURES, settings_of)]
 
 
 class Resources(Strict):
@@ -198,6 +202,7 @@ class RunConfig(Strict):
     """A complete run. What is not to be scored or studied is left out, or null."""
 
     run: Annotated[Name, Field(description="results/<run>/")]
+    plugins: list[NonEmpty] = Field(default=[], description="Python files that register kinds of their own")
     seed: Seed = 0
     seeds: Annotated[list[Seed], Field(min_length=1)]
     sets: Annotated[dict[Name, PromptSet], Field(min_length=1)]
@@ -233,7 +238,18 @@ def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
 
     Raises `UserError` as `load_config` does.
     """
-    return validate(RunConfig, read_yaml(source) if isinstance(source, Path) else source, name)
+    raw = read_yaml(source) if isinstance(source, Path) else source
+    with at(f"{name}: plugins"):
+        load_plugins(raw)
+    return validate(RunConfig, raw, name)
+
+
+def load_plugins(raw: Mapping[str, Any]) -> None:
+    """Import the plugins that a raw configuration lists; what is no list of paths is left for validation to refuse."""
+    plugins = raw.get("plugins")
+    for path in plugins if isinstance(plugins, list) else []:
+        if path and isinstance(path, str):
+            load_plugin(Path(path))
 
 
 def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
@@ -273,7 +289,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
                 PRIOR.files(folder)
     with at(name):
         warnings(config, recipes)
-        models.check_models(config)
+        check_models(config)
     return config
 
 

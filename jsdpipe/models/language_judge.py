@@ -1,4 +1,4 @@
-"""What judges have in common that are language models. Torch-free."""
+"""What judges that are language models have in common."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

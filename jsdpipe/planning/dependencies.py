@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jsdpipe import models
 from jsdpipe.config.external import External
 from jsdpipe.config.run_config import OfRecipe
+from jsdpipe.config.scoring_models import weight_files
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.pipeline.contents import contents
 from jsdpipe.pipeline.external_assets import files_of, mesh_paths
@@ -118,4 +118,4 @@ def taken(run: Run, stage: str, method: str, part: str) -> dict[str, Any]:
 
 def model_files(run: Run, stage: str) -> list[Path]:
     """The local files of the models that a score loads; none of a model from the hub."""
-    return models.weight_files(run.config, stage)
+    return weight_files(run.config, stage)

@@ -4,31 +4,35 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.miniature.grammar import Description, Thing, caption, parse
 from jsdpipe.models import settings
+from jsdpipe.models.roles import JUDGES
 
 DETAIL_SHARE = 1 / 3
 
 Value = TypeVar("Value")
 
 
+@JUDGES.register("attributes")
 class AttributesJudge:
     """A judge without a model, of captions of the miniature grammar alone."""
+
+    class Settings(settings.Settings):
+        """A count of the prompt's attributes that the caption states, both sentences of the miniature's grammar."""
+
+        kind: Literal["attributes"]
+
+        def check_prompt(self, prompt: str) -> None:
+            _read(prompt)
 
     identity = "attributes"
 
     @classmethod
-    def of(cls, settings: settings.AttributesJudge, calls: Path | None = None) -> Self:
-        """The judge, which has no settings and calls nothing."""
+    def of(cls, settings: Settings, calls: Path | None = None) -> Self:
         return cls()
-
-    @staticmethod
-    def check_prompt(prompt: str) -> None:
-        """Raise `UserError` for a prompt that the judge cannot grade."""
-        _read(prompt)
 
     def merge(self, captions: list[str]) -> str:
         """The caption of what the views' captions agree on.
