@@ -7,7 +7,7 @@ PACKAGE_LICENSE = "MIT"
 
 @dataclass(frozen=True)
 class Facts:
-    """A model's license, the bytes of its download (`None`: not known, or in the package), and the side of a prior's images in pixels."""
+    """A model's license, the bytes of its download if they are known, and the side of a prior's images in pixels."""
 
     license: str
     download: int | None = None

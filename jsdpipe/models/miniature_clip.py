@@ -1,7 +1,7 @@
 """What the adapters of the package's CLIP have in common."""
 
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar
 
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files.formats import TOKENIZED_CLIP, Format
@@ -35,12 +35,8 @@ class MiniatureClip:
         def files(self) -> "list[Path]":
             return self.format.files(self.folder())
 
-    def __init__(self, clip: "Clip | None" = None) -> None:
+    def __init__(self, settings: Settings | None = None, clip: "Clip | None" = None) -> None:
         self.clip = clip or shared_clip()
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls()
 
     @property
     def identity(self) -> str:

@@ -1,22 +1,20 @@
 """What a model of each role can do: the interfaces of the adapters. Images are uint8 (N, H, W, 3), in RGB."""
 
-from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 class Model(Protocol):
-    """What all adapters have, beside a class `Settings` with the keys of the configuration."""
+    """What all adapters have, beside a class `Settings`, with which they are called.
+
+    Calling raises `UserError` if files are missing, or are of another model.
+    """
 
     @property
     def identity(self) -> str:
         """The model's name with whatever its numbers depend on, such as the hash of its weights."""
-
-    @classmethod
-    def of(cls, settings: Any) -> Self:
-        """The loaded model of these settings; `UserError` if its files are missing, or are of another model."""
 
 
 class Reward(Model, Protocol):
@@ -30,11 +28,10 @@ class Captioner(Model, Protocol):
 
 
 class Judge(Model, Protocol):
-    """`merge` and `grade` raise `Unanswered` (`language_judge.py`) if a language model does not answer in form."""
+    """A judge is called with a file too, or `None`: there it counts the calls that cost money.
 
-    @classmethod
-    def of(cls, settings: Any, calls: Path | None = None) -> Self:
-        """The loaded judge of these settings; calls that cost money are counted in the file `calls`."""
+    `merge` and `grade` raise `Unanswered` (`language_judge.py`) if a language model does not answer in form.
+    """
 
     def merge(self, captions: list[str]) -> str:
         """One caption from those of an asset's views."""

@@ -38,14 +38,17 @@ class Role(Registry[Any], Generic[Adapter]):
 
         def register(entry: type[Adapter]) -> type[Adapter]:
             add(entry)
-            self._check(entry, kind, ["Settings", *self._methods])
+            if not issubclass(vars(entry).get("Settings", object), Settings):
+                what = f"a class `Settings` of its own, derived from {Settings.__module__}.Settings"
+                raise UserError(f"{self._name(kind)}: {entry.__name__} needs {what}; add it")
+            self._check(entry, kind, self._methods)
             return entry
 
         return register
 
     def load(self, settings: Settings, *more: Any) -> Adapter:
-        """The model that settings name, whose answers are checked; `more` is for `of`."""
-        adapter = self[settings.kind].of(settings, *more)
+        """The model that settings name, whose answers are checked; `more` is for its class."""
+        adapter = self[settings.kind](settings, *more)
         self._check(adapter, settings.kind, self._members)
         return cast(Adapter, _Checked(adapter, self._name(settings.kind)))
 

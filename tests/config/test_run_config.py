@@ -12,7 +12,7 @@ import tiny
 
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import RunConfig, load_config
-from jsdpipe.models import settings
+from jsdpipe.models import miniature_clip
 
 GONE = object()
 
@@ -96,7 +96,11 @@ def refused(jsdpipe, tmp_path):
             "methods: 'jsd' and 'JSD' differ only in case, and name folders; rename one",
         ),
         ("sets/Single", {"file": "x"}, "sets: 'single' and 'Single' differ only in case, and name folders; rename one"),
-        ("quality/reward", "miniature-clip", 'quality.reward: input should be an object, found "miniature-clip"'),
+        (
+            "quality/reward",
+            "miniature-clip",
+            'quality.reward: must be a mapping of keys to values, found "miniature-clip"',
+        ),
         ("alignment/judge", {"kind": "attribute"}, "alignment.judge.kind: "),
         ("alignment/judge", {"kind": "openai", "model": "m"}, "alignment.judge.base_url: missing; add it"),
         (
@@ -281,8 +285,8 @@ def test_a_wrong_key_in_an_override(refused, tmp_path):
 def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
     """Before the hours of generation, not after them."""
     weights = tmp_path / "weights"
-    shutil.copytree(settings.WEIGHTS / "clip", weights / "clip")
-    monkeypatch.setattr(settings, "WEIGHTS", weights)
+    shutil.copytree(miniature_clip.WEIGHTS / "clip", weights / "clip")
+    monkeypatch.setattr(miniature_clip, "WEIGHTS", weights)
     config = tiny.config(tmp_path)
     load_config(config)
     for name in sorted(path.name for path in (weights / "clip").iterdir()):

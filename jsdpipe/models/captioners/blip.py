@@ -6,8 +6,7 @@ image has draws of its own, so that its caption is the same in any batch (but fo
 """
 
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,20 +36,16 @@ class BlipCaptioner:
     class Settings(Pretrained):
         """BLIP, such as Salesforce/blip-image-captioning-large."""
 
-        kind: Literal["blip"]
         format = CAPTIONER
 
     model_class: ClassVar[str] = "BlipForConditionalGeneration"
 
-    def __init__(self, folder: Path, name: str, dtype: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         from jsdpipe.base.device import device, number_format
 
-        self.folder, self.device, self.dtype = folder, device(), number_format(dtype)
-        self.identity = f"{name} sha256:{CAPTIONER.digest(folder)} {str(self.dtype).removeprefix('torch.')}"
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls(settings.fetched(), settings.model, settings.dtype)
+        self.folder, self.device, self.dtype = settings.fetched(), device(), number_format(settings.dtype)
+        digest, number = CAPTIONER.digest(self.folder), str(self.dtype).removeprefix("torch.")
+        self.identity = f"{settings.model} sha256:{digest} {number}"
 
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:

@@ -1,6 +1,6 @@
 """The captioner `blip2` (arXiv 2301.12597), which T3Bench uses, by transformers."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -20,7 +20,6 @@ class Blip2Captioner(BlipCaptioner):
     class Settings(BlipCaptioner.Settings):
         """BLIP-2, such as T3Bench's Salesforce/blip2-flan-t5-xxl, whose T5 overflows in float16."""
 
-        kind: Literal["blip2"]  # type: ignore[assignment]
         dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
 
     model_class = "Blip2ForConditionalGeneration"

@@ -1,6 +1,6 @@
 """The captioner `miniature`: the sentence of the miniature grammar that the package's CLIP finds most probable."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,12 @@ class MiniatureCaptioner(MiniatureClip):
     """Searches the grammar, without random draws."""
 
     class Settings(MiniatureClip.Settings):
-        kind: Literal["miniature"]
+        """The package's CLIP, and the grammar of the miniature world."""
 
-    def __init__(self, clip: "Clip | None" = None) -> None:
+    def __init__(self, settings: Settings | None = None, clip: "Clip | None" = None) -> None:
         from jsdpipe.models.grammar_search import GrammarSearch
 
-        super().__init__(clip)
+        super().__init__(settings, clip)
         self._search = GrammarSearch(self.clip)
 
     def caption(self, images: NDArray[np.uint8], seed: int = 0) -> list[str]:

@@ -1,7 +1,7 @@
 """The classifier `inception-v3`: torchvision's Inception-v3 in float32, DiverseDream's classifier."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,17 +27,16 @@ class Inception:
     class Settings(WeightsFile):
         """torchvision's Inception-v3 over ImageNet's classes."""
 
-        kind: Literal["inception-v3"]
         url = INCEPTION_URL
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, settings: Settings) -> None:
         import torch
         from torchvision.models import Inception_V3_Weights, inception_v3
 
         from jsdpipe.base.device import device
         from jsdpipe.models.preprocessing import INPUT
 
-        self.device = device()
+        file, self.device = settings.fetched(), device()
         self.classes = tuple(Inception_V3_Weights.IMAGENET1K_V1.meta["categories"])
         model = inception_v3(weights=None, transform_input=False, init_weights=False)
         try:
@@ -49,10 +48,6 @@ class Inception:
         torch.backends.cudnn.allow_tf32 = False  # GPUs would round what convolutions multiply to 10 bits
         self._model = model.to(self.device).eval()
         self.identity = f"inception-v3 sha256:{sha256(file)} at {INPUT}"
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls(settings.fetched())
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         import torch

@@ -1,7 +1,5 @@
 """The classifier `miniature-clip`: the package's CLIP over the miniature world's kinds."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +13,7 @@ class KindClassifier(MiniatureClip):
     """Softmax over "a KIND" for the miniature world's kinds."""
 
     class Settings(MiniatureClip.Settings):
-        kind: Literal["miniature-clip"]
+        """The package's CLIP over the miniature world's kinds."""
 
     classes = KINDS
 

@@ -1,7 +1,6 @@
 """The features `dino`: the class token of DINO's vision transformer (arXiv 2104.14294), DiverseDream's features."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +25,9 @@ class Dino:
     class Settings(Pretrained):
         """DINO's vision transformer, ViT-B/8 in DiverseDream's protocol: the class token."""
 
-        kind: Literal["dino"]
         format = VIT
 
-    def __init__(self, folder: Path, dtype: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         import torch
         from transformers import ViTModel
         from transformers.utils import logging
@@ -38,7 +36,8 @@ class Dino:
         from jsdpipe.models.preprocessing import INPUT, SIZE
 
         logging.disable_progress_bar()
-        self.device, self._dtype = device(), number_format(dtype)
+        self.device, self._dtype = device(), number_format(settings.dtype)
+        folder = settings.fetched()
         model = weights(ViTModel, folder, dtype=torch.float32, add_pooling_layer=False)
         patches = SIZE // model.config.patch_size
         model.embeddings.position_embeddings.data = stretched(model.embeddings.position_embeddings.data, patches)
@@ -46,10 +45,6 @@ class Dino:
         self._model = model.to(self.device, self._dtype).eval()
         kept = str(self._dtype).removeprefix("torch.")
         self.identity = f"dino sha256:{VIT.digest(folder)} in {kept}, {patches} x {patches} patches of {INPUT}"
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls(settings.fetched(), settings.dtype)
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         import torch

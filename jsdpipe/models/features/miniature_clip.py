@@ -1,7 +1,5 @@
 """The features `miniature-clip`: those of the package's CLIP."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +12,7 @@ class MiniatureFeatures(MiniatureClip):
     """The CLIP's image features."""
 
     class Settings(MiniatureClip.Settings):
-        kind: Literal["miniature-clip"]
+        """The package's CLIP."""
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return self.clip.images(images).double().numpy()

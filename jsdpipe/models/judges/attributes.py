@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import TypeVar
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.miniature.grammar import Description, Thing, caption, parse
@@ -23,16 +23,13 @@ class AttributesJudge:
     class Settings(settings.Settings):
         """A count of the prompt's attributes that the caption states, both sentences of the miniature's grammar."""
 
-        kind: Literal["attributes"]
-
         def check_prompt(self, prompt: str) -> None:
             _read(prompt)
 
     identity = "attributes"
 
-    @classmethod
-    def of(cls, settings: Settings, calls: Path | None = None) -> Self:
-        return cls()
+    def __init__(self, settings: Settings | None = None, calls: Path | None = None) -> None:
+        """There is nothing to set, and no call costs money."""
 
     def merge(self, captions: list[str]) -> str:
         """The caption of what the views' captions agree on.

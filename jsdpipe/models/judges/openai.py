@@ -1,9 +1,9 @@
 """The judge `openai`: a language model behind any endpoint that speaks OpenAI's chat completions.
 
-A call is made again if it is refused for being one too many (429), fails at the server (5xx) or on the way, or takes too
-long: after the pause that the server asks for, or else twice the last pause. Every call counts, and answers that are
-understood are kept on disk for all runs; both are safe with several processes. A key is sent, and never written or shown.
-What a model thinks, in a field or part of its own, is not read.
+A call is made again if it is refused for being one too many (429), fails at the server (5xx) or on the way, or takes
+too long: after the pause that the server asks for, or else twice the last pause. Every call counts, and answers that
+are understood are kept on disk for all runs; both are safe with several processes. A key is sent, and never written or
+shown. What a model thinks, in a field or part of its own, is not read.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 import requests
 from filelock import FileLock
@@ -51,7 +51,6 @@ class EndpointJudge(LanguageJudge):
     class Settings(Endpoint):
         """A language model behind an endpoint that speaks OpenAI's chat completions."""
 
-        kind: Literal["openai"]
         fields: dict[str, Any] = Field(
             default={},
             description="of the request, beside model and messages: set, or with null left out, as temperature",
@@ -69,9 +68,9 @@ class EndpointJudge(LanguageJudge):
                 raise ValueError(f"must not set {', '.join(taken)}")
             return fields
 
-    def __init__(self, settings: Settings, calls: Path) -> None:
+    def __init__(self, settings: Settings, calls: Path | None = None) -> None:
         super().__init__(settings.system_role)
-        self._settings, self._calls = settings, calls
+        self._settings, self._calls = settings, calls or Path(settings.cache) / "calls.json"
         self._sent = {key: value for key, value in ({"temperature": 0} | settings.fields).items() if value is not None}
         sent = json.dumps(self._sent | ({} if settings.system_role else {"system_role": False}), sort_keys=True)
         self.identity = f"{settings.model} at {settings.base_url} {sent}, prompts {PROMPT_VERSION}"
@@ -82,10 +81,6 @@ class EndpointJudge(LanguageJudge):
             raise UserError(f"{variable} is not set; export the key in it")
         if not (self._key.isascii() and self._key.isprintable()):
             raise UserError(f"{variable} holds characters that no key has; export the key alone")
-
-    @classmethod
-    def of(cls, settings: Settings, calls: Path | None = None) -> Self:
-        return cls(settings, calls or Path(settings.cache) / "calls.json")
 
     def _answer(self, messages: Messages, understood: Callable[[Answer], bool]) -> Answer:
         """The kept answer to a request, or a new one; a request is under way in one process at a time."""

@@ -1,14 +1,13 @@
 """The judge `transformers`: a local chat model, greedy.
 
 The grade is the likeliest of the five digits at the place where the form of the answer has one: so there always is a
-grade, and no text under evaluation can lead the model to another form. The merged caption is what the model writes up to
-the closing quote, from the place where the form has a caption.
+grade, and no text under evaluation can lead the model to another form. The merged caption is what the model writes from
+the place where the form has a caption, up to the closing quote.
 """
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Self
 
 from pydantic import Field
 
@@ -35,23 +34,23 @@ class ChatJudge(LanguageJudge):
     class Settings(Pretrained):
         """A local chat model, such as Qwen/Qwen2.5-7B-Instruct."""
 
-        kind: Literal["transformers"]
         system_role: bool = Field(default=True, description="false: the instructions stand in the user's turn")
         dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
         format = CHAT
 
-    def __init__(self, folder: Path, name: str, dtype: str, system_role: bool) -> None:
+    def __init__(self, settings: Settings, calls: Path | None = None) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
         from jsdpipe.base.device import device, number_format
 
-        super().__init__(system_role)
+        super().__init__(settings.system_role)
+        folder, system_role = settings.fetched(), settings.system_role
         logging.disable_progress_bar()
         logging.set_verbosity_error()  # what is wrong with weights is told by `weights`, in one line
         form = f"prompts {PROMPT_VERSION}{'' if system_role else ' without a system role'}"
-        self.device, number = device(), number_format(dtype)
-        self.identity = f"{name} sha256:{CHAT.digest(folder)} {str(number).removeprefix('torch.')}, {form}"
+        self.device, number = device(), number_format(settings.dtype)
+        self.identity = f"{settings.model} sha256:{CHAT.digest(folder)} {str(number).removeprefix('torch.')}, {form}"
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._before_the_grade(questions.grading("a", "b").messages(system_role=system_role))
@@ -61,10 +60,6 @@ class ChatJudge(LanguageJudge):
                 "model, or of one without a system role alignment.judge.system_role: false"
             ) from None
         self._model = weights(AutoModelForCausalLM, folder, dtype=number).to(self.device)
-
-    @classmethod
-    def of(cls, settings: Settings, calls: Path | None = None) -> Self:
-        return cls(settings.fetched(), settings.model, settings.dtype, settings.system_role)
 
     def grade(self, prompt: str, caption: str) -> int:
         import torch

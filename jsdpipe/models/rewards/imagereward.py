@@ -1,8 +1,5 @@
 """The reward `imagereward`: ImageReward-v1.0 (arXiv 2304.05977), by transformers' classes of BLIP."""
 
-from pathlib import Path
-from typing import Literal, Self
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -30,19 +27,19 @@ class ImageReward:
     class Settings(Pretrained):
         """ImageReward-v1.0, T3Bench's reward."""
 
-        kind: Literal["imagereward"]
         tokenizer: BertTokenizer = BertTokenizer(model="google-bert/bert-base-uncased")
         format = IMAGE_REWARD
 
-    def __init__(self, weights: Path, vocabulary: Path, dtype: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         import transformers
         from torchvision import transforms
 
         from jsdpipe.base.device import device, number_format
         from jsdpipe.models.imagereward_network import load
 
+        weights, vocabulary = settings.fetched(), settings.tokenizer.fetched()
         digests = IMAGE_REWARD.digest(weights), BERT_TOKENIZER.digest(vocabulary)
-        self._device, self._dtype = device(), number_format(dtype)
+        self._device, self._dtype = device(), number_format(settings.dtype)
         self.identity = f"imagereward sha256:{digests[0]}, vocabulary sha256:{digests[1]}, {self._dtype}"
         self._model = load(weights).to(self._device, self._dtype)
         self._model.head.float()
@@ -56,10 +53,6 @@ class ImageReward:
                 transforms.Normalize(CLIP_MEAN, CLIP_DEVIATION),
             ]
         )
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        return cls(settings.fetched(), settings.tokenizer.fetched(), settings.dtype)
 
     def score(self, text: str, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         import torch

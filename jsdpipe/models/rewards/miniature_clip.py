@@ -1,7 +1,7 @@
 """The reward `miniature-clip`: the package's CLIP."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,10 @@ class MiniatureReward(MiniatureClip):
     class Settings(MiniatureClip.Settings):
         """The package's CLIP: the cosine, normalized over images and texts that belong together."""
 
-        kind: Literal["miniature-clip"]
         format = replace(TOKENIZED_CLIP, required=(*TOKENIZED_CLIP.required, (NORMALISATION,)))
 
-    def __init__(self, clip: "Clip | None" = None) -> None:
-        super().__init__(clip)
+    def __init__(self, settings: Settings | None = None, clip: "Clip | None" = None) -> None:
+        super().__init__(settings, clip)
         path = self.clip.folder / NORMALISATION
         try:
             normal = read_json(path)

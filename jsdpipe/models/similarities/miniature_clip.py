@@ -1,7 +1,5 @@
 """The similarity `miniature-clip`: the package's CLIP."""
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +12,7 @@ class MiniatureSimilarity(MiniatureClip):
     """The cosine of text and image."""
 
     class Settings(MiniatureClip.Settings):
-        kind: Literal["miniature-clip"]
+        """The package's CLIP."""
 
     def cosines(self, images: NDArray[np.uint8], texts: list[str]) -> NDArray[np.float64]:
         return self.clip.cosines(images, texts)

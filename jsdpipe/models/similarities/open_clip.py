@@ -1,16 +1,11 @@
 """The similarity `open-clip`: any CLIP of open_clip."""
 
-from typing import TYPE_CHECKING, Literal, Self
-
 import numpy as np
 from numpy.typing import NDArray
 
 from jsdpipe.model_files.formats import OPEN_CLIP
 from jsdpipe.models.roles import SIMILARITIES
 from jsdpipe.models.settings import Pretrained
-
-if TYPE_CHECKING:
-    from jsdpipe.models.clip import Clip
 
 
 @SIMILARITIES.register("open-clip")
@@ -20,18 +15,13 @@ class OpenClipSimilarity:
     class Settings(Pretrained):
         """Any CLIP of open_clip."""
 
-        kind: Literal["open-clip"]
         format = OPEN_CLIP
 
-    def __init__(self, clip: "Clip") -> None:
-        self._clip = clip
-        self.identity = f"open-clip sha256:{clip.sha256}, {clip.dtype}"
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def __init__(self, settings: Settings) -> None:
         from jsdpipe.models.clip import Clip
 
-        return cls(Clip(settings.fetched(), settings.dtype))
+        self._clip = Clip(settings.fetched(), settings.dtype)
+        self.identity = f"open-clip sha256:{self._clip.sha256}, {self._clip.dtype}"
 
     def cosines(self, images: NDArray[np.uint8], texts: list[str]) -> NDArray[np.float64]:
         return self._clip.cosines(images, texts)
