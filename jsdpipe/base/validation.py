@@ -88,7 +88,8 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
         what = "holds a date, or a value that holds itself"
         raise UserError(f"{name}: {what}; use only text, numbers, true, false, null, lists and mappings") from None
     try:
-        return model.model_validate_json(text)
+        with at(name):
+            return model.model_validate_json(text)
     except ValidationError as error:
         # A misspelt key is both unknown and missing: the former line says more. Of a value with several forms, the
         # most is said by a check of our own or of bounds, which follow the right type.

@@ -40,6 +40,13 @@ def _outside_the_mesh(radius: float) -> float:
     return radius
 
 
+def _loaded(plugin: str) -> str:
+    with at("plugins"):
+        load_plugin(Path(plugin))
+    return plugin
+
+
+Plugin = Annotated[NonEmpty, AfterValidator(_loaded)]
 CameraDistance = Annotated[float, AfterValidator(_outside_the_mesh)]
 
 
@@ -201,8 +208,9 @@ Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity
 class RunConfig(Strict):
     """A complete run. What is not to be scored or studied is left out, or null."""
 
+    # first, because what it loads is known to the other fields, which are checked in this order
+    plugins: list[Plugin] = Field(default=[], description="Python files that register objectives of one's own")
     run: Annotated[Name, Field(description="results/<run>/")]
-    plugins: list[NonEmpty] = Field(default=[], description="Python files that register kinds of their own")
     seed: Seed = 0
     seeds: Annotated[list[Seed], Field(min_length=1)]
     sets: Annotated[dict[Name, PromptSet], Field(min_length=1)]
@@ -234,22 +242,13 @@ class RunConfig(Strict):
 
 
 def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
-    """Read a configuration, from a YAML file or from a mapping that errors call `name`; what it names is not looked at.
+    """Read a configuration, from a YAML file or from a mapping that errors call `name`.
+
+    Of what it names only the plugins are looked at, and loaded.
 
     Raises `UserError` as `load_config` does.
     """
-    raw = read_yaml(source) if isinstance(source, Path) else source
-    with at(f"{name}: plugins"):
-        load_plugins(raw)
-    return validate(RunConfig, raw, name)
-
-
-def load_plugins(raw: Mapping[str, Any]) -> None:
-    """Import the plugins that a raw configuration lists; what is no list of paths is left for validation to refuse."""
-    plugins = raw.get("plugins")
-    for path in plugins if isinstance(plugins, list) else []:
-        if path and isinstance(path, str):
-            load_plugin(Path(path))
+    return validate(RunConfig, read_yaml(source) if isinstance(source, Path) else source, name)
 
 
 def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:

@@ -32,33 +32,27 @@ class Role(Registry[Any], Generic[Adapter]):
         """A class decorator that makes an adapter known under its kind.
 
         Raises:
-            UserError: the kind is taken, or the class lacks its settings or a method of the role.
+            UserError: the kind is taken, or the class lacks its settings or a method that it must have.
         """
         add = super().register(kind)
 
         def register(entry: type[Adapter]) -> type[Adapter]:
-            add(entry)
             if not issubclass(vars(entry).get("Settings", object), Settings):
-                what = f"a class `Settings` of its own, derived from {Settings.__module__}.Settings"
-                raise UserError(f"{self._name(kind)}: {entry.__name__} needs {what}; add it")
-            self._check(entry, kind, self._methods)
-            return entry
+                base = f"{Settings.__module__}.Settings"
+                raise UserError(f"{self.what} {kind!r}: {entry.__name__} needs a class `Settings`, a {base}; define it")
+            if missing := [name for name in self._methods if not hasattr(entry, name)]:
+                raise UserError(f"{self.what} {kind!r}: {entry.__name__} has no {', '.join(missing)}; define it")
+            return cast(type[Adapter], add(entry))
 
         return register
 
     def load(self, settings: Settings, *more: Any) -> Adapter:
         """The model that settings name, whose answers are checked; `more` is for its class."""
         adapter = self[settings.kind](settings, *more)
-        self._check(adapter, settings.kind, self._members)
-        return cast(Adapter, _Checked(adapter, self._name(settings.kind)))
-
-    def _check(self, thing: object, kind: str, members: list[str]) -> None:
-        if missing := [name for name in members if not hasattr(thing, name)]:
-            name = thing.__name__ if isinstance(thing, type) else type(thing).__name__
-            raise UserError(f"{self._name(kind)}: {name} has no `{missing[0]}`; add it")
-
-    def _name(self, kind: str) -> str:
-        return f"{self.root(kind)}: {self.what} {kind!r}"
+        name = f"{self.root(settings.kind)}: {self.what} {settings.kind!r}"
+        if missing := [member for member in self._members if not hasattr(adapter, member)]:
+            raise UserError(f"{name}: {type(adapter).__name__} has no {', '.join(missing)}; define it")
+        return cast(Adapter, _Checked(adapter, name))
 
 
 class _Checked:

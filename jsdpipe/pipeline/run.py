@@ -14,7 +14,7 @@ from jsdpipe.base.files import read_json, write_text
 from jsdpipe.config.prompts import Prompt, read_prompts
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.config.run_config import OfRecipe, RunConfig, load_plugins
+from jsdpipe.config.run_config import OfRecipe, RunConfig
 from jsdpipe.pipeline.layout import Layout, Shard, shards
 
 
@@ -46,7 +46,6 @@ class Run:
             raise UserError(f"{path}: no such file; write it with `jsdpipe configure CONFIG --run {folder}`")
         raw = read_json(path)
         try:
-            load_plugins(raw["config"])
             return cls(
                 folder,
                 RunConfig.model_validate_json(json.dumps(raw["config"])),
