@@ -13,6 +13,7 @@ import tiny
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import RunConfig, load_config
 from jsdpipe.models import miniature_clip
+from jsdpipe.models.roles import ROLES
 
 GONE = object()
 
@@ -224,6 +225,9 @@ def numbers(schema, key):
 
 @pytest.mark.parametrize("model", [RunConfig, Recipe])
 def test_every_number_has_bounds(model):
+    for role in ROLES:
+        for kind in role.kinds():
+            role[kind]
     schema = model.model_json_schema()
     parts = {model.__name__: schema, **schema["$defs"]}
     found = [entry for name, part in parts.items() for entry in numbers(part, name)]

@@ -1,20 +1,16 @@
 """The adapters of the miniature CLIP, on a doll of it; and the captioner's search, on a CLIP that knows the answer."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import dolls_clip
 import numpy as np
 import open_clip
 import pytest
-import scored_run
 import torch
 from torch import Tensor
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.config.prompts import Prompt
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLOURS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, parse
 from jsdpipe.miniature.scenes import random_description
@@ -24,8 +20,6 @@ from jsdpipe.models.clip import Clip
 from jsdpipe.models.features.miniature_clip import MiniatureFeatures
 from jsdpipe.models.grammar_search import log_prior
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
-from jsdpipe.pipeline.run import Run
-from jsdpipe.planning.unfamiliar_prompts import check_prompts
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
 
@@ -212,25 +206,3 @@ def test_prior_is_that_of_the_training_s_captions(form):
     ):
         odds = np.exp(extra - plain) * choices
         np.testing.assert_allclose(odds / (1 + odds), share, atol=0.05)
-
-
-CHECK = """
-import sys
-from pathlib import Path
-from jsdpipe.pipeline.run import Run
-from jsdpipe.config.scoring_models import check_models
-from jsdpipe.planning.unfamiliar_prompts import check_prompts
-run = Run.load(Path(sys.argv[1]))
-check_models(run.config)
-check_prompts(run)
-assert 'torch' not in sys.modules
-"""
-
-
-def test_a_run_s_names_and_prompts_are_checked_without_torch(tmp_path):
-    run, _ = scored_run.make(tmp_path / "run")
-    subprocess.run([sys.executable, "-c", CHECK, run.folder], check=True)
-    [(name, of_set)] = run.config.sets.items()
-    prompts = (Prompt("a-ball", "a ball"), Prompt("a-fox", "a fox"))
-    with pytest.raises(UserError, match=rf'^sets\.{name}\.file: {of_set.file}: line 2: .* cannot read .*"a fox"'):
-        check_prompts(Run(run.folder, run.config, run.recipes, {name: prompts}))
