@@ -92,7 +92,7 @@ class Registry(Generic[Entry]):
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         names = [module.name for module in modules if module.name not in self._shared]
         found = {name.replace("_", "-"): f"{self.package}.{name}" for name in names}
-        for point in _installed(tuple(sys.path)).select(group=self.group):
+        for point in _installed(self.group, tuple(sys.path)):
             if not point.name.startswith(self.prefix):
                 continue
             if (other := found.setdefault(point.name.removeprefix(self.prefix), point.module)) != point.module:
@@ -111,9 +111,9 @@ class Registry(Generic[Entry]):
 
 
 @cache
-def _installed(path: tuple[str, ...]) -> EntryPoints:
-    """All entry points of the distributions on a path, read once for all registries."""
-    return entry_points()
+def _installed(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of a group in the distributions on a path, read once for the registries that share it."""
+    return entry_points(group=group)
 
 
 class OfKind:

@@ -1,8 +1,8 @@
 """The sentence of the miniature grammar that a CLIP finds most probable for an image.
 
-A CLIP that is trained by contrast has logits log p(text | image) / p(text), up to a constant of the image. So a text's
-probability is its logit plus its log prior among the captions of the training, and the prior is what a sentence that
-says more has to make up for.
+The logits of a CLIP that was trained contrastively are log p(text | image) / p(text), up to a constant of the image. So
+a text's log probability is its logit plus its log prior among the training's captions. The prior is lower for a longer
+sentence.
 """
 
 import math
