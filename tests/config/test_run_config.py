@@ -132,7 +132,7 @@ def refused(jsdpipe, tmp_path):
         ),
         ("prior/model", "/none/sd", "prior.model: '/none/sd' is no folder"),
         ("prior/model", "", "prior.model: string should have at least 1 character"),
-        ("prior/model", "x" * 300, f"prior.model: '{'x' * 300}' cannot be looked at (File name too long); correct"),
+        ("prior/model", "x" * 300, f"prior.model: '{'x' * 300}' cannot be read (File name too long); correct"),
         ("sets/single/file", "none.txt", "sets.single.file: none.txt: no such prompt file"),
         ("sets/single/file", "", "sets.single.file: string should have at least 1 character"),
         (
