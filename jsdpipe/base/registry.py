@@ -9,8 +9,8 @@ import json
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
-from functools import cached_property
-from importlib.metadata import entry_points
+from functools import cache, cached_property
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -29,17 +29,18 @@ class Registry(Generic[Entry]):
     """The entries of one sort, which are classes, such as the objectives.
 
     The package's own entry of a kind is defined in the module of that name, with underscores for hyphens. An installed
-    distribution names the module that defines its entry as an entry point: `<kind> = "<module>"`.
+    distribution names the module that defines its entry as an entry point: `<prefix><kind> = "<module>"`.
 
     Args:
         what: what an entry is, for errors, such as "objective".
         package: the package whose modules define the own entries.
         group: the group of entry points.
         shared: modules of the package that define no entry.
+        prefix: what the names of the entry points begin with, where several registries share a group.
     """
 
-    def __init__(self, what: str, package: str, group: str, shared: Iterable[str] = ()) -> None:
-        self.what, self.package, self.group = what, package, group
+    def __init__(self, what: str, package: str, group: str, shared: Iterable[str] = (), prefix: str = "") -> None:
+        self.what, self.package, self.group, self.prefix = what, package, group, prefix
         self._shared = frozenset(shared)
         self._entries: dict[str, Entry] = {}
 
@@ -91,8 +92,10 @@ class Registry(Generic[Entry]):
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         names = [module.name for module in modules if module.name not in self._shared]
         found = {name.replace("_", "-"): f"{self.package}.{name}" for name in names}
-        for point in entry_points(group=self.group):
-            if (other := found.setdefault(point.name, point.module)) != point.module:
+        for point in _installed(self.group, tuple(sys.path)):
+            if not point.name.startswith(self.prefix):
+                continue
+            if (other := found.setdefault(point.name.removeprefix(self.prefix), point.module)) != point.module:
                 where = f"entry point {point.name} of {self.group}: {point.module}"
                 raise UserError(f"{where}: {other} has one of that name; uninstall one of them")
         return found
@@ -105,6 +108,12 @@ class Registry(Generic[Entry]):
             raise UserError(f"{where}: cannot be imported ({_said(error)}); mend or uninstall it") from None
         if kind not in self._entries:
             raise UserError(f"{where}: does not register it; mend or uninstall it")
+
+
+@cache
+def _installed(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of a group in the distributions on a path, read once for the registries that share it."""
+    return entry_points(group=group)
 
 
 class OfKind:

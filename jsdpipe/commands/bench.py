@@ -25,7 +25,8 @@ from PIL import Image
 from jsdpipe.base.progress import progress
 from jsdpipe.config.run_config import Render, RunConfig
 from jsdpipe.mesh.surface import Surface
-from jsdpipe.models import Reward, load
+from jsdpipe.models.protocols import Reward
+from jsdpipe.models.roles import REWARDS
 from jsdpipe.render.renderer import open_renderer, render_views
 from jsdpipe.render.rigs import Cameras, place_for_t3bench, quality_cameras
 from jsdpipe.render.view_archive import read_views, write_views
@@ -75,7 +76,7 @@ def evaluate(config: RunConfig) -> Costs:
     """
     assert config.quality is not None
     torch.set_num_threads(1)
-    reward: Reward = load(config.quality.reward)
+    reward = REWARDS.load(config.quality.reward)
     surface, cameras = place_for_t3bench(boulder()), quality_cameras(config.render.quality)
     some = torch.arange(0, len(cameras.fovy), -(-len(cameras.fovy) // VIEWS))
     cameras = Cameras(cameras.camera_to_world[some], cameras.fovy[some])

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from jsdpipe import models
 from jsdpipe.base.errors import warn
 from jsdpipe.base.validation import at
 from jsdpipe.commands.config_argument import Config, source
@@ -14,11 +13,11 @@ from jsdpipe.config.external import External
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.run_config import load_config
 from jsdpipe.config.stages import STAGES
-from jsdpipe.models.settings import EndpointJudge
+from jsdpipe.models.settings import Endpoint
 from jsdpipe.pipeline.layout import of_run
 from jsdpipe.pipeline.run import Run, check_writable
 from jsdpipe.planning.changes import changes
-from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
+from jsdpipe.planning.unfamiliar_prompts import check_prompts, warn_of_unfamiliar_in
 
 
 def configure(
@@ -54,7 +53,7 @@ def _meshes(run: Run) -> str:
 def _calls(run: Run, assets: int) -> str:
     """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
     judge = run.config.alignment and run.config.alignment.judge
-    if not isinstance(judge, EndpointJudge):
+    if not isinstance(judge, Endpoint):
         return ""
     cap = "no cap" if judge.max_calls is None else f"capped at {judge.max_calls:,} (alignment.judge.max_calls)"
     return f", {2 * assets:,} calls of the judge or more, {cap}"
@@ -73,7 +72,7 @@ def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
     loaded = load_config(content, name)
     run = Run.resolve(loaded, folder or of_run(loaded.run))
     with at(name):
-        models.check_prompts(run)
+        check_prompts(run)
     warn(*warnings(run.config, run.recipes))
-    warn_of_strangers_in(run)
+    warn_of_unfamiliar_in(run)
     return run, name

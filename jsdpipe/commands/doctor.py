@@ -15,7 +15,7 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import size_at
 from jsdpipe.config.recipes import load_recipe, names
 from jsdpipe.config.run_config import read_config
-from jsdpipe.model_files.known import PRIORS
+from jsdpipe.model_files.facts import PRIORS
 from jsdpipe.planning.needed_models import Needed, needed, prior
 
 DEMO = "config.yaml"  # what `make demo` runs, in the working directory
@@ -103,4 +103,4 @@ def _runs(found: Needed) -> str:
 def _about(found: Needed) -> str:
     """What to know of a prior that is not the package's own, in lines."""
     size = f"{found.amount} of files; in float16 its weights take half of that on a GPU, and a run takes more"
-    return "\n  ".join([f"{found.name}: licence {found.licence}, {size}", *found.mends])
+    return "\n  ".join([f"{found.name}: license {found.license}, {size}", *found.mends])

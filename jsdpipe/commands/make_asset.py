@@ -23,7 +23,7 @@ from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.pipeline.code_closure import closure
 from jsdpipe.pipeline.layout import by_hand
 from jsdpipe.pipeline.manifests import asset_record
-from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers
+from jsdpipe.planning.unfamiliar_prompts import warn_of_unfamiliar
 
 RECIPE = "jsd-miniature"
 RECORD = "record.json"
@@ -95,7 +95,7 @@ def make(
             return Made(folder, [], record["reason"])
     warn(fit)
     if of.model in PRIOR.own:
-        warn_of_strangers([("PROMPT", subject.text)])
+        warn_of_unfamiliar([("PROMPT", subject.text)])
     return _made(folder, subject, seed, settings, of, inputs)
 
 

@@ -11,7 +11,6 @@ from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
-from jsdpipe import models
 from jsdpipe.base.axes import Front, Up, VertexColors, to_world, up_of
 from jsdpipe.base.columns import columns
 from jsdpipe.base.errors import UserError
@@ -22,11 +21,12 @@ from jsdpipe.commands.config_argument import source
 from jsdpipe.config.external import External
 from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.run_config import PromptSet, RunConfig, read_config
+from jsdpipe.config.scoring_models import check_prompt, fetch_models
 from jsdpipe.pipeline.fingerprints import code
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
-from jsdpipe.planning.unfamiliar_prompts import scored_by_the_miniature, warn_of_strangers
+from jsdpipe.planning.unfamiliar_prompts import scored_by_the_miniature, warn_of_unfamiliar
 
 METHOD, SET = "given", "by-hand"
 
@@ -58,11 +58,11 @@ def score(
     content, name = source(config)
     of = read_config(content, name)
     with at("--prompt"):
-        models.check_prompt(of, subject.text)
+        check_prompt(of, subject.text)
     with at(name):
-        models.fetch_models(of)  # now, and not after minutes of rendering
+        fetch_models(of)  # now, and not after minutes of rendering
     if scored_by_the_miniature(of):
-        warn_of_strangers([("--prompt", subject.text)])
+        warn_of_unfamiliar([("--prompt", subject.text)])
     import torch
 
     from jsdpipe.render.stage import render

@@ -8,8 +8,8 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import size_at
 from jsdpipe.base.validation import at
 from jsdpipe.config.recipe import Recipe
+from jsdpipe.model_files.facts import MOVED, PRIORS
 from jsdpipe.model_files.formats import PRIOR
-from jsdpipe.model_files.known import MOVED, PRIORS
 from jsdpipe.model_files.pretrained import json_object
 from jsdpipe.model_files.prior_family import image_size
 

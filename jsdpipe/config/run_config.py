@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from jsdpipe import models
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
-from jsdpipe.base.registry import load_plugin
+from jsdpipe.base.registry import OfKind, load_plugin
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
 from jsdpipe.config.external import External
 from jsdpipe.config.methods import RecipeMethod
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.prompts import read_prompts
+from jsdpipe.config.scoring_models import check_models
 from jsdpipe.config.stages import SCORES, SHARD_STAGES, STAGES
 from jsdpipe.model_files.formats import PRIOR
-from jsdpipe.models import settings
+from jsdpipe.models.roles import CAPTIONERS, CLASSIFIERS, FEATURES, JUDGES, REWARDS, SIMILARITIES, settings_of
+from jsdpipe.models.settings import Settings
 
 Name = Annotated[str, Field(pattern=NAME)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -152,18 +153,20 @@ class Render(Strict):
 
 
 class Quality(Strict):
-    reward: settings.Reward
+    reward: Annotated[Settings, OfKind(REWARDS, settings_of)]
 
 
 class Alignment(Strict):
-    captioner: settings.Captioner
-    judge: settings.Judge
-    similarity: settings.Similarity | None = Field(default=None, description="of the scores without a judge")
+    captioner: Annotated[Settings, OfKind(CAPTIONERS, settings_of)]
+    judge: Annotated[Settings, OfKind(JUDGES, settings_of)]
+    similarity: Annotated[Settings, OfKind(SIMILARITIES, settings_of)] | None = Field(
+        default=None, description="of the scores without a judge"
+    )
 
 
 class Diversity(Strict):
-    classifier: settings.Classifier
-    features: settings.Features
+    classifier: Annotated[Settings, OfKind(CLASSIFIERS, settings_of)]
+    features: Annotated[Settings, OfKind(FEATURES, settings_of)]
 
 
 class Resources(Strict):
@@ -275,7 +278,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
             if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):
                 PRIOR.files(folder)
     with at(name):
-        models.check_models(config)
+        check_models(config)
     for key, method in config.methods.items():  # last, because it imports torch
         with at(f"{name}: methods.{key}"):
             if recipe := method.recipe_with_overrides():

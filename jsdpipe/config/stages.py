@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from jsdpipe import models
+from jsdpipe.config.scoring_models import model_roots
+from jsdpipe.models.roles import CAPTIONERS
 from jsdpipe.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
@@ -94,12 +95,12 @@ def _diversity(run: "Run", method: str, prompt_set: str) -> Taken:
 
 
 def _models(section: str) -> Callable[["Run", str], Iterable[str]]:
-    return lambda run, method: models.adapters(run.config, section)
+    return lambda run, method: map(str, model_roots(run.config, section))
 
 
 def _captioner(run: "Run", method: str) -> Iterable[str]:
     assert run.config.alignment is not None
-    return [models.adapter(run.config.alignment.captioner)]
+    return [str(CAPTIONERS.root(run.config.alignment.captioner.kind))]
 
 
 STAGES = {

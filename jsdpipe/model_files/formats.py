@@ -1,4 +1,4 @@
-"""The files of models: in local folders, in caches, on the hub. Torch-free, for the workflow's planning."""
+"""The files of models: in local folders, in caches, on the hub. Torch-free, because the workflow plans with it."""
 
 import hashlib
 import os
@@ -16,12 +16,16 @@ from jsdpipe.model_files.pretrained import HALF, json_object
 
 @dataclass(frozen=True)
 class Format:
-    """How a model's folder looks.
+    """Which files a model's folder has.
 
-    `required`: of each file, the names it may have; `weights`: of safetensors, the names without their ends, such as
-    "unet/diffusion_pytorch_model": one file, or several with an index, in half precision if there are no others;
-    `optional`: what is read if it is there; `check`: raises `UserError` if a complete folder holds a model of another
-    kind; `own`: models of the package, by the name that a configuration gives them.
+    Args:
+        name: what errors call the format.
+        required: for each file that must be there, the names it may have.
+        weights: names of safetensors without their endings, such as "unet/diffusion_pytorch_model". Each is one file,
+            or several with an index; those in half precision are read if there are no others.
+        optional: files that are read if they are there.
+        check: raises `UserError` if a complete folder holds a model of another kind.
+        own: the package's models of this format, by the name that a configuration gives them.
     """
 
     name: str
@@ -33,21 +37,22 @@ class Format:
 
     @property
     def patterns(self) -> list[str]:
-        """All names, for downloads; of weights, those that are not in half precision."""
+        """The names of all files for a download, without weights in half precision."""
         ends = (".safetensors", "-*-of-*.safetensors", ".safetensors.index.json")
         weights = [f"{stem}{end}" for stem in self.weights for end in ends]
         return list(dict.fromkeys([*(name for choice in self.required for name in choice), *weights, *self.optional]))
 
     def local_folder(self, model: str, revision: str | None) -> Path | None:
-        """The folder that a model's name stands for, `None` for a hub id; `UserError` if it can be neither.
+        """The folder that a model's name stands for, or `None` if it is a hub id.
 
-        And if a folder is to have a revision, which would go unheeded.
+        Raises:
+            UserError: it can be neither, or a folder comes with a revision, which folders do not have.
         """
         folder = self.own.get(model, Path(model))
         try:
             found = folder.is_dir()
         except OSError as error:
-            raise UserError(f"{model!r} cannot be looked at ({error.strerror}); correct the path") from None
+            raise UserError(f"{model!r} cannot be read ({error.strerror}); correct the path") from None
         if found and revision is not None:
             raise UserError(f"{model!r} is a folder, which has no revisions; take revision {revision!r} out")
         if found:
@@ -57,9 +62,12 @@ class Format:
         raise UserError(f"{str(folder)!r} is no folder; {self._choices}")
 
     def cached_folder(self, model: str, revision: str | None) -> Path | None:
-        """The folder of a hub id's revision in the local cache, `None` if it is not there; the network is never asked.
+        """The folder of a hub id's revision in the local cache, or `None` if it is not there; no network is used.
 
-        `UserError` if it can be no hub id. Whether the folder is complete, `files` says.
+        The folder may be incomplete: `files` checks that.
+
+        Raises:
+            UserError: `model` cannot be a hub id.
         """
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
@@ -74,7 +82,7 @@ class Format:
             raise UserError(f"{model!r} is no hub id ({error}); correct it") from None
 
     def folder(self, model: str, revision: str | None) -> Path:
-        """The complete local folder of a model, downloaded first if it is a hub id; `UserError` if there is none."""
+        """The complete local folder of a model, downloaded first if it is a hub id; `UserError` if that fails."""
         found = self.local_folder(model, revision)
         if found is None:
             from huggingface_hub import snapshot_download
@@ -92,7 +100,7 @@ class Format:
         return found
 
     def files(self, folder: Path) -> list[Path]:
-        """The files of a folder that are read; `UserError` names the first that is missing, or is of another kind."""
+        """The files of a folder that are read; `UserError` names one that is missing, or of a model of another kind."""
         found = set()
         for choice in self.required:
             present = [path for name in choice for path in folder.glob(name) if path.is_file()]
@@ -144,9 +152,9 @@ def _parts(index: Path) -> list[Path]:
 
 
 def _sha256(path: Path) -> str:
-    """Hex SHA-256 of a file; of a large one in the hub's cache the name that it has there.
+    """Hex SHA-256 of a file; for a large file in the hub's cache it is the file's name there.
 
-    A job that captions and judges would otherwise read 65 GB for it.
+    Otherwise a job that captions and judges would read 65 GB to hash them.
     """
     blob = path.resolve()
     return blob.name if blob.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", blob.name) else sha256(path)
@@ -174,7 +182,7 @@ OPEN_CLIP = Format(
     required=(("open_clip_config.json",), ("open_clip_model.safetensors",)),
     optional=("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", NORMALISATION),
 )
-# of a model whose tokenizer is not the one that open_clip has built in
+# for a model with another tokenizer than the one that is built into open_clip
 TOKENIZED_CLIP = replace(OPEN_CLIP, required=(*OPEN_CLIP.required, ("tokenizer.json",), ("tokenizer_config.json",)))
 IMAGE_REWARD = Format("ImageReward's format", required=(("ImageReward.pt",), ("med_config.json",)))
 BERT_TOKENIZER = Format("BERT's format", required=(("vocab.txt",),))

@@ -1,4 +1,4 @@
-"""What a prior's configurations tell: if it is of Stable Diffusion's family, how large its images are. Torch-free."""
+"""What a prior's config files say: whether it is of Stable Diffusion's family, and how large its images are."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,7 +9,7 @@ from jsdpipe.model_files.pretrained import json_object
 VAES = ("AutoencoderKL", "AutoencoderTiny")
 PREDICTION_TYPES = ("epsilon", "v_prediction")
 TEXT_ENCODERS = ("clip_text_model", "clip")
-# what a U-Net of another family wants beside the latent, the timestep and the text
+# the inputs of U-Nets of other families, beside the latent, the timestep and the text
 FURTHER = {
     "addition_embed_type": "the U-Net wants sizes or a second text, as SDXL's does",
     "class_embed_type": "the U-Net wants classes or an image, as unCLIP's does",
@@ -21,7 +21,7 @@ SHORTEST = 3  # tokens: begin, one of the text, end
 
 
 def check(folder: Path) -> None:
-    """Raise `UserError` if a model is not one that reads a text by CLIP and denoises an autoencoder's latents by it."""
+    """Raise `UserError` unless a model denoises an autoencoder's latents, guided by CLIP's encoding of a text."""
 
     def refuse(file: str, key: str, why: str) -> NoReturn:
         raise UserError(
@@ -61,5 +61,5 @@ def check(folder: Path) -> None:
 
 
 def image_size(sample_size: int, blocks: int) -> int:
-    """Pixels a side of a U-Net's images: of latents of this size, before so many blocks of an autoencoder's encoder."""
+    """The side in pixels of a U-Net's images, from that of its latents and the number of the encoder's blocks."""
     return sample_size * 2 ** (blocks - 1)

@@ -15,7 +15,6 @@ from jsdpipe.base.device import device, number_format
 from jsdpipe.base.errors import UserError, first_line
 from jsdpipe.model_files.formats import OPEN_CLIP, TOKENIZED_CLIP
 
-FLOOR = -2.25  # about the least that ImageReward gives
 BATCH = 128
 PRECISION = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}  # open_clip's names
 
@@ -80,11 +79,3 @@ class Clip:
 def _unit(features: Tensor) -> Tensor:
     """Features (N, D) of length 1, in single precision on the CPU."""
     return F.normalize(features.float(), dim=-1).cpu()
-
-
-def normalised(cosines: NDArray[np.float64], mean: float, std: float) -> NDArray[np.float64]:
-    """Rewards on ImageReward's scale, for which T3Bench's protocol is made: about N(0, 1) over true pairs.
-
-    Not below `FLOOR`: a black image, say, may be many deviations off, and would outweigh a set's other assets.
-    """
-    return np.maximum((cosines - mean) / std, FLOOR)

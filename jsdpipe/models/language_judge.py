@@ -1,4 +1,4 @@
-"""What judges have in common that are language models. Torch-free."""
+"""What judges that are language models have in common."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,12 +15,12 @@ Value = TypeVar("Value")
 
 
 class Unanswered(Exception):
-    """A judge did not answer in the form that was asked for: its line is the reason why an asset has no grade."""
+    """A judge did not answer in the form that was asked for; the message is the reason why an asset has no grade."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says; it is not whole if it was cut, at a limit of length for example."""
+    """What a model says; it is not whole if it was cut off, for example at a limit of length."""
 
     text: str
     whole: bool = True
@@ -35,7 +35,7 @@ class LanguageJudge(ABC):
 
     @abstractmethod
     def _answer(self, messages: Messages, understood: Callable[[Answer], bool]) -> Answer:
-        """The model's answer in a chat; one that is not understood is not to be kept."""
+        """The model's answer in a chat; only an answer that is understood may be kept."""
 
     def merge(self, captions: list[str]) -> str:
         return self._ask(questions.merging(captions), questions.read_caption)

@@ -1,9 +1,9 @@
 """What a language model is asked as T3Bench's judge (arXiv 2310.02977, section 3.3), in our own words, and its answers.
 
 Captions and prompts are text under evaluation, which may try to steer the judge. So they are sent as data: JSON on one
-line, between marks, whose strings spell as `\\u` escapes whatever could be markup: quotes, brackets, line breaks,
-control tokens, characters that do not show. And of answers only the exact form that was asked for is read, after a
-closed block of thoughts, and in the code fence which some models put around any JSON.
+line, between marks. In its strings, whatever could be markup is a `\\u` escape: quotes, brackets, line breaks, control
+tokens, characters that do not show. Of an answer only the exact form that was asked for is read; before it there may be
+a closed block of thoughts, and around it the code fence that some models put around any JSON.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-PROMPT_VERSION = "2"  # raised with every change of what is sent: grades of two versions don't compare
+PROMPT_VERSION = "2"  # raised with every change of what is sent: grades by two versions cannot be compared
 CAPTION_ROOM = 300  # letters of a caption that are sent or kept: a captioner's 30 tokens are about half as many
 OPEN, CLOSE = "<<<DATA", "DATA>>>"
 PLAIN = set(" .,;:'!?()-/%&+")
@@ -48,7 +48,7 @@ class Question:
 
 
 def merging(captions: list[str]) -> Question:
-    """Which one caption tells what an object's captions, one a view, agree on."""
+    """The question for one caption of what an object's captions, one a view, agree on."""
     return Question(
         "You combine captions. Each caption in the data was made from another view of one and the same 3D object, by a "
         "program that makes mistakes. Work out what the object is, and write a single short caption of it, with the "
@@ -60,7 +60,7 @@ def merging(captions: list[str]) -> Question:
 
 
 def grading(prompt: str, caption: str) -> Question:
-    """How much of what the prompt asks for is in the caption."""
+    """The question how much of what the prompt asks for is in the caption."""
     return Question(
         "You grade coverage. An object was made after the prompt in the data, and the caption in the data describes "
         "what came out. Grade how much of what the prompt asks for the caption mentions, from 1 (none of it) to 5 (all "
@@ -106,7 +106,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def encoded(data: Any) -> str:
-    """Data as one line of JSON, whose strings hold but letters, digits and `PLAIN` unescaped."""
+    """Data as one line of JSON, in whose strings all but letters, digits and `PLAIN` is escaped."""
     if isinstance(data, str):
         return f'"{"".join(c if c.isalnum() or c in PLAIN else _escape(c) for c in data)}"'
     if isinstance(data, list):

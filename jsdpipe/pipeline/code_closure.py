@@ -34,7 +34,6 @@ NEUTRAL = (
     "jsdpipe.config",
     "jsdpipe.model_files.formats",
     "jsdpipe.models.__init__",
-    "jsdpipe.models.settings",
     "jsdpipe.objectives.__init__",
     "jsdpipe.objectives.settings",
     "jsdpipe.pipeline.__init__",

@@ -4,7 +4,7 @@ Torch-free, because the workflow asks while it plans. Which assets of a shard ar
 finer means: what is stated here may be too much, never too little.
 """
 
-from jsdpipe import models
+from jsdpipe.config.scoring_models import weight_files
 from jsdpipe.config.stages import STAGES
 from jsdpipe.pipeline.contents import contents
 from jsdpipe.pipeline.fingerprints import code, fingerprint
@@ -44,7 +44,7 @@ class Dependencies:
             files = (
                 self._run.config.methods[method].shared_sources(self._run)
                 if stage == "generate"
-                else models.weight_files(self._run.config, stage)
+                else weight_files(self._run.config, stage)
             )
             self._files[key] = contents(files)
         return self._files[key]

@@ -1,4 +1,4 @@
-"""What a run will need and this machine lacks, before its first job. Torch-free, and no model is loaded."""
+"""What a run will need and this machine lacks, found before its first job. Torch-free; no model is loaded."""
 
 from collections.abc import Collection, Iterator
 
@@ -11,10 +11,10 @@ from jsdpipe.render.egl import open_context
 
 
 def lacking(run: Run, name: str, stages: Collection[str]) -> list[str]:
-    """What the stages that will be run need and is not here: of each a line with its key and the mend.
+    """What the stages that will run need and is not here: a line for each, with its key and what to do.
 
-    `name` is what errors call the configuration. A model that its stage downloads is not lacking, unless
-    HF_HUB_OFFLINE says that it must not.
+    `name` is what errors call the configuration. A model that its stage will download is not lacking, unless
+    HF_HUB_OFFLINE forbids downloads.
     """
     return [f"{name}: {line}" for line in (*_models(run, name, stages), *_methods(run, stages), *_driver(run, stages))]
 

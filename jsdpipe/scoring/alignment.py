@@ -1,8 +1,8 @@
 """T3Bench's alignment score (arXiv 2310.02977, section 3.3, and its authors on the mapping to percent)."""
 
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.models import load_judge
 from jsdpipe.models.language_judge import Unanswered
+from jsdpipe.models.roles import JUDGES
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
 from jsdpipe.render.view_archive import ViewArchive
@@ -32,7 +32,7 @@ def score(run: Run, shard: Shard) -> None:
     assert run.config.alignment is not None
     again = f"to ask again, run the workflow with --forcerun {run.layout.manifest('alignment', shard)}"
     of_views, captioner = caption_assets(run, shard)
-    judge = load_judge(run.config.alignment.judge, run.layout.judge_calls)
+    judge = JUDGES.load(run.config.alignment.judge, run.layout.judge_calls)
     judge_free = JudgeFree.of(run, shard)
 
     def of(prompt: Prompt, seed: int, views: ViewArchive | None) -> tuple[Numbers, Numbers]:

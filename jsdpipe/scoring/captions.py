@@ -4,7 +4,7 @@ from jsdpipe.base.device import device
 from jsdpipe.base.files import read_fitting, sha256, write_json
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import seed_of
-from jsdpipe.models import Captioner, load
+from jsdpipe.models.roles import CAPTIONERS
 from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import read_manifest
@@ -20,7 +20,7 @@ def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[s
     out of memory when this returns, because a local judge is about as large.
     """
     assert run.config.alignment is not None
-    captioner: Captioner = load(run.config.alignment.captioner)
+    captioner = CAPTIONERS.load(run.config.alignment.captioner)
     by = code(run, "captions", shard)
     found: dict[tuple[str, int], list[str]] = {}
     assets = list(shard.assets())

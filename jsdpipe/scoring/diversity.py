@@ -9,7 +9,8 @@ from jsdpipe.base.device import device
 from jsdpipe.base.files import read_fitting, sha256, write_json
 from jsdpipe.base.progress import progress
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.models import Classifier, Features, load
+from jsdpipe.models.protocols import Classifier, Features
+from jsdpipe.models.roles import CLASSIFIERS, FEATURES
 from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import Record, read_manifest, write_manifest
@@ -30,8 +31,8 @@ def score(run: Run, shard: Shard) -> None:
     One asset's pictures are in memory at a time.
     """
     assert run.config.diversity is not None
-    classifier: Classifier = load(run.config.diversity.classifier)
-    extractor: Features = load(run.config.diversity.features)
+    classifier = CLASSIFIERS.load(run.config.diversity.classifier)
+    extractor = FEATURES.load(run.config.diversity.features)
     failed = {(r["prompt_id"], r["seed"]): r["reason"] is not None for r in read_manifest(run, "render", shard)}
     records = []
     with progress(f"diversity {shard.name}", len(failed)) as advance:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.models import Reward, load
+from jsdpipe.models.roles import REWARDS
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
 from jsdpipe.render.rigs import icosphere
@@ -46,7 +46,7 @@ def score(run: Run, shard: Shard) -> None:
     field of view.
     """
     assert run.config.quality is not None
-    reward: Reward = load(run.config.quality.reward)
+    reward = REWARDS.load(run.config.quality.reward)
     rig = run.config.render.quality
     _, neighbours = icosphere(rig.subdivision)
     fovs, size = len(rig.fovy_deg), run.config.render.size

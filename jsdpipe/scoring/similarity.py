@@ -11,7 +11,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.models import Similarity, load
+from jsdpipe.models.protocols import Similarity
+from jsdpipe.models.roles import SIMILARITIES
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
 from jsdpipe.scoring.assets import Numbers
@@ -46,7 +47,11 @@ class JudgeFree:
     def of(cls, run: Run, shard: Shard) -> Self | None:
         """What a run says of a shard's assets; None if its configuration leaves these scores out."""
         settings = run.config.alignment and run.config.alignment.similarity
-        return cls(load(settings), list(dict.fromkeys(p.text for p in run.prompts[shard.set]))) if settings else None
+        return (
+            cls(SIMILARITIES.load(settings), list(dict.fromkeys(p.text for p in run.prompts[shard.set])))
+            if settings
+            else None
+        )
 
     def score(self, text: str, images: NDArray[np.uint8] | None) -> tuple[Numbers, Numbers]:
         """An asset's numbers, and each view's cosines with its prompt and its rival; without images the floors, 0."""

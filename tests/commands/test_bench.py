@@ -10,7 +10,7 @@ import pytest
 from jsdpipe.base.validation import read_yaml
 from jsdpipe.commands import bench
 from jsdpipe.config.run_config import read_config
-from jsdpipe.models import load
+from jsdpipe.models.roles import REWARDS
 from jsdpipe.render.rigs import Cameras, place_for_t3bench, quality_cameras
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def test_both_ways_give_the_rewards_of_the_views(tmp_path):
     cameras = Cameras(every.camera_to_world[::step], every.fovy[::step])
     surface = place_for_t3bench(bench.boulder())
     seen = pictures.views(surface, cameras, config.render.size, config.render.supersample)
-    expected = load(config.quality.reward).score(bench.PROMPT, np.stack(seen))
+    expected = REWARDS.load(config.quality.reward).score(bench.PROMPT, np.stack(seen))
     assert len(set(expected.round(3))) == 3
     for way in (costs.theirs, costs.ours):
         np.testing.assert_allclose(way.rewards, expected, atol=1e-4)

@@ -13,7 +13,8 @@ import tiny
 
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import RunConfig, load_config
-from jsdpipe.models import settings
+from jsdpipe.models import miniature_clip
+from jsdpipe.models.roles import ROLES
 from jsdpipe.objectives import OBJECTIVES
 
 GONE = object()
@@ -84,7 +85,7 @@ def refused(refusal, tmp_path):
         ("methods/jsd/recipe", "", "methods.jsd.recipe", []),
         ("methods/JSD", {"recipe": "jsdlr"}, "methods", ["'jsd' and 'JSD'"]),
         ("sets/Single", {"file": "x"}, "sets", ["'single' and 'Single'"]),
-        ("quality/reward", "miniature-clip", "quality.reward", ["object", '"miniature-clip"']),
+        ("quality/reward", "miniature-clip", "quality.reward", ['"miniature-clip"']),
         ("alignment/judge", {"kind": "attribute"}, "alignment.judge.kind", ["'attributes'"]),
         ("alignment/judge", {"kind": "openai", "model": "m"}, "alignment.judge.base_url", []),
         (
@@ -177,6 +178,9 @@ def numbers(schema, key):
 def test_every_number_has_bounds(model):
     for kind in OBJECTIVES.kinds():
         OBJECTIVES[kind]
+    for role in ROLES:
+        for kind in role.kinds():
+            role[kind]
     schema = model.model_json_schema()
     parts = {model.__name__: schema, **schema["$defs"]}
     found = [entry for name, part in parts.items() for entry in numbers(part, name)]
@@ -233,8 +237,8 @@ def test_a_wrong_key_in_an_override(refused, tmp_path):
 def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
     """Before the hours of generation, not after them."""
     weights = tmp_path / "weights"
-    shutil.copytree(settings.WEIGHTS / "clip", weights / "clip")
-    monkeypatch.setattr(settings, "WEIGHTS", weights)
+    shutil.copytree(miniature_clip.WEIGHTS / "clip", weights / "clip")
+    monkeypatch.setattr(miniature_clip, "WEIGHTS", weights)
     config = tiny.config(tmp_path)
     load_config(config)
     for name in sorted(path.name for path in (weights / "clip").iterdir()):

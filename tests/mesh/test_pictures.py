@@ -27,7 +27,7 @@ def png(kind, depth, samples, interlace=0, **chunks):
     )
 
 
-COLOURS = bytes((255, 0, 0, 10, 200, 30, 0, 0, 255, 7, 8, 9))  # a palette
+COLORS = bytes((255, 0, 0, 10, 200, 30, 0, 0, 255, 7, 8, 9))  # a palette
 OF_PALETTE = [[255, 0, 0], [10, 200, 30], [0, 0, 255], [7, 8, 9]]
 
 
@@ -46,17 +46,17 @@ def shorts(*numbers):
         (png(GREY, 16, [0, 32768, 16448, 65535]), [[0] * 3, [128] * 3, [64] * 3, [255] * 3]),
         (png(RGB, 8, [1, 2, 3, 200, 100, 50]), [[1, 2, 3], [200, 100, 50]]),
         (png(RGB, 16, [32768, 16448, 65535]), [[128, 64, 255]]),
-        (png(PALETTE, 1, [1, 0], PLTE=COLOURS[:6]), [OF_PALETTE[1], OF_PALETTE[0]]),
-        (png(PALETTE, 2, [0, 1, 2, 3], PLTE=COLOURS), OF_PALETTE),
-        (png(PALETTE, 4, [3, 2, 1], PLTE=COLOURS), OF_PALETTE[:0:-1]),
-        (png(PALETTE, 8, [2, 3, 0], PLTE=COLOURS), [OF_PALETTE[2], OF_PALETTE[3], OF_PALETTE[0]]),
+        (png(PALETTE, 1, [1, 0], PLTE=COLORS[:6]), [OF_PALETTE[1], OF_PALETTE[0]]),
+        (png(PALETTE, 2, [0, 1, 2, 3], PLTE=COLORS), OF_PALETTE),
+        (png(PALETTE, 4, [3, 2, 1], PLTE=COLORS), OF_PALETTE[:0:-1]),
+        (png(PALETTE, 8, [2, 3, 0], PLTE=COLORS), [OF_PALETTE[2], OF_PALETTE[3], OF_PALETTE[0]]),
         (png(GREY_ALPHA, 8, [10, 20, 200, 255]), [[10, 10, 10, 20], [200, 200, 200, 255]]),
         (png(GREY_ALPHA, 16, [32768, 16448, 65535, 0]), [[128, 128, 128, 64], [255, 255, 255, 0]]),
         (png(RGB_ALPHA, 8, [1, 2, 3, 4, 5, 6, 7, 255]), [[1, 2, 3, 4], [5, 6, 7, 255]]),
         (png(RGB_ALPHA, 16, [32768, 16448, 65535, 16448]), [[128, 64, 255, 64]]),
         # tRNS: the alphas of a palette, or the one colour that is clear, in the picture's own depth
         (
-            png(PALETTE, 2, [0, 1, 2], PLTE=COLOURS, tRNS=b"\0\x40"),
+            png(PALETTE, 2, [0, 1, 2], PLTE=COLORS, tRNS=b"\0\x40"),
             [[255, 0, 0, 0], [10, 200, 30, 64], [0, 0, 255, 255]],
         ),
         (png(GREY, 1, [0, 1], tRNS=shorts(1)), [[0, 0, 0, 255], [255, 255, 255, 0]]),

@@ -9,7 +9,7 @@ from jsdpipe.base.files import read_json
 from jsdpipe.miniature import data
 from jsdpipe.miniature_training import autoencoder, card, clip, diffusion, evaluation, training
 from jsdpipe.models.clip import Clip
-from jsdpipe.models.miniature_clip import MiniatureReward
+from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 from jsdpipe.prior.prior import load_prior
 
 
@@ -45,7 +45,7 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
 
     assert isinstance(StableDiffusionPipeline.from_pretrained(out / "diffusion"), StableDiffusionPipeline)
     assert load_prior(str(out / "diffusion")).image_size == 64
-    assert MiniatureReward(Clip(out / "clip"))
+    assert MiniatureReward(clip=Clip(out / "clip"))
     figures = read_json(out / "figures.json")
     assert set(figures["found"]) == {"ground truth", "3 samples, guidance 2", "search: 3 samples, guidance 2"}
     text = (out / "README.md").read_text()

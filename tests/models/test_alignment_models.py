@@ -13,8 +13,9 @@ from jsdpipe.base.files import read_json
 from jsdpipe.base.seeding import seed_of
 from jsdpipe.config.run_config import Alignment
 from jsdpipe.mesh.stage import extract
-from jsdpipe.models import load, questions
-from jsdpipe.models.blip import Blip2Captioner
+from jsdpipe.models import questions
+from jsdpipe.models.captioners.blip2 import Blip2Captioner
+from jsdpipe.models.roles import CAPTIONERS
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.render.stage import render
 from jsdpipe.render.view_archive import read_views
@@ -83,7 +84,7 @@ def test_an_endpoint_grades_and_what_it_cannot_grade_does_not_stop_the_shard(bal
     assert [record["caption"] for record in records[:4:3]] == ["a ball of some kind"] * 2
     views = read_views(run.layout.views(balls[1], records[0]["prompt_id"], 0), "alignment")
     draws = seed_of(run.config.seed, records[0]["prompt_id"], 0, "captions")
-    captions = load(run.config.alignment.captioner).caption(views, draws)
+    captions = CAPTIONERS.load(run.config.alignment.captioner).caption(views, draws)
     assert details[0]["captions"] == captions
     assert server.requests[0]["body"]["messages"] == questions.merging(captions).messages()
     assert read_json(run.layout.judge_calls) == {"calls": made}
@@ -105,7 +106,7 @@ def test_the_captioner_is_out_of_memory_when_the_judge_is_loaded(balls, captione
     class Loaded(Exception):
         pass
 
-    def load_judge(*_):
+    def load(*_):
         raise Loaded(networks[0]())
 
     def caption(self, images, seed):
@@ -116,7 +117,7 @@ def test_the_captioner_is_out_of_memory_when_the_judge_is_loaded(balls, captione
     for path in balls[0].folder.rglob("captions.json"):
         path.unlink()
     monkeypatch.setattr(Blip2Captioner, "caption", caption)
-    monkeypatch.setattr(alignment, "load_judge", load_judge)
+    monkeypatch.setattr(alignment.JUDGES, "load", load)
     with pytest.raises(Loaded) as loaded:
         scored(balls, captioner, {"kind": "attributes"})
     assert loaded.value.args == (None,)

@@ -11,11 +11,13 @@ from PIL import Image
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.seeding import seed_of
-from jsdpipe.models import blip, load, settings
+from jsdpipe.model_files.formats import CAPTIONER
+from jsdpipe.models.captioners import blip, blip2
+from jsdpipe.models.roles import CAPTIONERS
 
 KINDS = {
-    "blip": (dolls_language.blip, settings.BlipCaptioner, transformers.BlipForConditionalGeneration),
-    "blip2": (dolls_language.blip2, settings.Blip2Captioner, transformers.Blip2ForConditionalGeneration),
+    "blip": (dolls_language.blip, blip.BlipCaptioner.Settings, transformers.BlipForConditionalGeneration),
+    "blip2": (dolls_language.blip2, blip2.Blip2Captioner.Settings, transformers.Blip2ForConditionalGeneration),
 }
 SEED = 7
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 40, 30, 3), dtype=np.uint8)
@@ -28,7 +30,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def captioners(folders):
-    return {kind: load(settings_of(kind, folder)) for kind, folder in folders.items()}
+    return {kind: CAPTIONERS.load(settings_of(kind, folder)) for kind, folder in folders.items()}
 
 
 def settings_of(kind, folder):
@@ -73,7 +75,7 @@ def test_a_caption_depends_on_image_place_and_seed_alone(kind, captioners, monke
 
 
 def test_the_identity_is_of_the_files(kind, folders, captioners):
-    digest = settings.Blip2Captioner.format.digest(folders[kind])
+    digest = CAPTIONER.digest(folders[kind])
     assert captioners[kind].identity == f"{folders[kind]} sha256:{digest} float32"
 
 
@@ -95,10 +97,11 @@ def test_a_broken_folder_is_refused(folders, tmp_path, name, content, said):
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_text(content)
-    with pytest.raises(UserError, match=f"{folder}.*{said}"):
-        load(settings_of("blip2", folder)).caption(IMAGES, SEED)
+    with pytest.raises(UserError, match=f"{folder}.*{said}") as error:
+        CAPTIONERS.load(settings_of("blip2", folder)).caption(IMAGES, SEED)
+    assert "\n" not in str(error.value)
 
 
 def test_weights_of_another_kind_are_refused(folders):
-    with pytest.raises(UserError, match=r"\d+ weights"):
-        load(settings_of("blip", folders["blip2"])).caption(IMAGES, SEED)
+    with pytest.raises(UserError, match=r"\d+ weights are missing"):
+        CAPTIONERS.load(settings_of("blip", folders["blip2"])).caption(IMAGES, SEED)

@@ -11,8 +11,8 @@ from scipy.special import erf, softmax
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.model_files.formats import VIT
-from jsdpipe.models import load, settings
-from jsdpipe.models.dino import Dino, stretched
+from jsdpipe.models.features.dino import Dino, stretched
+from jsdpipe.models.roles import FEATURES
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dino(folder) -> Dino:
-    return load(settings.Dino(kind="dino", model=str(folder)))
+    return FEATURES.load(Dino.Settings(kind="dino", model=str(folder)))
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +126,8 @@ def test_a_folder_of_something_else(folder, tmp_path):
     other = dolls_vision.vit(tmp_path / "other")
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
-    with pytest.raises(UserError, match=r"other: .*weights"):
-        load(settings.Dino(kind="dino", model=str(other)))
+    with pytest.raises(UserError, match="weights are missing"):
+        FEATURES.load(Dino.Settings(kind="dino", model=str(other)))
     (other / "model.safetensors").unlink()
-    with pytest.raises(UserError, match=r"model\.safetensors"):
-        settings.Dino(kind="dino", model=str(other)).files()
+    with pytest.raises(UserError, match=r"model\.safetensors is missing"):
+        Dino.Settings(kind="dino", model=str(other)).files()

@@ -8,14 +8,15 @@ from types import SimpleNamespace
 import chat_server
 import pytest
 from chat_server import KEY, Reply
-from pydantic import TypeAdapter
 from waiting import LONG_S, wait_until
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json
-from jsdpipe.models import endpoint, load_judge, questions
+from jsdpipe.models import questions
+from jsdpipe.models.judges import openai as endpoint
+from jsdpipe.models.judges.openai import EndpointJudge
 from jsdpipe.models.language_judge import Unanswered
-from jsdpipe.models.settings import Judge
+from jsdpipe.models.roles import JUDGES
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def judge(server, tmp_path, monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", KEY)
 
     def make(**changed):
-        return load_judge(settings(server.base_url, tmp_path, **changed), tmp_path / "run/judge-calls.json")
+        return JUDGES.load(settings(server.base_url, tmp_path, **changed), tmp_path / "run/judge-calls.json")
 
     return make
 
@@ -47,7 +48,7 @@ def settings(address, folder, **changed):
         "kind": "openai", "base_url": address, "model": "a-model", "key_env": "JUDGE_KEY", "retries": 2,
         "cache": str(folder / "answers"),
     }  # fmt: skip
-    return TypeAdapter(Judge).validate_python(values | changed)
+    return EndpointJudge.Settings.model_validate(values | changed)
 
 
 def calls(folder):
@@ -288,9 +289,9 @@ def test_the_cap_is_named_and_loses_nothing(server, judge, tmp_path):
 def test_processes_share_answers_and_the_cap(server, judge, tmp_path):
     """Four processes ask the same ten questions, and have eight calls."""
     code = (
-        "import sys; from pathlib import Path; from pydantic import TypeAdapter\n"
-        "from jsdpipe.base.errors import UserError; from jsdpipe.models import load_judge, settings\n"
-        "judge = load_judge(TypeAdapter(settings.Judge).validate_json(sys.argv[1]), Path(sys.argv[2]))\n"
+        "import sys; from pathlib import Path; from jsdpipe.base.errors import UserError\n"
+        "from jsdpipe.models.judges.openai import EndpointJudge\n"
+        "judge = EndpointJudge(EndpointJudge.Settings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))\n"
         "grades = []\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "try:\n"

@@ -11,8 +11,9 @@ from PIL import Image
 from scipy.special import erf, softmax
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.models import imagereward, load, settings
-from jsdpipe.models.imagereward import ImageReward
+from jsdpipe.models.rewards import imagereward
+from jsdpipe.models.rewards.imagereward import ImageReward
+from jsdpipe.models.roles import REWARDS
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 80, 64, 3)).astype(np.uint8)
 TEXTS = {  # and their tokens
@@ -28,9 +29,13 @@ def folder(tmp_path_factory):
     return dolls.make_imagereward(dolls.make_vocabulary(tmp_path_factory.mktemp("doll") / "imagereward"))
 
 
+def settings(weights, vocabulary):
+    return ImageReward.Settings(kind="imagereward", model=str(weights), tokenizer={"model": str(vocabulary)})
+
+
 @pytest.fixture(scope="module")
 def model(folder):
-    return ImageReward(folder, folder, "float16")
+    return ImageReward(settings(folder, folder))
 
 
 class Reference:
@@ -120,7 +125,7 @@ def test_scores_are_those_of_the_network_written_out(model, reference, text):
 def test_transformers_has_no_word_to_say_of_the_configuration(folder, monkeypatch):
     """Such as of tokens that a small vocabulary lacks, and that nothing here uses."""
     monkeypatch.setattr(logging.Logger, "warning_once", lambda _, message: pytest.fail(message))
-    ImageReward(folder, folder, "float32")
+    ImageReward(settings(folder, folder))
 
 
 def test_batches_change_nothing(model, monkeypatch):
@@ -131,13 +136,13 @@ def test_batches_change_nothing(model, monkeypatch):
 
 def test_the_settings_name_weights_and_vocabulary(folder, tmp_path, model):
     vocabulary = dolls.make_vocabulary(tmp_path / "words")
-    chosen = settings.ImageReward(kind="imagereward", model=str(folder), tokenizer={"model": str(vocabulary)})
-    again = load(chosen)
+    chosen = settings(folder, vocabulary)
+    again = REWARDS.load(chosen)
     assert again.identity == model.identity
     assert "float32" in again.identity  # on a CPU
     np.testing.assert_array_equal(again.score("a ball", IMAGES[:2]), model.score("a ball", IMAGES[:2]))
     (vocabulary / "vocab.txt").write_text("\n".join((*dolls.SPECIAL, *dolls.WORDS[::-1])))
-    assert load(chosen).identity != model.identity
+    assert REWARDS.load(chosen).identity != model.identity
 
 
 def test_the_true_sizes_are_those_of_vit_l(tmp_path):
@@ -147,7 +152,7 @@ def test_the_true_sizes_are_those_of_vit_l(tmp_path):
         "blip.visual_encoder.blocks.0.mlp.fc1.weight": torch.empty(4096, 1024),
         **{f"blip.visual_encoder.blocks.{i}.norm1.weight": torch.empty(1024) for i in range(24)},
     }
-    from jsdpipe.models.imagereward_weights import _vision
+    from jsdpipe.models.imagereward_network import _vision
 
     vision = _vision(weights)
     assert (vision.image_size, vision.num_attention_heads, vision.num_hidden_layers) == (224, 16, 24)
@@ -185,8 +190,9 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, capsys, change, sai
     state = torch.load(folder / "ImageReward.pt", weights_only=True)
     change(state)
     torch.save(state, folder / "ImageReward.pt")
-    with pytest.raises(UserError, match=f"{tmp_path}.*{said}"):
-        ImageReward(folder, folder, "float32")
+    with pytest.raises(UserError, match=rf"{tmp_path}.*{said}.*fetch") as error:
+        ImageReward(settings(folder, folder))
+    assert "\n" not in str(error.value)
     assert capsys.readouterr().out == ""
 
 
@@ -194,8 +200,8 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, capsys, change, sai
 def test_no_checkpoint_is_refused(tmp_path, capsys, content):
     folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path))
     (folder / "ImageReward.pt").write_bytes(content)
-    with pytest.raises(UserError, match=r"ImageReward\.pt: "):
-        ImageReward(folder, folder, "float32")
+    with pytest.raises(UserError, match=r"ImageReward\.pt: cannot be read as a checkpoint"):
+        ImageReward(settings(folder, folder))
     assert capsys.readouterr().out == ""
 
 
@@ -206,13 +212,13 @@ def test_a_configuration_of_something_else_is_refused(tmp_path, text, said):
     folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path))
     (folder / "med_config.json").write_text(text)
     with pytest.raises(UserError, match=said):
-        ImageReward(folder, folder, "float32")
+        ImageReward(settings(folder, folder))
 
 
 @pytest.mark.parametrize("name", ["ImageReward.pt", "med_config.json", "vocab.txt"])
 def test_a_missing_file_is_named_before_work_begins(tmp_path, name):
     folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path / "doll"))
     (folder / name).unlink()
-    chosen = settings.ImageReward(kind="imagereward", model=str(folder), tokenizer={"model": str(folder)})
+    chosen = settings(folder, folder)
     with pytest.raises(UserError, match=name):
         [part.files() for part in (chosen, chosen.tokenizer)]

@@ -17,13 +17,13 @@ from torchvision.models import Inception_V3_Weights
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import sha256
 from jsdpipe.model_files.formats import INCEPTION_URL, torch_hub_file
-from jsdpipe.models import load, settings
-from jsdpipe.models.inception import Inception
+from jsdpipe.models.classifiers.inception_v3 import Inception
+from jsdpipe.models.roles import CLASSIFIERS
 
 
 @pytest.fixture(scope="module")
 def inception(inception_file) -> Inception:
-    return load(settings.Inception(kind="inception-v3", weights=str(inception_file)))
+    return CLASSIFIERS.load(Inception.Settings(kind="inception-v3", weights=str(inception_file)))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_classes_and_identity(inception, inception_file):
 def test_safetensors_are_read_too(inception, inception_file, images, tmp_path):
     path = tmp_path / "inception.safetensors"
     save_file(torch.load(inception_file, weights_only=True), path)
-    other = Inception(path)
+    other = Inception(Inception.Settings(kind="inception-v3", weights=str(path)))
     np.testing.assert_array_equal(other.probabilities(images[:1]), inception.probabilities(images[:1]))
 
 
@@ -78,13 +78,13 @@ def test_a_file_of_something_else(tmp_path, content):
     path.write_text(content)
     if content == "other tensors":
         torch.save({"fc.weight": torch.zeros(1000, 2048)}, path)
-    with pytest.raises(UserError, match=r"x\.pth: .*Inception-v3"):
-        Inception(path)
+    with pytest.raises(UserError, match=r"x\.pth: not torchvision's weights of Inception-v3"):
+        Inception(Inception.Settings(kind="inception-v3", weights=str(path)))
 
 
 def test_a_missing_file_is_told_before_work_begins(tmp_path):
-    missing = settings.Inception(kind="inception-v3", weights=str(tmp_path / "none.pth"))
-    with pytest.raises(UserError, match=r"none\.pth.*inception_v3_google-0cc3c7bd\.pth"):
+    missing = Inception.Settings(kind="inception-v3", weights=str(tmp_path / "none.pth"))
+    with pytest.raises(UserError, match=r"none\.pth' is no file; give .*inception_v3_google-0cc3c7bd\.pth, or leave"):
         missing.files()
 
 
@@ -104,10 +104,10 @@ def test_without_network_it_says_where_to_put_the_file(monkeypatch, tmp_path, in
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "urlopen", refuse)
-    unnamed = settings.Inception(kind="inception-v3")
+    unnamed = Inception.Settings(kind="inception-v3")
     assert unnamed.files() == []
-    with pytest.raises(UserError, match=r"no network.*/hub/checkpoints/inception_v3_google-0cc3c7bd\.pth"):
-        load(unnamed)
+    with pytest.raises(UserError, match=r"no network.*copy it to .*/hub/checkpoints/inception_v3_google-0cc3c7bd\.pth"):
+        CLASSIFIERS.load(unnamed)
     (tmp_path / "hub/checkpoints").mkdir(parents=True, exist_ok=True)
     (tmp_path / "hub/checkpoints/inception_v3_google-0cc3c7bd.pth").hardlink_to(inception_file)
-    assert sha256(inception_file) in load(unnamed).identity
+    assert sha256(inception_file) in CLASSIFIERS.load(unnamed).identity

@@ -1,28 +1,25 @@
 """The adapters of the miniature CLIP, on a doll of it; and the captioner's search, on a CLIP that knows the answer."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import dolls_clip
 import numpy as np
 import open_clip
 import pytest
-import scored_run
 import torch
 from torch import Tensor
 
-from jsdpipe import models
 from jsdpipe.base.errors import UserError
-from jsdpipe.config.prompts import Prompt
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, parse
 from jsdpipe.miniature.scenes import random_description
+from jsdpipe.models.captioners.miniature import MiniatureCaptioner
+from jsdpipe.models.classifiers.miniature_clip import KindClassifier
 from jsdpipe.models.clip import Clip
-from jsdpipe.models.miniature_captioner import MiniatureCaptioner, log_prior
-from jsdpipe.models.miniature_clip import KindClassifier, MiniatureFeatures, MiniatureReward
-from jsdpipe.pipeline.run import Run
+from jsdpipe.models.features.miniature_clip import MiniatureFeatures
+from jsdpipe.models.grammar_search import log_prior
+from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
 
@@ -60,7 +57,7 @@ def reference(folder):
 
 def test_reward_is_the_normalised_cosine(clip, reference):
     text, image = reference[0](["a red mushroom"], IMAGES)
-    score = MiniatureReward(clip).score("a red mushroom", IMAGES)
+    score = MiniatureReward(clip=clip).score("a red mushroom", IMAGES)
     assert score.shape == (5,)
     np.testing.assert_allclose(score, (image @ text[0] - 0.1) / 0.2, atol=1e-5)
 
@@ -71,13 +68,13 @@ def test_the_reward_has_imagerewards_floor(folder, tmp_path, reference):
     # such a mean and deviation that the least cosine is 3 deviations below the mean, the greatest 1
     std = float(cosines[-1] - cosines[0]) / 4
     strict = Clip(dolls_clip.make_clip(tmp_path / "clip", mean=float(cosines[-1]) - std, std=std))
-    score = MiniatureReward(strict).score("a red mushroom", IMAGES)
+    score = MiniatureReward(clip=strict).score("a red mushroom", IMAGES)
     assert score.min() == -2.25
     assert score.max() == pytest.approx(1, abs=1e-3)
 
 
 def test_classifier_is_the_softmax_of_logits_over_kinds(clip, reference):
-    classifier = KindClassifier(clip)
+    classifier = KindClassifier(clip=clip)
     articles = ["an" if kind[0] in "aeiou" else "a" for kind in KINDS]
     text, image = reference[0]([f"{a} {kind}" for a, kind in zip(articles, KINDS, strict=True)], IMAGES)
     odds = np.exp(reference[1] * image @ text.T)
@@ -87,7 +84,7 @@ def test_classifier_is_the_softmax_of_logits_over_kinds(clip, reference):
 
 def test_features_are_the_images(clip, reference):
     _, image = reference[0](["a"], IMAGES)
-    np.testing.assert_allclose(MiniatureFeatures(clip).features(IMAGES), image, atol=1e-5)
+    np.testing.assert_allclose(MiniatureFeatures(clip=clip).features(IMAGES), image, atol=1e-5)
 
 
 def test_other_sizes_are_resized_and_batches_change_nothing(clip, monkeypatch):
@@ -100,14 +97,14 @@ def test_other_sizes_are_resized_and_batches_change_nothing(clip, monkeypatch):
 
 def test_any_prompt_can_be_scored(clip):
     for text in ("", "'; $(rm -rf /) \U0001f344\n", "mushroom " * 500):
-        assert np.isfinite(MiniatureReward(clip).score(text, IMAGES[:1])).all()
+        assert np.isfinite(MiniatureReward(clip=clip).score(text, IMAGES[:1])).all()
 
 
 def test_same_weights_same_identity(clip, folder, tmp_path):
-    again = MiniatureReward(Clip(dolls_clip.make_clip(tmp_path / "clip", mean=0.1, std=0.2)))
-    assert again.identity == MiniatureReward(clip).identity
+    again = MiniatureReward(clip=Clip(dolls_clip.make_clip(tmp_path / "clip", mean=0.1, std=0.2)))
+    assert again.identity == MiniatureReward(clip=clip).identity
     (tmp_path / "clip/normalisation.json").write_text('{"mean": 0, "std": 1}')
-    assert MiniatureReward(Clip(tmp_path / "clip")).identity != again.identity
+    assert MiniatureReward(clip=Clip(tmp_path / "clip")).identity != again.identity
 
 
 @pytest.mark.parametrize("name", ["open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"])
@@ -122,7 +119,7 @@ def test_broken_files_are_named(tmp_path):
     folder = dolls_clip.make_clip(tmp_path / "clip")
     (folder / "normalisation.json").write_text('{"mean": 0}')
     with pytest.raises(UserError, match="normalisation"):
-        MiniatureReward(Clip(folder))
+        MiniatureReward(clip=Clip(folder))
     (folder / "open_clip_model.safetensors").write_bytes(b"cut")
     with pytest.raises(UserError, match="clip: "):
         Clip(folder)
@@ -155,7 +152,7 @@ class KnowingClip:
 
 def test_captioner_finds_what_the_clip_sees():
     draw = torch.Generator().manual_seed(0)
-    captioner = MiniatureCaptioner(KnowingClip())
+    captioner = MiniatureCaptioner(clip=KnowingClip())
     for form in ("single", "surr", "multi") * 5:
         truth = random_description(draw, form)
         found = parse(captioner.caption([data.caption(truth)])[0])
@@ -167,11 +164,11 @@ def test_captioner_finds_what_the_clip_sees():
 
 
 def test_captioner_leaves_open_what_the_image_leaves_open():
-    assert MiniatureCaptioner(KnowingClip()).caption(["a mushroom"]) == ["a mushroom"]
+    assert MiniatureCaptioner(clip=KnowingClip()).caption(["a mushroom"]) == ["a mushroom"]
 
 
 def test_captions_of_a_random_clip_are_sentences_that_no_single_thing_beats(clip):
-    captioner = MiniatureCaptioner(clip)
+    captioner = MiniatureCaptioner(clip=clip)
     captions = captioner.caption(IMAGES[:2])
     singles = [Description((Thing(k, c),)) for k in KINDS for c in (None, *COLORS)]
     for image, found in zip(clip.images(IMAGES[:2]), captions, strict=True):
@@ -209,24 +206,3 @@ def test_prior_is_that_of_the_training_s_captions(form):
     ):
         odds = np.exp(extra - plain) * choices
         np.testing.assert_allclose(odds / (1 + odds), share, atol=0.05)
-
-
-CHECK = """
-import sys
-from pathlib import Path
-from jsdpipe.pipeline.run import Run
-from jsdpipe.models import check_models, check_prompts
-run = Run.load(Path(sys.argv[1]))
-check_models(run.config)
-check_prompts(run)
-assert 'torch' not in sys.modules
-"""
-
-
-def test_a_run_s_names_and_prompts_are_checked_without_torch(tmp_path):
-    run, _ = scored_run.make(tmp_path / "run")
-    subprocess.run([sys.executable, "-c", CHECK, run.folder], check=True)
-    [(name, of_set)] = run.config.sets.items()
-    prompts = (Prompt("a-ball", "a ball"), Prompt("a-fox", "a fox"))
-    with pytest.raises(UserError, match=rf'^sets\.{name}\.file: {of_set.file}: line 2: .*"a fox"'):
-        models.check_prompts(Run(run.folder, run.config, run.recipes, {name: prompts}))

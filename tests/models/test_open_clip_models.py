@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.models import load
 from jsdpipe.models.clip import Clip
-from jsdpipe.models.settings import OpenClipReward, OpenClipSimilarity
+from jsdpipe.models.rewards.open_clip import OpenClipReward
+from jsdpipe.models.roles import REWARDS, SIMILARITIES
+from jsdpipe.models.similarities.open_clip import OpenClipSimilarity
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
 TEXTS = ["a red mushroom", "A Snow-Leopard, resting"]
@@ -53,7 +54,7 @@ def cosines(folder):
 
 
 def test_similarity_is_the_cosine(folder, cosines):
-    model = load(OpenClipSimilarity(kind="open-clip", model=str(folder)))
+    model = SIMILARITIES.load(OpenClipSimilarity.Settings(kind="open-clip", model=str(folder)))
     np.testing.assert_allclose(model.cosines(IMAGES, TEXTS), cosines, atol=1e-6)
     assert cosines.std(axis=0).min() > 1e-3
     assert "float32" in model.identity  # on a CPU, whatever the settings say
@@ -62,13 +63,13 @@ def test_similarity_is_the_cosine(folder, cosines):
 def test_the_reward_is_the_cosine_normalised_down_to_the_floor(folder, cosines):
     low, high = cosines[:, 0].min(), cosines[:, 0].max()
     std = (high - low) / 4
-    chosen = OpenClipReward(kind="open-clip", model=str(folder), mean=float(high - std), std=float(std))
+    chosen = OpenClipReward.Settings(kind="open-clip", model=str(folder), mean=float(high - std), std=float(std))
     expected = np.maximum((cosines[:, 0] - (high - std)) / std, -2.25)
-    score = load(chosen).score(TEXTS[0], IMAGES)
+    score = REWARDS.load(chosen).score(TEXTS[0], IMAGES)
     np.testing.assert_allclose(score, expected, atol=1e-3)
     assert score.min() == -2.25 and score.max() == pytest.approx(1, abs=1e-3)
     other = chosen.model_copy(update={"mean": 0.0})
-    assert load(other).identity != load(chosen).identity
+    assert REWARDS.load(other).identity != REWARDS.load(chosen).identity
 
 
 def test_a_model_s_own_tokenizer_must_be_there(tmp_path):
@@ -76,8 +77,8 @@ def test_a_model_s_own_tokenizer_must_be_there(tmp_path):
     first = Clip(folder).texts(TEXTS)
     assert not torch.allclose(first[0], first[1])
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(UserError, match=r"clip: tokenizer\.json"):
-        load(OpenClipSimilarity(kind="open-clip", model=str(folder)))
+    with pytest.raises(UserError, match=r"clip: tokenizer\.json is missing"):
+        SIMILARITIES.load(OpenClipSimilarity.Settings(kind="open-clip", model=str(folder)))
 
 
 @pytest.mark.parametrize("name", ["open_clip_config.json", "open_clip_model.safetensors"])
@@ -85,7 +86,7 @@ def test_a_missing_file_is_named_before_work_begins(tmp_path, name):
     folder = make_plain(tmp_path / "clip")
     (folder / name).unlink()
     with pytest.raises(UserError, match=name):
-        OpenClipSimilarity(kind="open-clip", model=str(folder)).files()
+        OpenClipSimilarity.Settings(kind="open-clip", model=str(folder)).files()
 
 
 def test_files_of_something_else_are_refused(tmp_path):

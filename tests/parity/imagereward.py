@@ -16,8 +16,7 @@ import numpy as np
 import typer
 from PIL import Image
 
-from jsdpipe.models import load
-from jsdpipe.models.settings import BertTokenizer, ImageReward
+from jsdpipe.models.rewards.imagereward import BertTokenizer, ImageReward
 
 
 def compare(
@@ -28,15 +27,16 @@ def compare(
     vocabulary: Annotated[str, typer.Option(help="a folder, or a hub id")] = "google-bert/bert-base-uncased",
 ) -> None:
     """Print the scores of our ImageReward and of its own package, and their largest difference."""
-    settings = ImageReward(kind="imagereward", model=model, tokenizer=BertTokenizer(model=vocabulary), dtype="float32")
-    parts = {"model": settings, "tokenizer": settings.tokenizer}
-    folders = {name: str(part.format.folder(part.model, None).resolve()) for name, part in parts.items()}
+    tokenizer = BertTokenizer(model=vocabulary)
+    settings = ImageReward.Settings(kind="imagereward", model=model, tokenizer=tokenizer, dtype="float32")
+    parts = {"model": settings, "tokenizer": tokenizer}
+    folders = {name: str(part.fetched().resolve()) for name, part in parts.items()}
     asked = {**folders, "prompts": prompt, "images": [str(path.resolve()) for path in images]}
     with tempfile.TemporaryDirectory() as folder:
         script, answer = Path(__file__).with_name("imagereward_official.py"), Path(folder) / "scores.json"
         subprocess.run([official, script, answer], input=json.dumps(asked), text=True, check=True)
         theirs = np.array(json.loads(answer.read_text()))
-    reward = load(settings)
+    reward = ImageReward(settings)
     pictures = [np.asarray(Image.open(path).convert("RGB"))[None] for path in images]
     ours = np.array([[reward.score(text, picture)[0] for picture in pictures] for text in prompt])
     for (i, j), value in np.ndenumerate(ours):

@@ -37,10 +37,10 @@ def test_a_method_s_objective_and_a_score_s_models_count(run):
     modules = {method: {*code_in(run, "generate", method).modules} for method in run.config.methods}
     assert modules["jsd"] - modules["sds"] == {"jsdpipe.objectives.jsd", "jsdpipe.objectives.sdi"}
     assert modules["theirs"] == {"jsdpipe.base.mesh_references", "jsdpipe.generation.external"}
-    assert "jsdpipe.models.miniature_clip" in code_in(run, "quality").modules
-    assert "jsdpipe.models.attributes" in code_in(run, "alignment").modules
-    assert "jsdpipe.models.miniature_captioner" in code_in(run, "captions").modules
-    assert "jsdpipe.models.attributes" not in code_in(run, "captions").modules
+    assert "jsdpipe.models.rewards.miniature_clip" in code_in(run, "quality").modules
+    assert "jsdpipe.models.judges.attributes" in code_in(run, "alignment").modules
+    assert "jsdpipe.models.captioners.miniature" in code_in(run, "captions").modules
+    assert "jsdpipe.models.judges.attributes" not in code_in(run, "captions").modules
 
 
 def test_accepted_code_stands_for_the_results_that_it_was_accepted_for(run):

@@ -5,9 +5,9 @@ import copy
 import pytest
 import tiny
 
-from jsdpipe import models
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.run_config import load_config
+from jsdpipe.config.scoring_models import weight_files
 from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.model_files.formats import Format
 from jsdpipe.pipeline.run import Run
@@ -103,8 +103,8 @@ def test_the_files_of_models(tmp_path):
     assert {path.parts[-2] for path in run.config.methods["jsd"].shared_sources(run)} == {
         "unet", "vae", "text_encoder", "tokenizer", "scheduler",
     }  # fmt: skip
-    assert any(path.suffix == ".safetensors" for path in models.weight_files(run.config, "quality"))
-    assert models.weight_files(run.config, "mesh") == []
+    assert any(path.suffix == ".safetensors" for path in weight_files(run.config, "quality"))
+    assert weight_files(run.config, "mesh") == []
     config["prior"]["model"] = "owner/of-the-hub"
     other = Run.resolve(load_config(config), tmp_path)
     assert other.config.methods["jsd"].shared_sources(other) == []

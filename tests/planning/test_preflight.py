@@ -46,11 +46,11 @@ def test_the_miniature_lacks_nothing(tmp_path):
 
 def test_offline_each_missing_model_is_a_line_with_key_and_command(tmp_path, paper):
     found = lines(tmp_path, paper)
-    keys = ("prior.model", "quality.reward.model", "diversity.classifier", "quality.reward.tokenizer.model")
+    keys = ("prior.model", "quality.reward.model", "quality.reward.tokenizer.model", "diversity.classifier")
     assert [line.split(": ")[:2] for line in found] == [["c.yaml", key] for key in keys]
     command = shlex.split(found[1])
     assert command[command.index("hf") :][:3] == ["hf", "download", "org/reward"]
-    assert "curl" in found[2]
+    assert "curl" in found[3]
 
 
 def test_what_is_in_the_cache_is_not_missing(tmp_path, paper, cache):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
-from jsdpipe.models.attributes import AttributesJudge
+from jsdpipe.models.judges.attributes import AttributesJudge
 from jsdpipe.scoring.alignment import alignment
 
 JUDGE = AttributesJudge()

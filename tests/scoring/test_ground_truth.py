@@ -12,9 +12,10 @@ from jsdpipe.miniature import WEIGHTS
 from jsdpipe.miniature.grammar import parse
 from jsdpipe.miniature.scenes import compose
 from jsdpipe.miniature.solids import albedo, distance, select
-from jsdpipe.models.attributes import AttributesJudge
-from jsdpipe.models.miniature_captioner import MiniatureCaptioner
-from jsdpipe.models.miniature_clip import KindClassifier, MiniatureReward
+from jsdpipe.models.captioners.miniature import MiniatureCaptioner
+from jsdpipe.models.classifiers.miniature_clip import KindClassifier
+from jsdpipe.models.judges.attributes import AttributesJudge
+from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 from jsdpipe.render import rigs
 from jsdpipe.scoring.alignment import alignment
 from jsdpipe.scoring.quality import quality

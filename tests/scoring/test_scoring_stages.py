@@ -11,10 +11,13 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, write_json
 from jsdpipe.mesh.stage import extract
 from jsdpipe.miniature.grammar import KINDS
-from jsdpipe.models import load, miniature_clip, settings
-from jsdpipe.models.attributes import AttributesJudge
+from jsdpipe.models import miniature_clip
+from jsdpipe.models.captioners.miniature import MiniatureCaptioner
+from jsdpipe.models.classifiers.inception_v3 import Inception
 from jsdpipe.models.clip import Clip
-from jsdpipe.models.miniature_captioner import MiniatureCaptioner
+from jsdpipe.models.features.dino import Dino
+from jsdpipe.models.judges.attributes import AttributesJudge
+from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.render.rigs import quality_cameras
 from jsdpipe.render.stage import render
@@ -60,7 +63,7 @@ def test_a_reward_that_is_not_finite_and_views_that_are_gone_are_named(tmp_path,
     run, shard = scored_run.make(tmp_path / "balls")
     extract(run, shard)
     render(run, shard)
-    reward, said = miniature_clip.MiniatureReward, f"{shard.prompts[0].id}, seed 0\\b.*finite"
+    reward, said = MiniatureReward, f"a reward of {shard.prompts[0].id}, seed 0, is not finite"
     with monkeypatch.context() as patched:
         patched.setattr(reward, "score", lambda self, text, images: np.full(len(images), np.nan))
         with pytest.raises(UserError, match=said):
@@ -111,7 +114,7 @@ def test_alignment_grades_the_merged_captions_of_the_views(done, clip):
     judge = AttributesJudge()
     for record in read_manifest(run, "alignment", shard):
         if record["status"] == "ok":
-            captions = MiniatureCaptioner(clip).caption(_views(run, shard, record, "alignment"))
+            captions = MiniatureCaptioner(clip=clip).caption(_views(run, shard, record, "alignment"))
             assert len(captions) == 12
             details = _detail(run, shard, record, "alignment")
             assert (details["captions"], details["answers"]) == (captions, [])
@@ -184,8 +187,8 @@ def test_one_whole_asset_has_no_diversity_but_is_recognised(done, tmp_path):
 
 
 def test_diversity_by_the_networks_of_the_protocol(tmp_path, inception_file):
-    classifier = settings.Inception(kind="inception-v3", weights=str(inception_file))
-    features = settings.Dino(kind="dino", model=str(dolls_vision.vit(tmp_path / "dino")))
+    classifier = Inception.Settings(kind="inception-v3", weights=str(inception_file))
+    features = Dino.Settings(kind="dino", model=str(dolls_vision.vit(tmp_path / "dino")))
     run, shard = scored_run.make(
         tmp_path / "balls",
         render={**scored_run.RENDER, "diversity": {**scored_run.RENDER["diversity"], "views": 2}},
@@ -195,7 +198,7 @@ def test_diversity_by_the_networks_of_the_protocol(tmp_path, inception_file):
         stage(run, shard)
     first, second = read_manifest(run, "diversity", shard)
     ring = [read_views(run.layout.views(shard, first["prompt_id"], seed), "diversity") for seed in (0, 1)]
-    inception, dino = load(classifier), load(features)
+    inception, dino = Inception(classifier), Dino(features)
     p = np.concatenate([inception.probabilities(images) for images in ring])
     assert first["iq"] == pytest.approx(np.mean([entropy(row) for row in p]))
     assert first["iv"] == pytest.approx(entropy(p.mean(axis=0)))

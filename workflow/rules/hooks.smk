@@ -5,11 +5,10 @@ from collections import Counter
 from jsdpipe.planning.changes import changes
 from jsdpipe.base.errors import warn
 from jsdpipe.planning.preflight import lacking
-from jsdpipe.planning.unfamiliar_prompts import warn_of_strangers_in
+from jsdpipe.planning.unfamiliar_prompts import check_prompts, warn_of_unfamiliar_in
 from jsdpipe.planning.outcome import failures
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.planning.run_progress import RunProgress, seconds_a_job
-from jsdpipe import models
 from jsdpipe.base.validation import at
 from snakemake.logging import logger
 from snakemake.settings.types import Quietness
@@ -30,12 +29,12 @@ onstart:
     jobs = Counter(job.rule.name for job in workflow.dag.needrun_jobs())
     with one_line_errors():
         with at(CONFIG_NAME):
-            models.check_prompts(RUN)
+            check_prompts(RUN)
         missing = lacking(RUN, CONFIG_NAME, jobs)
         if missing and not workflow.non_local_exec:
             raise UserError("; ".join(missing))
         warn(*warnings(CONFIG, RUN.recipes))
-        warn_of_strangers_in(RUN)
+        warn_of_unfamiliar_in(RUN)
         for line in [*missing, *changes(RUN)]:  # on a cluster's nodes there may be what is missing here
             logger.warning(line)
         # Not by a rule: every job reads run.json, and takes a part from it. As an input, each change of the configuration

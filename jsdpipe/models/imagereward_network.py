@@ -1,7 +1,7 @@
 """ImageReward's network, and its checkpoint, whose names are those of BLIP's own code.
 
-A vision transformer reads the image. BLIP's text encoder reads the text, its layers attending to the image too. A head
-of linear layers makes a number of what comes of the text's first token.
+A vision transformer reads the image. BLIP's text encoder reads the text, with attention to the image in each layer. A
+head of linear layers turns the output of the text's first token into a number.
 """
 
 import math
@@ -17,7 +17,7 @@ from jsdpipe.model_files.pretrained import json_object
 HEAD = (1024, 128, 64, 16, 1)
 HEAD_INDICES = (0, 2, 4, 6, 7)  # in the checkpoint, which counts the dropout between the layers
 ATTENTION_WIDTH = 64  # of one attention head of a vision transformer, whatever its size
-# parts of transformers' names -> of the checkpoint's, in the order in which they are replaced
+# parts of transformers' names -> parts of the checkpoint's, in the order of replacement
 NAMES = {
     "vision.embeddings.class_embedding": "blip.visual_encoder.cls_token",
     "vision.embeddings.position_embedding": "blip.visual_encoder.pos_embed",
@@ -30,7 +30,7 @@ NAMES = {
     "text.": "blip.text_encoder.",
     "head.": "mlp.layers.",
 }
-# of the checkpoint, what has no part in the reward
+# weights of the checkpoint that the reward does not use
 UNUSED = ("blip.vision_proj.", "blip.text_proj.", "blip.text_encoder.embeddings.position_ids")
 MEND = "fetch ImageReward.pt and med_config.json again"
 

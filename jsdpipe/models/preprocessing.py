@@ -1,4 +1,4 @@
-"""DiverseDream's pictures for its two networks (arXiv 2312.02192, and its public code)."""
+"""How DiverseDream (arXiv 2312.02192, and its public code) prepares images for its classifier and its features."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from torchvision.transforms.functional import normalize, resize
 
 SIZE = 299
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# The public code resizes tensors by the default of torchvision, and names versions (0.13, 0.15) in which that is False.
+# the default of the torchvision versions that the public code names (0.13, 0.15), by which it resizes tensors
 ANTIALIAS = False
 INPUT = f"{SIZE} px bilinear, antialias={ANTIALIAS}, ImageNet's mean and deviation"  # for identities
 BATCH = 16
 
 
 def batches(images: NDArray[np.uint8], device: str) -> Iterator[Tensor]:
-    """uint8 images (N, H, W, 3) as `BATCH` x 3 x `SIZE` x `SIZE` and a rest, resized as floats and not cropped."""
+    """uint8 images (N, H, W, 3) as float batches (`BATCH` or fewer, 3, `SIZE`, `SIZE`), resized and not cropped."""
     for start in range(0, len(images), BATCH):
         batch = torch.from_numpy(images[start : start + BATCH]).to(device).movedim(-1, 1).float() / 255
         yield normalize(resize(batch, [SIZE, SIZE], antialias=ANTIALIAS), MEAN, STD)

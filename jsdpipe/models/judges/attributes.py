@@ -4,38 +4,39 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.miniature.grammar import Description, Thing, caption, parse
 from jsdpipe.models import settings
+from jsdpipe.models.roles import JUDGES
 
 DETAIL_SHARE = 1 / 3
 
 Value = TypeVar("Value")
 
 
+@JUDGES.register("attributes")
 class AttributesJudge:
     """A judge without a model, of captions of the miniature grammar alone."""
 
+    class Settings(settings.Settings):
+        """A count of the prompt's attributes that the caption states, both sentences of the miniature's grammar."""
+
+        def check_prompt(self, prompt: str) -> None:
+            _read(prompt)
+
     identity = "attributes"
 
-    @classmethod
-    def of(cls, settings: settings.AttributesJudge, calls: Path | None = None) -> Self:
-        """The judge, which has no settings and calls nothing."""
-        return cls()
-
-    @staticmethod
-    def check_prompt(prompt: str) -> None:
-        """Raise `UserError` for a prompt that the judge cannot grade."""
-        _read(prompt)
+    def __init__(self, settings: Settings | None = None, calls: Path | None = None) -> None:
+        """There is nothing to set, and no call costs money."""
 
     def merge(self, captions: list[str]) -> str:
         """The caption of what the views' captions agree on.
 
-        What is there is elected by most votes; a second thing, a pattern or a surrounding is kept if at least a third
-        of the views show it, because it is hidden from the others. Attributes are voted on by those captions alone
-        that name the elected kinds. Ties go to the earliest view.
+        The kinds of things are elected by most votes; a second thing, a pattern or a surrounding is kept if at least a
+        third of the views show it, because the others may not see it. Only captions that name the elected kinds vote
+        on attributes. Ties go to the earliest view.
         """
         described = [_in_order(parse(text)) for text in captions]
         pairs = [d for d in described if d.relation]
@@ -53,8 +54,8 @@ class AttributesJudge:
         """1 + floor(4 * recall), recall being the share of the prompt's attributes that the caption states.
 
         Attributes are each thing's kind, colour and pattern, the relation, and the surrounding. A colour or pattern
-        counts with its kind alone, a relation with both kinds; things are matched in the way that recalls most. So 5
-        means all, and what the caption says besides costs nothing.
+        counts only with its kind, a relation only with both kinds; things are matched in the way that recalls most. So
+        5 means all, and whatever else the caption says costs nothing.
         """
         wanted, told = _read(prompt), parse(caption)
         attributes = sum(1 + bool(t.color) + bool(t.pattern) for t in wanted.things)

@@ -1,23 +1,24 @@
 """The judge `transformers`: a local chat model, greedy.
 
-The grade is the likeliest of the five digits where the answer's form has one: so there always is a grade, and no text
-under evaluation can lead the model to another form. The merged caption is what it writes from where the form has one up
-to the closing quote. Imports torch lazily.
+The grade is the likeliest of the five digits at the place where the form of the answer has one: so there always is a
+grade, and no text under evaluation can lead the model to another form. The merged caption is what the model writes from
+the place where the form has a caption, up to the closing quote.
 """
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+
+from pydantic import Field
 
 from jsdpipe.base.errors import UserError, first_line
+from jsdpipe.model_files.formats import CHAT
 from jsdpipe.model_files.pretrained import weights
-from jsdpipe.models import questions, settings
+from jsdpipe.models import questions
 from jsdpipe.models.language_judge import Answer, LanguageJudge
 from jsdpipe.models.questions import PROMPT_VERSION, Messages
-
-if TYPE_CHECKING:
-    import torch
+from jsdpipe.models.roles import JUDGES
+from jsdpipe.models.settings import Dtype, Pretrained
 
 LONGEST_ANSWER = 100  # tokens
 GREEDY = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0, "max_new_tokens": LONGEST_ANSWER}
@@ -26,21 +27,30 @@ BEFORE_THE_GRADE = '{"grade": '
 GRADES = "12345"
 
 
+@JUDGES.register("transformers")
 class ChatJudge(LanguageJudge):
-    """A causal language model that has a chat template: in the settings' format on a GPU, in float32 on a CPU."""
+    """A causal language model that has a chat template."""
 
-    def __init__(self, folder: Path, name: str, digest: str, dtype: "torch.dtype", system_role: bool = True) -> None:
+    class Settings(Pretrained):
+        """A local chat model, such as Qwen/Qwen2.5-7B-Instruct."""
+
+        system_role: bool = Field(default=True, description="false: the instructions stand in the user's turn")
+        dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+        format = CHAT
+
+    def __init__(self, settings: Settings, calls: Path | None = None) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
-        from jsdpipe.base.device import device
+        from jsdpipe.base.device import device, number_format
 
-        super().__init__(system_role)
+        super().__init__(settings.system_role)
+        folder, system_role = settings.fetched(), settings.system_role
         logging.disable_progress_bar()
         logging.set_verbosity_error()  # what is wrong with weights is told by `weights`, in one line
         form = f"prompts {PROMPT_VERSION}{'' if system_role else ' without a system role'}"
-        self.identity = f"{name} sha256:{digest} {str(dtype).removeprefix('torch.')}, {form}"
-        self.device = device()
+        self.device, number = device(), number_format(settings.dtype)
+        self.identity = f"{settings.model} sha256:{CHAT.digest(folder)} {str(number).removeprefix('torch.')}, {form}"
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._before_the_grade(questions.grading("a", "b").messages(system_role=system_role))
@@ -49,18 +59,7 @@ class ChatJudge(LanguageJudge):
                 f"{folder}: no tokenizer with a chat template for this judge ({first_line(error)}); take another "
                 "model, or of one without a system role alignment.judge.system_role: false"
             ) from None
-        self._model = weights(AutoModelForCausalLM, folder, dtype=dtype).to(self.device)
-
-    @classmethod
-    def of(cls, settings: settings.ChatJudge, calls: Path | None = None) -> Self:
-        """The judge of the settings, whose calls cost nothing; `UserError` if its folder holds none."""
-        import torch
-
-        from jsdpipe.base.device import device
-
-        folder = settings.format.folder(settings.model, settings.revision)
-        dtype = getattr(torch, settings.dtype) if device() == "cuda" else torch.float32
-        return cls(folder, settings.model, settings.format.digest(folder), dtype, settings.system_role)
+        self._model = weights(AutoModelForCausalLM, folder, dtype=number).to(self.device)
 
     def grade(self, prompt: str, caption: str) -> int:
         import torch

@@ -1,18 +1,12 @@
 """The reward `imagereward`: ImageReward-v1.0 (arXiv 2304.05977), by transformers' classes of BLIP."""
 
-from pathlib import Path
-from typing import Self
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torchvision import transforms
-from transformers import BertTokenizer
 
-from jsdpipe.base.device import device, number_format
-from jsdpipe.models import settings
-from jsdpipe.models.imagereward_weights import load
+from jsdpipe.model_files.formats import BERT_TOKENIZER, IMAGE_REWARD
+from jsdpipe.models.roles import REWARDS
+from jsdpipe.models.settings import Checkpoint, Pretrained
 
 MEAN, DEVIATION = 0.16717362830052426, 1.0333394966054072  # of the raw rewards
 TOKENS = 35
@@ -20,17 +14,36 @@ CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.
 BATCH = {"cpu": 16, "cuda": 128}
 
 
+class BertTokenizer(Checkpoint):
+    """The vocabulary that ImageReward reads its texts with."""
+
+    format = BERT_TOKENIZER
+
+
+@REWARDS.register("imagereward")
 class ImageReward:
     """The model from the folders of its weights and of its vocabulary; what it reads is cut to 35 tokens."""
 
-    def __init__(self, weights: Path, vocabulary: Path, dtype: str) -> None:
-        formats = settings.ImageReward.format, settings.BertTokenizer.format
-        digests = [form.digest(folder) for form, folder in zip(formats, (weights, vocabulary), strict=True)]
-        self._device, self._dtype = device(), number_format(dtype)
+    class Settings(Pretrained):
+        """ImageReward-v1.0, T3Bench's reward."""
+
+        tokenizer: BertTokenizer = BertTokenizer(model="google-bert/bert-base-uncased")
+        format = IMAGE_REWARD
+
+    def __init__(self, settings: Settings) -> None:
+        import transformers
+        from torchvision import transforms
+
+        from jsdpipe.base.device import device, number_format
+        from jsdpipe.models.imagereward_network import load
+
+        weights, vocabulary = settings.fetched(), settings.tokenizer.fetched()
+        digests = IMAGE_REWARD.digest(weights), BERT_TOKENIZER.digest(vocabulary)
+        self._device, self._dtype = device(), number_format(settings.dtype)
         self.identity = f"imagereward sha256:{digests[0]}, vocabulary sha256:{digests[1]}, {self._dtype}"
         self._model = load(weights).to(self._device, self._dtype)
         self._model.head.float()
-        self._tokenizer = BertTokenizer(str(vocabulary / "vocab.txt"))
+        self._tokenizer = transformers.BertTokenizer(str(vocabulary / "vocab.txt"))
         size = self._model.vision.config.image_size
         self._preprocess = transforms.Compose(
             [
@@ -41,21 +54,15 @@ class ImageReward:
             ]
         )
 
-    @classmethod
-    def of(cls, settings: settings.ImageReward) -> Self:
-        """The model that the settings name, downloaded first if it is not here."""
-        parts = (settings, settings.tokenizer)
-        weights, vocabulary = (part.format.folder(part.model, part.revision) for part in parts)
-        return cls(weights, vocabulary, settings.dtype)
-
-    @torch.no_grad()
     def score(self, text: str, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """The normalised reward of each image (N,)."""
+        import torch
+
         tokens = self._tokenizer(text, padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt")
         ids, mask = tokens.input_ids.to(self._device), tokens.attention_mask.to(self._device)
         rewards = []
         for start in range(0, len(images), size := BATCH[self._device]):
             # of PIL's images, whose resize is not that of tensors
             pixels = torch.stack([self._preprocess(Image.fromarray(image)) for image in images[start : start + size]])
-            rewards.append(self._model(pixels.to(self._device, self._dtype), ids, mask).cpu())
+            with torch.no_grad():
+                rewards.append(self._model(pixels.to(self._device, self._dtype), ids, mask).cpu())
         return (torch.cat(rewards).double().numpy() - MEAN) / DEVIATION

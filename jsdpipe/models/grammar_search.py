@@ -1,8 +1,8 @@
-"""The captioner `miniature`: the sentence of the miniature grammar that the CLIP finds most probable for an image.
+"""The sentence of the miniature grammar that a CLIP finds most probable for an image.
 
-A CLIP that is trained by contrast has logits log p(text | image) / p(text), up to a constant of the image. So a text's
-probability is its logit plus its log prior among the captions of the training, and the prior is what a sentence that
-says more has to make up for.
+The logits of a CLIP that was trained contrastively are log p(text | image) / p(text), up to a constant of the image. So
+a text's log probability is its logit plus its log prior among the training's captions. The prior is lower for a longer
+sentence.
 """
 
 import math
@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from jsdpipe.miniature.data import FORMS, LEFT_OUT
@@ -29,7 +27,6 @@ from jsdpipe.miniature.grammar import (
 )
 from jsdpipe.miniature.scenes import PATTERNED, SIDE_BY_SIDE
 from jsdpipe.models.clip import Clip
-from jsdpipe.models.miniature_clip import OfClip
 
 BEST_KINDS = 4
 BEST_THINGS = 2  # of each kind
@@ -49,24 +46,22 @@ def log_prior(description: Description) -> float:
     return total
 
 
-class MiniatureCaptioner(OfClip):
-    """Searches the grammar: all single things, the best of them in surroundings and in pairs, then uphill."""
+class GrammarSearch:
+    """Tries all single things, then the best of them in surroundings and in pairs, then hill climbing."""
 
-    def __init__(self, clip: Clip | None = None) -> None:
-        super().__init__(clip)
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
         self._things = [Thing(*parts) for parts in product(KINDS, (None, *COLORS), (None, *PATTERNS))]
 
-    def caption(self, images: NDArray[np.uint8], seed: int = 0) -> list[str]:
-        return [caption(self._describe(feature)) for feature in self.clip.images(images)]
-
-    def _describe(self, image: Tensor) -> Description:
+    def best_caption(self, image: Tensor) -> str:
+        """The caption of an image's features (D,)."""
         ranked = self._scores(image, [Description((thing,)) for thing in self._things]).argsort(descending=True)
         best = _best_things([self._things[i] for i in ranked.tolist()])
         found, score = self._best(image, _built(best))
         while True:
             better, better_score = self._best(image, _neighbours(found))
             if better_score <= score:
-                return found
+                return caption(found)
             found, score = better, better_score
 
     def _best(self, image: Tensor, descriptions: Iterable[Description]) -> tuple[Description, float]:
@@ -77,8 +72,8 @@ class MiniatureCaptioner(OfClip):
 
     def _scores(self, image: Tensor, descriptions: list[Description]) -> Tensor:
         """Log probabilities (N,) of descriptions, up to a constant of the image."""
-        cosine = self.clip.texts([caption(d) for d in descriptions]) @ image
-        return self.clip.logit_scale * cosine + torch.tensor([log_prior(d) for d in descriptions])
+        cosine = self._clip.texts([caption(d) for d in descriptions]) @ image
+        return self._clip.logit_scale * cosine + torch.tensor([log_prior(d) for d in descriptions])
 
 
 def _best_things(ranked: list[Thing]) -> list[Thing]:

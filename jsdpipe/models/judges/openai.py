@@ -1,28 +1,34 @@
-"""The judge `openai`: a language model behind any endpoint that speaks OpenAI's chat completions. Torch-free.
+"""The judge `openai`: a language model behind any endpoint that speaks OpenAI's chat completions.
 
-A call that is refused for being too many (429), that fails at the server (5xx), on the way or by its time limit is made
-again after the pause that the server asks for, or twice the last one. A key is sent, and never written or shown. What a
-model thinks, in a field or part of its own, is not read.
+A call is made again if it is refused for being one too many (429), fails at the server (5xx) or on the way, or takes
+too long: after the pause that the server asks for, or else twice the last pause. Every call counts, and answers that
+are understood are kept on disk for all runs; both are safe with several processes. A key is sent, and never written or
+shown. What a model thinks, in a field or part of its own, is not read.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
-from typing import Any, Self
+from typing import Annotated, Any
 
 import requests
+from filelock import FileLock
+from pydantic import Field, field_validator
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.models import settings
-from jsdpipe.models.answers import AnswerCache, Ledger
+from jsdpipe.base.fields import NonEmpty, Seconds
+from jsdpipe.base.files import read_json, write_json
 from jsdpipe.models.language_judge import Answer, LanguageJudge
 from jsdpipe.models.questions import PROMPT_VERSION, Messages
+from jsdpipe.models.roles import JUDGES
+from jsdpipe.models.settings import Endpoint
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 120.0
 AGAIN = {408, 409, 425, 429}  # and 5xx
@@ -38,41 +44,57 @@ class _Busy(Exception):
         self.after = after
 
 
+@JUDGES.register("openai")
 class EndpointJudge(LanguageJudge):
-    """Asks the endpoint what the cache does not hold; every attempt counts as a call of the ledger."""
+    """Asks the endpoint what is not among the kept answers; every attempt counts as a call."""
 
-    def __init__(self, settings: settings.EndpointJudge, calls: Path) -> None:
+    class Settings(Endpoint):
+        """A language model behind an endpoint that speaks OpenAI's chat completions."""
+
+        fields: dict[str, Any] = Field(
+            default={},
+            description="of the request, beside model and messages: set, or with null left out, as temperature",
+        )
+        system_role: bool = Field(default=True, description="false: the instructions stand in the user's turn")
+        timeout_s: Seconds = Field(default=60.0, description="seconds for the whole of one answer")
+        retries: Annotated[int, Field(ge=0, le=100)] = 5
+        cache: NonEmpty = Field(default="results/answers", description="the folder of all answers, which runs share")
+        unscored = Endpoint.unscored | {"timeout_s", "retries", "cache"}
+
+        @field_validator("fields")
+        @classmethod
+        def _free(cls, fields: dict[str, Any]) -> dict[str, Any]:
+            if taken := sorted(fields.keys() & {"model", "messages", "stream", "n"}):
+                raise ValueError(f"must not set {', '.join(taken)}")
+            return fields
+
+    def __init__(self, settings: Settings, calls: Path | None = None) -> None:
         super().__init__(settings.system_role)
-        self._settings = settings
-        self._sent = {
-            name: value for name, value in ({"temperature": 0} | settings.fields).items() if value is not None
-        }
+        self._settings, self._calls = settings, calls or Path(settings.cache) / "calls.json"
+        self._sent = {key: value for key, value in ({"temperature": 0} | settings.fields).items() if value is not None}
         sent = json.dumps(self._sent | ({} if settings.system_role else {"system_role": False}), sort_keys=True)
         self.identity = f"{settings.model} at {settings.base_url} {sent}, prompts {PROMPT_VERSION}"
-        self._cache = AnswerCache(Path(settings.cache))
-        self._ledger = Ledger(calls, settings.max_calls)
         self._session = requests.Session()
         self._key = os.environ.get(settings.key_env, "").strip() if settings.key_env else ""
+        variable = f"alignment.judge.key_env: the variable {settings.key_env}"
         if settings.key_env and not self._key:
-            raise UserError(
-                f"alignment.judge.key_env: the variable {settings.key_env} is not set; export the key in it"
-            )
-
+            raise UserError(f"{variable} is not set; export the key in it")
         if not (self._key.isascii() and self._key.isprintable()):
-            raise UserError(
-                f"alignment.judge.key_env: the variable {settings.key_env} holds characters that no key has; "
-                "export the key alone"
-            )
-
-    @classmethod
-    def of(cls, settings: settings.EndpointJudge, calls: Path | None = None) -> Self:
-        """The judge, which counts its calls in the file `calls`, or else beside its answers."""
-        return cls(settings, calls or Path(settings.cache) / "calls.json")
+            raise UserError(f"{variable} holds characters that no key has; export the key alone")
 
     def _answer(self, messages: Messages, understood: Callable[[Answer], bool]) -> Answer:
+        """The kept answer to a request, or a new one; a request is under way in one process at a time."""
         body = {"model": self._settings.model, "messages": messages, **self._sent}
         request = {"base_url": self._settings.base_url, "body": body, "prompts": PROMPT_VERSION}
-        return self._cache.answer(request, lambda: self._ask_until_answered(body), understood)
+        key = hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        path = Path(self._settings.cache) / key[:2] / f"{key}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.parent / "lock"):
+            if path.is_file() and understood(kept := Answer(read_json(path)["answer"])):
+                return kept
+            if understood(answer := self._ask_until_answered(body)):
+                write_json(path, {"request": request, "answer": answer.text})
+            return answer
 
     def _ask_until_answered(self, body: dict[str, Any]) -> Answer:
         tries = self._settings.retries + 1
@@ -88,7 +110,7 @@ class EndpointJudge(LanguageJudge):
             ) from None
 
     def _call(self, body: dict[str, Any]) -> Answer:
-        self._ledger.spend()
+        self._count()
         address, limit = f"{self._settings.base_url}/chat/completions", self._settings.timeout_s
         try:
             response = _within(
@@ -116,6 +138,19 @@ class EndpointJudge(LanguageJudge):
             return Answer(_text(content), choice.get("finish_reason") not in CUT)
         except (ValueError, LookupError, TypeError, AttributeError):
             raise _Busy(f"not a chat completion: {self._message(response)}") from None
+
+    def _count(self) -> None:
+        """Count one call before it is made; `UserError` if it would be one too many."""
+        limit = self._settings.max_calls
+        self._calls.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._calls.with_suffix(".lock")):
+            made = read_json(self._calls)["calls"] if self._calls.is_file() else 0
+            if limit is not None and made >= limit:
+                raise UserError(
+                    f"{self._calls}: the judge has been called {made} times, and alignment.judge.max_calls is {limit}; "
+                    "raise it and run again: all answers so far are kept"
+                )
+            write_json(self._calls, {"calls": made + 1})
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the key; as `auth`, because requests would prefer a password of ~/.netrc to a plain header."""

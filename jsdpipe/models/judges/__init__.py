@@ -1,0 +1,1 @@
+"""Judges: how well captions cover a prompt."""

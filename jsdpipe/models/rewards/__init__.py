@@ -1,0 +1,1 @@
+"""Rewards: how well an image shows a text."""

@@ -1,0 +1,1 @@
+"""Similarities of images and texts."""
