@@ -38,6 +38,6 @@ include: "workflow/rules/report.smk"
 
 
 # what the configuration may leave out
-for name in (*CONFIG.scores, *(["study"] if CONFIG.study else [])):
+for name in (*CONFIG.stages[3:], *(["study"] if CONFIG.study else [])):
 
     include: f"workflow/rules/{name}.smk"

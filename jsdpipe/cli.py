@@ -39,6 +39,7 @@ STAGES: dict[Stage, tuple[str, str]] = {
     "quality": ("jsdpipe.scoring.quality:score", "Score the quality of a shard's assets."),
     "alignment": ("jsdpipe.scoring.alignment:score", "Score how well a shard's assets show their prompts."),
     "diversity": ("jsdpipe.scoring.diversity:score", "Score the diversity over the seeds of a shard's prompts."),
+    "metrics": ("jsdpipe.scoring.custom_metrics:score", "Compute the metrics that a run's configuration names."),
 }
 SUMMARIES = {
     "tables": ("jsdpipe.report.tables:write", "Write a run's tables."),

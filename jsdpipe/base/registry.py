@@ -21,12 +21,12 @@ from jsdpipe.base.errors import UserError, first_line, shown
 from jsdpipe.base.files import sha256
 from jsdpipe.base.validation import nearest
 
-Entry = TypeVar("Entry", bound=type)
+Entry = TypeVar("Entry")
 _PLUGINS: dict[str, Path] = {}  # by module, the file of each plugin that was loaded
 
 
 class Registry(Generic[Entry]):
-    """The entries of one sort, which are classes, such as the objectives.
+    """The entries of one sort, such as the objectives.
 
     The package's own entry of a kind registers itself in the module of that name, `<package>.<kind>`. An installed
     distribution names the module of its entry as an entry point: `<kind> = "<module>"`.
@@ -35,24 +35,30 @@ class Registry(Generic[Entry]):
         what: what an entry is, for errors, such as "objective".
         package: the package whose modules register the own entries.
         group: the group of entry points.
-        shared: modules of the package that register nothing.
+        shared: modules of the package that register no entry of their name.
+        separator: what stands in a kind where its module's name has an underscore.
     """
 
-    def __init__(self, what: str, package: str, group: str, shared: Iterable[str] = ()) -> None:
+    def __init__(self, what: str, package: str, group: str, shared: Iterable[str] = (), separator: str = "-") -> None:
         self.what, self.package, self.group = what, package, group
-        self._shared = frozenset(shared)
+        self._shared, self._separator = frozenset(shared), separator
         self._entries: dict[str, Entry] = {}
+        self._modules: dict[str, str] = {}
 
-    def register(self, kind: str) -> Callable[[Entry], Entry]:
-        """A class decorator that makes an entry known under its kind; `UserError` if the kind is taken."""
+    def register(self, kind: str, module: str | None = None) -> Callable[[Entry], Entry]:
+        """A decorator that makes an entry known under its kind; `UserError` if the kind is taken.
+
+        `module` is that of an entry which is no class or function, and so does not tell its own.
+        """
 
         def add(entry: Entry) -> Entry:
-            known = self._entries.get(kind)
-            taken = known.__module__ if known else self._own.get(kind, entry.__module__)
-            if _place(taken) != _place(entry.__module__):
-                where = f"{_place(entry.__module__)}: {self.what} {kind!r}"
-                raise UserError(f"{where}: {_place(taken)} has one of that name; take another name")
-            self._entries[kind] = entry
+            of = module or entry.__module__
+            taken = self._modules.get(kind, self._own.get(kind, of))
+            if place(taken) != place(of):
+                raise UserError(
+                    f"{place(of)}: {self.what} {kind!r}: {place(taken)} has one of that name; take another name"
+                )
+            self._entries[kind], self._modules[kind] = entry, of
             return entry
 
         return add
@@ -77,14 +83,14 @@ class Registry(Generic[Entry]):
 
     def root(self, kind: str) -> str | Path:
         """Where the code of an entry begins: the name of its module, or a plugin's file."""
-        module = self[kind].__module__
-        return _PLUGINS.get(module, module)
+        self[kind]
+        return place(self._modules[kind])
 
     @cached_property
     def _own(self) -> dict[str, str]:
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         names = [module.name for module in modules if module.name not in self._shared]
-        return {name.replace("_", "-"): f"{self.package}.{name}" for name in names}
+        return {name.replace("_", self._separator): f"{self.package}.{name}" for name in names}
 
     @cached_property
     def _installed(self) -> dict[str, EntryPoint]:
@@ -152,10 +158,10 @@ def load_plugin(path: Path) -> None:
         del sys.modules[name], _PLUGINS[name]
         if isinstance(error, UserError) or not isinstance(error, Exception):
             raise
-        raise UserError(f"{path}: {_line(error, path)}{type(error).__name__}: {first_line(error)}; mend it") from None
+        raise UserError(f"{path}: {line_in(path, error)}{type(error).__name__}: {first_line(error)}; mend it") from None
 
 
-def _line(error: Exception, path: Path) -> str:
+def line_in(path: str | Path, error: Exception) -> str:
     """The last line of a file that an error came through, as "line 3: "; empty if it came through none."""
     lines, trace = [], error.__traceback__
     while trace:
@@ -167,6 +173,6 @@ def _line(error: Exception, path: Path) -> str:
     return f"line {lines[-1]}: " if lines else ""
 
 
-def _place(module: str) -> str:
-    """A module for people: a plugin's file, or its name."""
-    return str(_PLUGINS.get(module, module))
+def place(module: str) -> str | Path:
+    """Where a module's code is, for people and fingerprints: a plugin's file, or the module's name."""
+    return _PLUGINS.get(module, module)

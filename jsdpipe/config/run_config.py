@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from jsdpipe import models
+from jsdpipe import metrics, models
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
@@ -191,7 +191,7 @@ class Study(Strict):
     particles: Annotated[int, Field(ge=1, le=100_000)] = 64
 
 
-Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity", "report"]
+Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity", "metrics", "report"]
 
 
 class RunConfig(Strict):
@@ -209,19 +209,23 @@ class RunConfig(Strict):
     quality: Quality | None = None
     alignment: Alignment | None = None
     diversity: Diversity | None = None
+    metrics: Annotated[list[NonEmpty], Field(min_length=1)] | None = Field(
+        default=None, description="further ones, by their names"
+    )
     resources: dict[Stage, Resources] = Field(default_factory=dict)
     report: Report = Report()
     study: Study | None = None
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The stages that score, of those that there are."""
+        """The stages that score by a protocol, of those that there are."""
         return tuple(stage for stage in SCORES if getattr(self, stage) is not None)
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages that a shard goes through, in order."""
-        return (*(stage for stage in STAGES if stage not in SCORES), *self.scores)
+        left_out = {*SCORES, metrics.STAGE} - {*self.scores, *([metrics.STAGE] if self.metrics else [])}
+        return tuple(stage for stage in STAGES if stage not in left_out)
 
     def need(self, stage: Stage) -> Resources:
         """What one job of a stage asks of the machine."""
@@ -273,6 +277,7 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
                 PRIOR.files(folder)
     with at(name):
         warnings(config, recipes)
+        metrics.check(config)
         models.check_models(config)
     return config
 

@@ -26,7 +26,8 @@ CODE: dict[str, tuple[str, ...]] = {
     "quality": _SCORES,
     "alignment": _SCORES,
     "diversity": _SCORES,
-    "report": ("base/seeding.py", "report"),
+    "metrics": ("render/view_archive.py", "scoring/custom_metrics.py"),
+    "report": ("base/seeding.py", "metrics", "report"),
     "study": (
         "base/optimizer_state.py", "base/schedules.py", "base/seeding.py", "objectives", "config/objectives.py",
         "report/markup.py", "report/style.py", "study",

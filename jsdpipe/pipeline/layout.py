@@ -14,6 +14,7 @@ BEFORE = {
     "quality": ("render",),
     "alignment": ("render",),
     "diversity": ("render",),
+    "metrics": ("render",),  # and alignment, where one needs captions
 }
 STAGES = tuple(BEFORE)
 SCORES = ("quality", "alignment", "diversity")
@@ -84,6 +85,11 @@ class Layout:
     def asset(self, method: str, set: str, prompt_id: str, seed: int) -> Path:
         """The folder of an asset."""
         return self.folder / "assets" / method / set / prompt_id / f"seed{seed}"
+
+    def metric(self, name: str, method: str, set: str, prompt_id: str, seed: int | None) -> Path:
+        """What keeps a metric's value of an asset; without a seed, of the assets of a prompt together."""
+        of_prompt = self.folder / "assets" / method / set / prompt_id
+        return (of_prompt if seed is None else of_prompt / f"seed{seed}") / "metrics" / f"{name}.json"
 
     def external(self, method: str, set: str, prompt_id: str, seed: int) -> Path:
         """The folder of what an external method's command has made of an asset."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jsdpipe.base.errors import UserError, shown
-from jsdpipe.pipeline.layout import SCORES, STAGES, Shard
+from jsdpipe.pipeline.layout import STAGES, Shard
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.dependencies import taken
 
@@ -18,7 +18,7 @@ DONE = {
     "generate": "made again and replaced, with their meshes, views and scores",
     "mesh": "given new meshes, views and scores, which replace the old ones",
     "render": "rendered and scored again, which replaces the old views and scores",
-    **{stage: f"given new scores of {stage}, which replace the old ones" for stage in SCORES},
+    **{stage: f"given new scores of {stage}, which replace the old ones" for stage in STAGES[3:]},
 }
 KEYS = 3  # of the changed ones that are named
 ROOM = 24  # characters of a value that is shown
@@ -76,8 +76,8 @@ def _first_changed(old: Run, new: Run, method: str, part: str) -> Iterator[tuple
         if found := changed(stage):
             yield stage, found
             return
-    for stage in new.config.scores:
-        if stage in old.config.scores and (found := changed(stage)):
+    for stage in new.config.stages[3:]:
+        if stage in old.config.stages and (found := changed(stage)):
             yield stage, found
 
 

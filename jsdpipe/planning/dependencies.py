@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jsdpipe import models
+from jsdpipe import metrics, models
 from jsdpipe.config.external import External
 from jsdpipe.config.run_config import OfRecipe
 from jsdpipe.model_files.formats import PRIOR
@@ -51,7 +51,7 @@ class Dependencies:
 
     def _models(self, stage: str) -> str:
         if stage not in self._contents:
-            self._contents[stage] = contents(model_files(self._run, stage))
+            self._contents[stage] = contents([*model_files(self._run, stage), *metric_files(self._run, stage)])
         return self._contents[stage]
 
     def source_files(self, shard: Shard) -> list[Path]:
@@ -99,7 +99,7 @@ def taken(run: Run, stage: str, method: str, part: str) -> dict[str, Any]:
         case "render":
             return {
                 "render": config.render.model_dump(exclude={"keep_views"}),
-                "scores": config.scores,
+                "scores": metrics.rigs(config),
                 "report": {"turntable_views": config.report.turntable_views},
             }
         case "quality" if config.quality:
@@ -113,9 +113,16 @@ def taken(run: Run, stage: str, method: str, part: str) -> dict[str, Any]:
             }
         case "diversity" if config.diversity:
             return {"seed": config.seed, "diversity": config.diversity.model_dump()}
+        case "metrics" if config.metrics:
+            return {"metrics": config.metrics}
     raise ValueError(f"no stage of this run: {stage}")
 
 
 def model_files(run: Run, stage: str) -> list[Path]:
     """The local files of the models that a score loads; none of a model from the hub."""
     return models.weight_files(run.config, stage)
+
+
+def metric_files(run: Run, stage: str) -> list[Path]:
+    """The files that the metrics which a stage computes are from."""
+    return [metrics.source(metric.name) for metric in metrics.named(run.config)] if stage == metrics.STAGE else []

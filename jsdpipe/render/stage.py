@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from jsdpipe import metrics
 from jsdpipe.base.files import atomic, read_fitting, sha256, write_json
 from jsdpipe.base.progress import Advance, progress, share
 from jsdpipe.base.provenance import provenance
@@ -32,12 +33,12 @@ ALL_BLACK = "All its views are black: its colours are, or it is too small to be 
 def render(run: Run, shard: Shard) -> None:
     """Write the views, `turntable.webp` and `render.json` of every asset of a shard that has a mesh, and the manifest.
 
-    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/`, of what is scored, in one
-    zip.
+    Views are `quality/` (vertex major, field of view minor), `alignment/` and `diversity/`, of what is scored by them,
+    in one zip.
     """
     assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
     frames, solid = run.config.report.turntable_views, not isinstance(method, External)
-    cameras = _cameras(config, run.config.scores)
+    cameras = _cameras(config, metrics.rigs(run.config))
     records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())
     run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
     with progress(f"render {shard.name}", len(assets) * count) as advance:
@@ -54,14 +55,14 @@ def render(run: Run, shard: Shard) -> None:
     write_manifest(run, "render", shard, records, provenance())
 
 
-def _cameras(config: Render, scores: Sequence[str]) -> dict[str, rigs.Cameras]:
-    """The cameras of each score's rig, in the order of its views."""
+def _cameras(config: Render, wanted: Sequence[str]) -> dict[str, rigs.Cameras]:
+    """The cameras of each rig, in the order of its views."""
     cameras = {
         "quality": rigs.quality_cameras(config.quality),
         "alignment": rigs.alignment_cameras(config.alignment),
         "diversity": rigs.ring_cameras(config.diversity),
     }
-    return {score: cameras[score] for score in scores}
+    return {rig: cameras[rig] for rig in wanted}
 
 
 def _render(

@@ -14,12 +14,13 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from jsdpipe import metrics
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import atomic_folder, read_json
 from jsdpipe.base.progress import duration, progress
 from jsdpipe.pipeline.run import Run
 from jsdpipe.pipeline.timing import timings
-from jsdpipe.report import metrics, style
+from jsdpipe.report import style
 from jsdpipe.report.contact import sheet_names
 from jsdpipe.report.images import front
 from jsdpipe.report.presentation import asset_link, label, paired
@@ -76,6 +77,9 @@ def write(run: Run) -> None:
 
 
 def _environment(run: Run, tables: Tables) -> jinja2.Environment:
+    groups = metrics.by_group(run.config)
+    # the number below a picture: the last one of the first group, such as the average
+    headline = next((shown[-1] for shown in groups.values() if shown[-1].per == "asset"), None)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,  # prompts, captions and names are data
@@ -89,9 +93,11 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         methods={name: (label(run, name), style.colour(run, name)) for name in run.config.methods},
         tables=tables.laid_out,
         title=run.config.report.title or run.config.run,
-        metrics=metrics,
-        scored=lambda shown: metrics.scored(shown, run.config.scores),
-        headline=next(reversed(metrics.scored(metrics.SCORES, run.config.scores)), None),
+        metrics=metrics.of_run(run.config),
+        groups=groups,
+        comparisons=metrics.compared(run.config),
+        headline=headline,
+        cosine=metrics.METRICS["cosine"],
         fewest=FEWEST,
         values=_values(tables),
         similarities=tables.results.similarities,

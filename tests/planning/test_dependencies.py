@@ -8,7 +8,6 @@ import tiny
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.run_config import load_config
 from jsdpipe.model_files.formats import Format
-from jsdpipe.pipeline.layout import STAGES
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning import dependencies
 from jsdpipe.planning.dependencies import Dependencies, model_files
@@ -28,7 +27,7 @@ def digests(run):
     of = Dependencies(run)
     return {
         (stage, method): of.digest(stage, run.shard(f"{method}/single/000"))
-        for stage in STAGES
+        for stage in run.config.stages
         for method in ("jsd", "sds")
     }
 
@@ -117,7 +116,7 @@ def test_what_jobs_share_is_found_out_once(tmp_path, monkeypatch):
     of = Dependencies(run)
     for shard in run.shards():
         of.source_files(shard)
-        for stage in STAGES:
+        for stage in run.config.stages:
             of.digest(stage, shard)
-    assert len(hashed) == 2 * len(STAGES) + 2 * 20
+    assert len(hashed) == 2 * 6 + 2 * 20
     assert len(looked_up) == 1 + 4  # the prior, and the scores' models

@@ -5,11 +5,11 @@ rule figures:
         [
             report(
                 LAYOUT.figures / f"{name}.png",
-                caption=f"../report/{name}.rst",
+                caption="../report/group.rst",
                 category="Figures",
-                labels={"of": name},
+                labels={"of": group.name},
             )
-            for name in scored_of(SUMMARISED, CONFIG.scores)
+            for group in metrics.by_group(CONFIG)
         ],
         # the first sheet of each set; a long set has more
         [
@@ -33,6 +33,7 @@ rule figures:
     params:
         run=LAYOUT.folder,
         digest=DIGEST,
+        meanings=MEANINGS,
     message:
         "Draw the figures of {params.run}"
     shell:
