@@ -3,22 +3,22 @@
 An entry's file is imported when the entry is asked for, and no other one, so that a run loads only what it uses.
 """
 
+import hashlib
 import importlib
-import importlib.util
 import json
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from jsdpipe.base.errors import UserError, first_line, shown
-from jsdpipe.base.files import sha256
 from jsdpipe.base.validation import nearest
 
 Entry = TypeVar("Entry")
@@ -28,82 +28,86 @@ _PLUGINS: dict[str, Path] = {}  # by module, the file of each plugin that was lo
 class Registry(Generic[Entry]):
     """The entries of one sort, such as the objectives.
 
-    The package's own entry of a kind registers itself in the module of that name, `<package>.<kind>`. An installed
-    distribution names the module of its entry as an entry point: `<kind> = "<module>"`.
+    The package's own entry of a kind is defined in the module of that name, with underscores for hyphens. An installed
+    distribution names the module that defines its entry as an entry point: `<kind> = "<module>"`.
 
     Args:
         what: what an entry is, for errors, such as "objective".
-        package: the package whose modules register the own entries.
+        package: the package whose modules define the own entries.
         group: the group of entry points.
-        shared: modules of the package that register no entry of their name.
-        separator: what stands in a kind where its module's name has an underscore.
+        shared: modules of the package that define no entry.
+        separator: what stands in kinds where their modules have underscores.
     """
 
     def __init__(self, what: str, package: str, group: str, shared: Iterable[str] = (), separator: str = "-") -> None:
         self.what, self.package, self.group = what, package, group
         self._shared, self._separator = frozenset(shared), separator
         self._entries: dict[str, Entry] = {}
-        self._modules: dict[str, str] = {}
+        self._from: dict[str, str] = {}  # by kind, the module that has registered it
 
     def register(self, kind: str, module: str | None = None) -> Callable[[Entry], Entry]:
-        """A decorator that makes an entry known under its kind; `UserError` if the kind is taken.
+        """A decorator that makes an entry known under its kind; `module` is that of one that does not tell its own.
 
-        `module` is that of an entry which is no class or function, and so does not tell its own.
+        Raises:
+            UserError: the kind is taken, or the class lacks a method that it must have.
         """
 
         def add(entry: Entry) -> Entry:
-            of = module or entry.__module__
-            taken = self._modules.get(kind, self._own.get(kind, of))
-            if place(taken) != place(of):
-                raise UserError(
-                    f"{place(of)}: {self.what} {kind!r}: {place(taken)} has one of that name; take another name"
-                )
-            self._entries[kind], self._modules[kind] = entry, of
+            if missing := sorted(getattr(entry, "__abstractmethods__", ())):
+                raise UserError(f"{self.what} {kind!r}: {_name(entry)} has no {', '.join(missing)}; define it")
+            known, of = self._entries.get(kind), module or entry.__module__
+            other = self._from.get(kind) or self._modules.get(kind, of)
+            twice = known and other == of and _name(known) != _name(entry)
+            if twice or place(other) != place(of):
+                raise UserError(f"{self.what} {kind!r}: {place(other)} has one of that name; take another name")
+            self._entries[kind], self._from[kind] = entry, of
             return entry
 
         return add
 
     def __getitem__(self, kind: str) -> Entry:
         """The entry of a kind; `UserError` if there is none, with the nearest kind or all of them."""
-        if kind not in self._entries and kind in self._own:
-            importlib.import_module(self._own[kind])
-        elif kind not in self._entries and kind in self._installed:
-            self._import(self._installed[kind])
         if kind not in self._entries:
-            raise UserError(f"no {self.what} {shown(kind)}; {nearest(kind, self.kinds(), 'there are')}")
+            if kind not in self._modules:
+                raise UserError(f"no {self.what} {shown(kind)}; {nearest(kind, self.kinds(), 'there are')}")
+            self._import(kind, self._modules[kind])
         return self._entries[kind]
 
     def kinds(self) -> list[str]:
         """Every kind that can be asked for, sorted; nothing is imported."""
-        return sorted({*self._own, *self._installed, *self._entries})
+        return sorted(self._modules.keys() | self._entries)
 
     def loaded(self) -> list[Entry]:
         """The entries that have been imported, in the order of their kinds."""
         return [self._entries[kind] for kind in sorted(self._entries)]
 
     def root(self, kind: str) -> str | Path:
-        """Where the code of an entry begins: the name of its module, or a plugin's file."""
+        """Where the code of an entry begins: the name of its module, or a plugin's file; nothing is imported."""
+        if kind in self._modules:
+            return self._modules[kind]
         self[kind]
-        return place(self._modules[kind])
+        return place(self._from[kind])
 
     @cached_property
-    def _own(self) -> dict[str, str]:
+    def _modules(self) -> dict[str, str]:
+        """By kind, the modules of the entries that are no plugins'."""
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         names = [module.name for module in modules if module.name not in self._shared]
-        return {name.replace("_", self._separator): f"{self.package}.{name}" for name in names}
+        found = {name.replace("_", self._separator): f"{self.package}.{name}" for name in names}
+        for point in entry_points(group=self.group):
+            if (other := found.setdefault(point.name, point.module)) != point.module:
+                where = f"entry point {point.name} of {self.group}: {point.module}"
+                raise UserError(f"{where}: {other} has one of that name; uninstall one of them")
+        return found
 
-    @cached_property
-    def _installed(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.group)}
-
-    def _import(self, point: EntryPoint) -> None:
+    def _import(self, kind: str, module: str) -> None:
+        where = f"{self.what} {kind!r}: {module}"
         try:
-            importlib.import_module(point.module)
-        except UserError:
-            raise
+            importlib.import_module(module)
         except Exception as error:  # a stranger's module may raise anything
-            where = f"entry point {point.name} of {self.group}: {point.module}"
-            raise UserError(f"{where}: cannot be imported ({first_line(error)}); mend or uninstall it") from None
+            raise UserError(f"{where}: cannot be imported ({_said(error)}); mend or uninstall it") from None
+        if kind not in self._entries:
+            raise UserError(f"{where}: does not register it; mend or uninstall it")
 
 
 class OfKind:
@@ -138,41 +142,54 @@ class OfKind:
 
 
 def load_plugin(path: Path) -> None:
-    """Import a plugin's file, so that what it registers is known; an unchanged file is imported once a process.
+    """Run a plugin's file, so that what it registers is known; content that was run before is not run again.
 
     Raises:
-        UserError: the file is missing or raises an error, with the line, or registers a name that is taken.
+        UserError: the file is missing or raises an error, with the line, or registers a kind that is taken.
     """
-    name = f"jsdpipe_plugin_{sha256(path)[:16]}_{path.stem}"
+    try:
+        code = path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: with a null byte
+        reason = error.strerror if isinstance(error, OSError) else "no file can be named so"
+        raise UserError(f"{path}: cannot be read ({reason}); correct the path") from None
+    # by its content: Python's own cache would take a file of the same second and size for unchanged
+    name = f"jsdpipe_plugin_{hashlib.sha256(code).hexdigest()[:16]}"
+    _PLUGINS[name] = path
     if name in sys.modules:
         return
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path}: no Python file; plugins end in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    _PLUGINS[name] = path
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
-    except BaseException as error:
-        del sys.modules[name], _PLUGINS[name]
-        if isinstance(error, UserError) or not isinstance(error, Exception):
-            raise
-        raise UserError(f"{path}: {line_in(path, error)}{type(error).__name__}: {first_line(error)}; mend it") from None
+        exec(compile(code, str(path), "exec"), module.__dict__)
+    except Exception as error:
+        del sys.modules[name]
+        mend = "" if isinstance(error, UserError) else "; mend it"
+        raise UserError(f"{path}: {line_in(path, error)}{_said(error)}{mend}") from None
 
 
-def line_in(path: str | Path, error: Exception) -> str:
+def _said(error: Exception) -> str:
+    """What an error says, on one line."""
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
+
+
+def _name(entry: Any) -> str:
+    """What tells two entries of a module apart: a class' or function's name, or all that another object says."""
+    name: str = getattr(entry, "__qualname__", repr(entry))
+    return name
+
+
+def line_in(path: Path, error: Exception) -> str:
     """The last line of a file that an error came through, as "line 3: "; empty if it came through none."""
     lines, trace = [], error.__traceback__
     while trace:
         if trace.tb_frame.f_code.co_filename == str(path):
             lines.append(trace.tb_lineno)
         trace = trace.tb_next
-    if isinstance(error, SyntaxError) and error.lineno:
+    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno:
         lines.append(error.lineno)
     return f"line {lines[-1]}: " if lines else ""
 
 
 def place(module: str) -> str | Path:
-    """Where a module's code is, for people and fingerprints: a plugin's file, or the module's name."""
+    """Where a module is, for people: a plugin's file, or the module's name."""
     return _PLUGINS.get(module, module)

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from jsdpipe import metrics, models
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
+from jsdpipe.base.registry import load_plugin
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
 from jsdpipe.config.external import External
 from jsdpipe.config.external_checks import check
@@ -38,6 +39,13 @@ def _outside_the_mesh(radius: float) -> float:
     return radius
 
 
+def _loaded(plugin: str) -> str:
+    with at("plugins"):
+        load_plugin(Path(plugin))
+    return plugin
+
+
+Plugin = Annotated[NonEmpty, AfterValidator(_loaded)]
 CameraDistance = Annotated[float, AfterValidator(_outside_the_mesh)]
 
 
@@ -197,6 +205,8 @@ Stage = Literal["generate", "mesh", "render", "quality", "alignment", "diversity
 class RunConfig(Strict):
     """A complete run. What is not to be scored or studied is left out, or null."""
 
+    # first, because what it loads is known to the other fields, which are checked in this order
+    plugins: list[Plugin] = Field(default=[], description="Python files that register objectives of one's own")
     run: Annotated[Name, Field(description="results/<run>/")]
     seed: Seed = 0
     seeds: Annotated[list[Seed], Field(min_length=1)]
@@ -233,7 +243,9 @@ class RunConfig(Strict):
 
 
 def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
-    """Read a configuration, from a YAML file or from a mapping that errors call `name`; what it names is not looked at.
+    """Read a configuration, from a YAML file or from a mapping that errors call `name`.
+
+    Of what it names only the plugins are looked at, and loaded.
 
     Raises `UserError` as `load_config` does.
     """
@@ -277,8 +289,9 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
                 PRIOR.files(folder)
     with at(name):
         warnings(config, recipes)
-        metrics.check(config)
         models.check_models(config)
+    with at(f"{name}: metrics"):
+        metrics.check(config)
     return config
 
 

@@ -23,13 +23,13 @@ def check(config: "RunConfig") -> None:
     """Raise `UserError` if a configuration names a metric that there is not, or that needs what the run lacks."""
     names = config.metrics or []
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise UserError(f"metrics: {repeated[0]!r} is there twice; remove one")
+        raise UserError(f"{repeated[0]!r} is there twice; remove one")
     for name in names:
         metric = METRICS[name]
         if metric.compute is None:
-            raise UserError(f"metrics: {name!r} is of the stage {metric.stages[0]}; leave it out, its section does")
+            raise UserError(f"{name!r} is of the stage {metric.stages[0]}; leave it out, its section does")
         if "captions" in metric.needs and config.alignment is None:
-            raise UserError(f"metrics: {name!r} needs captions, which the alignment stage writes; add its section")
+            raise UserError(f"{name!r} needs captions, which the alignment stage writes; add its section")
 
 
 def named(config: "RunConfig") -> tuple[Metric, ...]:

@@ -151,9 +151,8 @@ def register(metric: Metric) -> Callable[[Compute], Compute]:
 def declare(metric: Metric, module: str) -> None:
     """Make a metric known that a module declares; errors are those of `register`."""
     for known in METRICS.loaded():
-        if known.group.name == metric.group.name and known.group != metric.group:
-            if METRICS.root(known.name) == place(module):
-                continue  # of the same file, which has been edited since
-            where = f"{place(module)}: group {metric.group.name!r}"
-            raise UserError(f"{where}: {METRICS.root(known.name)} has another one of that name; take another name")
+        root, group = METRICS.root(known.name), metric.group
+        # a plugin that has been edited since takes the place of what it was
+        if known.group.name == group.name and known.group != group and root != place(module):
+            raise UserError(f"group {group.name!r}: {root} has another one of that name; take another name")
     METRICS.register(metric.name, module)(metric)

@@ -11,9 +11,9 @@ from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
 
-_KEY = dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string")
-_STATE = {"seed": "int64", **dict.fromkeys(("status", "failed_at", "reason", "notes"), "string")}
-_DETAILS = {
+KEY = dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string")
+STATE = {"seed": "int64", **dict.fromkeys(("status", "failed_at", "reason", "notes"), "string")}
+DETAILS = {
     "reward_mean": "float64",
     **dict.fromkeys(("best_view", "grade"), "Int64"),
     "caption": "string",
@@ -65,8 +65,8 @@ def collect(run: Run) -> Results:
     for metric in dict.fromkeys((*metrics.BUILT_IN, *metrics.of_run(run.config))):
         of[metric.per][metric.name] = "float64"
     return Results(
-        _frame(assets, {**_KEY, **_STATE, **of["asset"], **_DETAILS}),
-        _frame(prompts, {**_KEY, **of["prompt"]}),
+        _frame(assets, {**KEY, **STATE, **of["asset"], **DETAILS}),
+        _frame(prompts, {**KEY, **of["prompt"]}),
         similarities,
     )
 
