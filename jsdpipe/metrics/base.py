@@ -78,7 +78,7 @@ class Metric:
     direction: Literal["higher", "lower"]
     format: str
     group: Group
-    meaning: str = ""
+    meaning: str
     per: Literal["asset", "prompt"] = "asset"
     full: float | None = None
     failed: float | str | None = None

@@ -14,7 +14,7 @@ from jsdpipe.report.collect import DETAILS, KEY, STATE
 PLUGIN = """
 from jsdpipe.metrics import Group, Metric, register
 
-@register(Metric({name!r}, "Label", "higher", ".2f", Group({group!r}, "Title", {about!r}), {more}))
+@register(Metric({name!r}, "Label", "higher", ".2f", Group({group!r}, "Title", {about!r}), "what", {more}))
 def compute(asset):
     return 1.0
 """
@@ -86,7 +86,7 @@ def test_a_group_s_name_is_free_and_names_a_file(group):
 @pytest.mark.parametrize("wrong", [{"direction": "up"}, {"format": "x.y"}])
 def test_a_metric_s_direction_and_format(wrong):
     with pytest.raises(ValueError, match="an_area"):
-        Metric(**{"name": "an_area", "label": "A", "direction": "lower", "format": ".1f", "group": GROUP} | wrong)
+        Metric(**{"name": "an_area", "label": "A", "direction": "lower", "format": ".1f", "group": GROUP, "meaning": "what"} | wrong)
 
 
 GROUP = Group("of-tests", "Title", "About:")

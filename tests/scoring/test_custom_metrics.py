@@ -42,15 +42,15 @@ def test_values_of_assets_and_of_prompts(tmp_path):
     run, shard, _ = make(
         tmp_path / "a",
         """
-@register(Metric("letters", "Letters", "higher", ".1f", GROUP, failed=-1.0))
+@register(Metric("letters", "Letters", "higher", ".1f", GROUP, "what it is", failed=-1.0))
 def letters(asset):
     return np.float32(100 * asset.seed + len(asset.prompt))
 
-@register(Metric("unknown", "Unknown", "lower", ".1f", GROUP))
+@register(Metric("unknown", "Unknown", "lower", ".1f", GROUP, "what it is"))
 def unknown(asset):
     return None if asset.seed else 3
 
-@register(Metric("seeds", "Seeds", "higher", ".0f", GROUP, per="prompt"))
+@register(Metric("seeds", "Seeds", "higher", ".0f", GROUP, "what it is", per="prompt"))
 def seeds(assets):
     return sum(10 ** asset.seed for asset in assets)
 """,
@@ -73,17 +73,17 @@ def test_what_a_metric_sees(tmp_path):
     run, shard, _ = make(
         tmp_path / "a",
         """
-@register(Metric("ring", "Ring", "higher", ".1f", GROUP, needs=["views:diversity", "views:quality"]))
+@register(Metric("ring", "Ring", "higher", ".1f", GROUP, "what it is", needs=["views:diversity", "views:quality"]))
 def ring(asset):
     around, above = asset.views("diversity"), asset.views("quality")
     assert around.shape == (5, 32, 32, 3) and around.dtype == np.uint8 and above.shape == (24, 32, 32, 3)
     return (around.max(axis=-1) > 0).mean()
 
-@register(Metric("volume", "Volume", "higher", ".1f", GROUP, needs=["mesh"]))
+@register(Metric("volume", "Volume", "higher", ".1f", GROUP, "what it is", needs=["mesh"]))
 def volume(asset):
     return asset.mesh.volume
 
-@register(Metric("reddest", "Red", "higher", ".1f", GROUP, needs=["captions"]))
+@register(Metric("reddest", "Red", "higher", ".1f", GROUP, "what it is", needs=["captions"]))
 def reddest(asset):
     return np.mean(["red" in caption for caption in asset.captions])
 """,
@@ -109,7 +109,7 @@ def reddest(asset):
 
 
 COUNTED = """
-@register(Metric({name!r}, "Counted", "higher", ".1f", GROUP, per={per!r}))
+@register(Metric({name!r}, "Counted", "higher", ".1f", GROUP, "what it is", per={per!r}))
 def counted(of):
     with (Path(__file__).parent / {name!r}).open("a") as calls:
         calls.write(".")
@@ -151,7 +151,7 @@ def test_what_is_computed_is_kept_until_its_own_file_changes(tmp_path):
 )
 def test_a_plugin_s_mistake_is_one_line_with_metric_file_and_asset(tmp_path, name, value, said):
     body = f"""
-@register(Metric({name!r}, "Wrong", "higher", ".1f", GROUP))
+@register(Metric({name!r}, "Wrong", "higher", ".1f", GROUP, "what it is"))
 def wrong(asset):
     return {value}
 """

@@ -4,7 +4,7 @@ rule figures:
     output:
         [
             report(
-                LAYOUT.figures / f"{name}.png",
+                LAYOUT.figures / f"{group.name}.png",
                 caption="../report/group.rst",
                 category="Figures",
                 labels={"of": group.name},
@@ -33,7 +33,7 @@ rule figures:
     params:
         run=LAYOUT.folder,
         digest=DIGEST,
-        meanings=MEANINGS,
+        meanings=lambda _: MEANINGS,
     message:
         "Draw the figures of {params.run}"
     shell:

@@ -35,7 +35,7 @@ rule tables:
     params:
         run=LAYOUT.folder,
         digest=DIGEST,
-        meanings=MEANINGS,
+        meanings=lambda _: MEANINGS,
     message:
         "Write the tables of {params.run}"
     shell:
