@@ -119,7 +119,7 @@ class Metric:
         """What a failed asset counts with, in words; empty if it is left out."""
         if self.failed is None or isinstance(self.failed, str):
             return self.failed or ""
-        return f"{self.label.lower()} {self.failed:g}"
+        return f"{self.label} {self.failed:g}"
 
     def text(self, value: float) -> str:
         """`value` with the metric's digits and unit, without a negative zero."""

@@ -39,12 +39,12 @@ def summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> list[Ta
 
 
 def _summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame, group: Group, shown: Sequence[Metric]) -> Table:
-    floors = ", ".join(filter(None, (metric.floor for metric in shown)))
+    floors = " and ".join(filter(None, (metric.floor for metric in shown)))
     ungraded = int((assets["status"] == "ungraded").sum())
     said = (
         group.about.replace("{seeds}", str(len(run.config.seeds))),
         _means(run, summary, shown),
-        floors and f"A failed asset counts with the floors: {floors}.",
+        f"A failed asset counts with {floors}." if floors else "Failed assets are left out.",
         group.notes,
         group.ungraded.replace("{count}", str(ungraded)) if ungraded else "",
     )
@@ -82,12 +82,13 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
             prompts.append(str(row["prompts"]))
         rows.append((*cells, Cell(", ".join(dict.fromkeys(prompts)))))
     caption = (
-        f"Paired comparison: mean of {label(run, reference)} minus the method over the same prompts (seeds averaged "
-        f"within a prompt first), with its {run.config.report.confidence:.0%} bootstrap interval over prompts and the "
-        "p-value of a two-sided sign-flip test, not corrected for the number of comparisons; bold where p ≤ "
-        f"{level:.2g}. With n prompts p cannot fall below 2/2ⁿ." + _too_few(row["low"] for row in found.values())
+        f"Paired comparison over the prompts that both methods have numbers of: mean of {label(run, reference)} minus "
+        f"the method (the seeds of a prompt are averaged first), with its {run.config.report.confidence:.0%} bootstrap "
+        "interval over prompts and the p-value of a two-sided sign-flip test. The p-values are not corrected for the "
+        f"number of comparisons; bold: p ≤ {level:.2g}. Of n prompts, the least possible p is 2/2ⁿ."
+        + _too_few(row["low"] for row in found.values())
     )
-    empty = "There is nothing to compare: one method, or no prompt that two have numbers of."
+    empty = "There is nothing to compare: no prompt has numbers of two methods."
     return Table(name, caption, _header(shown, "Prompts"), 2, tuple(rows), empty)
 
 
@@ -109,7 +110,7 @@ def failures(run: Run, assets: pd.DataFrame) -> Table:
     """Every asset that failed or has no grade, with the first stage that failed, and why."""
     rows = _asset_rows(run, assets[assets["status"] != "ok"], "failed_at", "reason")
     header = ("Set", "Method", "Prompt", "Stage", "Reason", "Seed")
-    caption = "Failures: the first stage that failed, and why."
+    caption = "Assets that failed or have no grade: the first stage that failed, and why."
     return Table("failures", caption, header, 5, rows, "No asset failed.", wrapped=(2, 4))
 
 
@@ -117,7 +118,7 @@ def notes(run: Run, assets: pd.DataFrame) -> Table:
     """Every asset that a stage has a note on."""
     rows = _asset_rows(run, assets[assets["notes"].notna()], "notes")
     header = ("Set", "Method", "Prompt", "Notes", "Seed")
-    caption = "Notes: assets that are scored like any other, and of which something should be known."
+    caption = "Notes on assets. They are scored like any other; the note says what to bear in mind."
     return Table("notes", caption, header, 4, rows, "There is nothing to note.", wrapped=(2, 3))
 
 
@@ -142,8 +143,8 @@ def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:
 
 def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
     return (
-        "mean over prompts (seeds averaged within a prompt first) with its "
-        f"{run.config.report.confidence:.0%} bootstrap interval over prompts, best of each set in bold."
+        "mean over prompts (the seeds of a prompt are averaged first) with its "
+        f"{run.config.report.confidence:.0%} bootstrap interval over prompts. Bold: the best of each set."
         + _too_few(summary.loc[summary["metric"].isin([metric.name for metric in shown]), "low"])
     )
 

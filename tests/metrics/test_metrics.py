@@ -86,7 +86,9 @@ def test_a_group_s_name_is_free_and_names_a_file(group):
 @pytest.mark.parametrize("wrong", [{"direction": "up"}, {"format": "x.y"}])
 def test_a_metric_s_direction_and_format(wrong):
     with pytest.raises(ValueError, match="an_area"):
-        Metric(**{"name": "an_area", "label": "A", "direction": "lower", "format": ".1f", "group": GROUP, "meaning": "what"} | wrong)
+        Metric(
+            name="an_area", label="A", group=GROUP, meaning="what", **{"direction": "lower", "format": ".1f"} | wrong
+        )
 
 
 GROUP = Group("of-tests", "Title", "About:")
