@@ -80,14 +80,14 @@ def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, me
     for place, method in enumerate(methods):
         of_method = rows[rows.method == method].set_index("set").reindex(parts)
         x = np.arange(len(parts)) + (place - (len(methods) - 1) / 2) * width
-        colour, mean = style.colour(run, method), of_method["mean"].to_numpy()
+        color, mean = style.color(run, method), of_method["mean"].to_numpy()
         if metric.full:
-            axes.bar(x, mean, width * 0.9, color=colour, alpha=0.85, label=label(run, method))
+            axes.bar(x, mean, width * 0.9, color=color, alpha=0.85, label=label(run, method))
         else:
-            axes.plot(x, mean, "o", color=colour, markersize=7, label=label(run, method), zorder=4)
+            axes.plot(x, mean, "o", color=color, markersize=7, label=label(run, method), zorder=4)
         _prompt_dots(axes, values, metric, method, parts, x, width)
         errors = [mean - of_method["low"], of_method["high"] - mean]
-        line = "#222222" if metric.full else colour
+        line = "#222222" if metric.full else color
         axes.errorbar(x, mean, errors, fmt="none", ecolor=line, elinewidth=1.6, zorder=5)
     axes.set_xticks(np.arange(len(parts)), parts)
     axes.set_xlim(-0.6, len(parts) - 0.4)

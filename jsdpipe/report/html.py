@@ -23,10 +23,10 @@ from jsdpipe.pipeline.timing import timings
 from jsdpipe.report import style
 from jsdpipe.report.contact import sheet_names
 from jsdpipe.report.images import front
+from jsdpipe.report.markup import Cell, Table
 from jsdpipe.report.presentation import asset_link, label, paired
 from jsdpipe.report.similarity_heatmap import Scale
 from jsdpipe.report.statistics import FEWEST
-from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
 
 FILES = ("mesh.glb", "turntable.webp")
@@ -39,7 +39,7 @@ def write(run: Run) -> None:
     for folder in parts:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; write it with `jsdpipe {folder.name} --run {run.folder}`")
-    tables, study = build(run), read_study(run)
+    tables, study = build(run), _study(run)
     assets = _assets(run, tables)
     environment = _environment(run, tables)
     with atomic_folder(run.layout.report) as folder:
@@ -76,6 +76,19 @@ def write(run: Run) -> None:
                 page("prompt.html.j2", f"prompts/{part}/{prompt.id}.html", **values)
 
 
+def _study(run: Run) -> list[dict[str, Any]]:
+    """The study's sections: name, heading, text, figures (file, title, caption), and a `Table`; none of no study."""
+    if run.config.study is None:
+        return []
+    sections: list[dict[str, Any]] = read_json(run.layout.study / "study.json")
+    return [{**section, "table": _study_table(section["table"])} for section in sections]
+
+
+def _study_table(raw: dict[str, Any]) -> Table:
+    rows = tuple(tuple(Cell(**cell) for cell in row) for row in raw["rows"])
+    return Table(raw["name"], raw["caption"], tuple(raw["header"]), raw["labels"], rows)
+
+
 def _environment(run: Run, tables: Tables) -> jinja2.Environment:
     groups = metrics.by_group(run.config)
     # the number below a picture: the last one of the first group, such as the average
@@ -90,7 +103,7 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
     environment.globals.update(
         run=run,
         config=run.config,
-        methods={name: (label(run, name), style.colour(run, name)) for name in run.config.methods},
+        methods={name: (label(run, name), style.color(run, name)) for name in run.config.methods},
         tables=tables.laid_out,
         title=run.config.report.title or run.config.run,
         metrics=metrics.of_run(run.config),

@@ -69,7 +69,7 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
     shown = [metric for metric in columns if any(metric.name == of for _, _, of in found)]
     rows = []
     for part, method in dict.fromkeys((part, method) for part, method, _ in found):
-        cells, prompts = [Cell(part), Cell(label(run, method), colour=style.colour(run, method))], []
+        cells, prompts = [Cell(part), Cell(label(run, method), color=style.color(run, method))], []
         for metric in shown:
             if (row := found.get((part, method, metric.name))) is None:
                 cells.append(Cell(NOTHING))
@@ -127,7 +127,7 @@ def _asset_rows(run: Run, assets: pd.DataFrame, *columns: str) -> tuple[tuple[Ce
     return tuple(
         (
             Cell(row["set"]),
-            Cell(label(run, row["method"]), colour=style.colour(run, row["method"])),
+            Cell(label(run, row["method"]), color=style.color(run, row["method"])),
             Cell(row["prompt"], link=asset_link(row["set"], row["prompt_id"], row["method"], row["seed"])),
             *(Cell(row[column]) for column in columns),
             Cell(str(row["seed"])),
@@ -193,7 +193,7 @@ def _rows(
             for metric in shown
         }
         for method in present:
-            cells = [Cell(part), Cell(label(run, method), colour=style.colour(run, method))]
+            cells = [Cell(part), Cell(label(run, method), color=style.color(run, method))]
             for metric in shown:
                 if (value := found.get((part, method, metric.name))) is None:
                     cells.append(Cell(NOTHING))

@@ -22,7 +22,7 @@ from jsdpipe.study.settings import GUIDANCE
 from jsdpipe.study.targets import REACH, TARGETS, Target
 
 DPI = 150
-COLOURS = dict(zip(("jsd", "reverse_kl", "forward_kl"), PALETTE, strict=False))
+COLORS = dict(zip(("jsd", "reverse_kl", "forward_kl"), PALETTE, strict=False))
 WIDTHS = {"forward_kl": 3.2, "reverse_kl": 2.0, "jsd": 1.2}  # so that lines on top of each other are all seen
 POINTS = PALETTE[4]
 LABEL_BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5}
@@ -65,7 +65,7 @@ def _weights() -> Figure:
         above.set_ylim(0, 0.7)
         for name, weight in WEIGHTS.items():
             below.plot(
-                line[:, 0].numpy(), weight(log_p - log_q).numpy(), color=COLOURS[name], lw=2, label=DIVERGENCES[name]
+                line[:, 0].numpy(), weight(log_p - log_q).numpy(), color=COLORS[name], lw=2, label=DIVERGENCES[name]
             )
         _logarithmic(below)
         below.set_ylim(1e-8, 1e8)
@@ -91,7 +91,7 @@ def _clouds_of_descents(followed: Descents) -> Figure:
             found = coverage(points, target)
             axes.set_title(f"{found.covered} of {found.modes}", fontsize=8, fontweight="normal", pad=2)
             if row == 0:
-                axes.text(0.5, 1.2, DIVERGENCES[name], transform=axes.transAxes, ha="center", color=COLOURS[name])
+                axes.text(0.5, 1.2, DIVERGENCES[name], transform=axes.transAxes, ha="center", color=COLORS[name])
         panels[row, 0].set_ylabel(SETTING_LABELS[kind, schedule].replace(", ", "\n"), fontsize=9)
     for place, target in enumerate(TARGETS.values()):
         figure.text(0.2 + 0.32 * place, 0.96, target.label, ha="center", fontsize=11, fontweight="bold")
@@ -110,7 +110,7 @@ def _curves(followed: Descents, target: Target) -> Figure:
                 history = followed.runs[kind, schedule, target.name, name].history
                 shown = [record for record in history if measure in record]
                 x, y = ([record[key] for record in shown] for key in ("step", measure))
-                axes.plot(x, y, ".-", color=COLOURS[name], lw=WIDTHS[name])
+                axes.plot(x, y, ".-", color=COLORS[name], lw=WIDTHS[name])
             if row == 0:
                 axes.set_title(title)
             if measure == "covered":
@@ -121,7 +121,7 @@ def _curves(followed: Descents, target: Target) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("step")
     handles = [
-        Line2D([], [], color=COLOURS[name], marker=".", label=f"follows {of}") for name, of in DIVERGENCES.items()
+        Line2D([], [], color=COLORS[name], marker=".", label=f"follows {of}") for name, of in DIVERGENCES.items()
     ]
     figure.legend(handles=handles, loc="upper left", ncols=len(handles))
     return figure
@@ -166,7 +166,7 @@ def _logarithmic(axes: Axes) -> None:
 
 
 def _at_a_glance(distilled: Distillations) -> Figure:
-    """A row an objective, a panel a measure; colours are targets, open marks published scales."""
+    """A row an objective, a panel a measure; colors are targets, open marks published scales."""
     table = distilled.table.assign(share=distilled.table["covered"] / distilled.table["modes"])
     measures = {"share": "modes covered ↑", "on_modes": "particles on modes ↑", "jsd": "divergence ↓ (nats)"}
     names = list(ROWS)
@@ -177,10 +177,10 @@ def _at_a_glance(distilled: Distillations) -> Figure:
         axes.set_title(title)
         for place, (target, guidance) in enumerate(keys):
             rows = table[(table["target"] == target) & (table["guidance"] == guidance)].set_index("objective")
-            colour = PALETTE[DISTILLED.index(target) * 2]
+            color = PALETTE[DISTILLED.index(target) * 2]
             axes.plot(
-                rows[measure].reindex(names), np.arange(len(names)) + (place - 1.5) * 0.17, "o", color=colour,
-                markerfacecolor=colour if guidance == "exact" else "white", markersize=5.5,
+                rows[measure].reindex(names), np.arange(len(names)) + (place - 1.5) * 0.17, "o", color=color,
+                markerfacecolor=color if guidance == "exact" else "white", markersize=5.5,
             )  # fmt: skip
         axes.set_xlim(left=-0.03)
         if measure != "jsd":

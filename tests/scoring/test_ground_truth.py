@@ -17,8 +17,8 @@ from jsdpipe.models.miniature_captioner import MiniatureCaptioner
 from jsdpipe.models.miniature_clip import KindClassifier, MiniatureReward
 from jsdpipe.render import rigs
 from jsdpipe.scoring.alignment import alignment
+from jsdpipe.scoring.diversity import named_class
 from jsdpipe.scoring.quality import quality
-from jsdpipe.scoring.recognition import named_class
 
 pytestmark = pytest.mark.skipif(not (WEIGHTS / "clip").is_dir(), reason="the miniature's models are not trained yet")
 
