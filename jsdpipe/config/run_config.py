@@ -237,6 +237,11 @@ class RunConfig(Strict):
         left_out = {*SCORES, metrics.STAGE} - {*self.scores, *([metrics.STAGE] if self.metrics else [])}
         return tuple(stage for stage in STAGES if stage not in left_out)
 
+    @property
+    def rigs(self) -> tuple[str, ...]:
+        """The rigs whose views are rendered: those of the scores, and those that a metric needs."""
+        return metrics.rigs(self)
+
     def need(self, stage: Stage) -> Resources:
         """What one job of a stage asks of the machine."""
         return self.resources.get(stage, Resources())

@@ -4,19 +4,17 @@ One file adds a metric: a module of this package, of an installed distribution, 
 workflow asks while it plans.
 """
 
-import importlib
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.metrics.base import METRICS, RIGS, STAGE, Group, Metric, register
+from jsdpipe.metrics.base import METRICS, RIGS, STAGE, Group, Metric, register, source
 from jsdpipe.metrics.built_in import BUILT_IN
 
 if TYPE_CHECKING:
     from jsdpipe.config.run_config import RunConfig
 
-__all__ = ["BUILT_IN", "METRICS", "RIGS", "STAGE", "Group", "Metric", "register"]
+__all__ = ["BUILT_IN", "METRICS", "RIGS", "STAGE", "Group", "Metric", "register", "source"]
 
 
 def check(config: "RunConfig") -> None:
@@ -62,9 +60,3 @@ def rigs(config: "RunConfig") -> tuple[str, ...]:
     known = METRICS.kinds()  # the plugin of an older run's metric may be gone
     needed = {rig for name in config.metrics or [] if name in known for rig in METRICS[name].rigs}
     return tuple(rig for rig in RIGS if rig in needed or rig in config.scores)
-
-
-def source(name: str) -> Path:
-    """The file that a metric is from."""
-    root = METRICS.root(name)
-    return root if isinstance(root, Path) else Path(importlib.import_module(root).__file__ or "")

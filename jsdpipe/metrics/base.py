@@ -1,8 +1,10 @@
 """What a metric is, and the registry of all metrics. Torch-free, because the workflow asks while it plans."""
 
+import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from jsdpipe.base.errors import UserError
@@ -156,3 +158,9 @@ def declare(metric: Metric, module: str) -> None:
         if known.group.name == group.name and known.group != group and root != place(module):
             raise UserError(f"group {group.name!r}: {root} has another one of that name; take another name")
     METRICS.register(metric.name, module)(metric)
+
+
+def source(name: str) -> Path:
+    """The file that a metric is from."""
+    root = METRICS.root(name)
+    return root if isinstance(root, Path) else Path(importlib.import_module(root).__file__ or "")

@@ -99,7 +99,7 @@ def taken(run: Run, stage: str, method: str, part: str) -> dict[str, Any]:
         case "render":
             return {
                 "render": config.render.model_dump(exclude={"keep_views"}),
-                "scores": metrics.rigs(config),
+                "scores": config.rigs,
                 "report": {"turntable_views": config.report.turntable_views},
             }
         case "quality" if config.quality:

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jsdpipe import metrics
 from jsdpipe.base.files import atomic, read_fitting, sha256, write_json
 from jsdpipe.base.progress import Advance, progress, share
 from jsdpipe.base.provenance import provenance
@@ -38,7 +37,7 @@ def render(run: Run, shard: Shard) -> None:
     """
     assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
     frames, solid = run.config.report.turntable_views, not isinstance(method, External)
-    cameras = _cameras(config, metrics.rigs(run.config))
+    cameras = _cameras(config, run.config.rigs)
     records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())
     run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)  # the workflow expects it, if all failed too
     with progress(f"render {shard.name}", len(assets) * count) as advance:

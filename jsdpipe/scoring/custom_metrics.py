@@ -11,7 +11,6 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from jsdpipe import metrics
 from jsdpipe.base.device import device
 from jsdpipe.base.errors import UserError, first_line
 from jsdpipe.base.files import read_fitting, read_json, sha256, write_json
@@ -20,7 +19,7 @@ from jsdpipe.base.provenance import provenance
 from jsdpipe.base.registry import line_in
 from jsdpipe.base.validation import at
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.metrics import METRICS, STAGE, Metric
+from jsdpipe.metrics.base import METRICS, STAGE, Metric, source
 from jsdpipe.pipeline.fingerprints import fingerprint
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, check_there, read_manifest, write_manifest
@@ -78,12 +77,12 @@ def score(run: Run, shard: Shard) -> None:
     Records, one an asset, hold `values`, by metric, and `of_prompt`: the values of its prompt's assets together. A
     failed asset has the values that the metrics have for one; it is left out of what is computed per prompt.
     """
-    named = metrics.named(run.config)
+    named = [METRICS[name] for name in run.config.metrics or []]
     if any("captions" in metric.needs for metric in named):
         check_there(run, ("alignment",), shard)
     rendered = read_manifest(run, "render", shard)
     reasons = {(record["prompt_id"], record["seed"]): record["reason"] for record in rendered}
-    digests = {metric.name: sha256(metrics.source(metric.name)) for metric in named}
+    digests = {metric.name: sha256(source(metric.name)) for metric in named}
     records = []
     with progress(f"{STAGE} {shard.name}", len(reasons)) as advance:
         for prompt in shard.prompts:
@@ -139,7 +138,7 @@ def _computed(metric: Metric, of: Asset | list[Asset]) -> float | None:
     except UserError:
         raise
     except Exception as error:  # a stranger's function may raise anything
-        line = line_in(metrics.source(metric.name), error)
+        line = line_in(source(metric.name), error)
         raise UserError(f"{line}{type(error).__name__}: {first_line(error)}; mend it") from None
     if value is None:
         return None

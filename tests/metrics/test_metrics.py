@@ -43,7 +43,7 @@ def test_a_metric_of_a_plugin_stands_behind_the_built_in_ones(tmp_path):
         "paired": ["quality"],
         "paired-behind-group": ["behind"],
     }
-    assert metrics.rigs(run) == ("quality", "diversity")
+    assert run.rigs == ("quality", "diversity")
     assert run.stages == ("generate", "mesh", "render", "quality", "metrics")
     assert metrics.source("behind") == file
 
@@ -55,7 +55,7 @@ def test_built_in_metrics_are_those_of_the_run_s_stages(tmp_path):
         "recognition",
     ]  # fmt: skip
     assert list(metrics.compared(run)) == ["paired", "paired-diversity"]
-    assert metrics.rigs(run) == ("quality", "alignment", "diversity")
+    assert run.rigs == ("quality", "alignment", "diversity")
 
 
 @pytest.mark.parametrize(
