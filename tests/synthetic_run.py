@@ -97,7 +97,7 @@ def make_run(
 
 def _study(folder: Path) -> None:
     """Both sections of a study, with a figure or two and a table of one row each."""
-    cell = {"text": "<1>", "aside": "", "best": True, "link": "", "colour": ""}
+    cell = {"text": "<1>", "aside": "", "best": True, "link": "", "color": ""}
     sections = []
     for name, count in (("divergences", 2), ("objectives", 1)):
         table = {"name": name, "caption": "A <table>.", "header": ["h"], "labels": 1, "rows": [[cell]]}

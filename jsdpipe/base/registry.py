@@ -21,12 +21,12 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 from jsdpipe.base.errors import UserError, first_line, shown
 from jsdpipe.base.validation import nearest
 
-Entry = TypeVar("Entry", bound=type)
+Entry = TypeVar("Entry")
 _PLUGINS: dict[str, Path] = {}  # by module, the file of each plugin that was loaded
 
 
 class Registry(Generic[Entry]):
-    """The entries of one sort, which are classes, such as the objectives.
+    """The entries of one sort, such as the objectives.
 
     The package's own entry of a kind is defined in the module of that name, with underscores for hyphens. An installed
     distribution names the module that defines its entry as an entry point: `<prefix><kind> = "<module>"`.
@@ -37,15 +37,19 @@ class Registry(Generic[Entry]):
         group: the group of entry points.
         shared: modules of the package that define no entry.
         prefix: what the names of the entry points begin with, where several registries share a group.
+        separator: what stands in kinds where their modules have underscores.
     """
 
-    def __init__(self, what: str, package: str, group: str, shared: Iterable[str] = (), prefix: str = "") -> None:
+    def __init__(
+        self, what: str, package: str, group: str, shared: Iterable[str] = (), prefix: str = "", separator: str = "-"
+    ) -> None:
         self.what, self.package, self.group, self.prefix = what, package, group, prefix
-        self._shared = frozenset(shared)
+        self._shared, self._separator = frozenset(shared), separator
         self._entries: dict[str, Entry] = {}
+        self._from: dict[str, str] = {}  # by kind, the module that has registered it
 
-    def register(self, kind: str) -> Callable[[Entry], Entry]:
-        """A class decorator that makes an entry known under its kind.
+    def register(self, kind: str, module: str | None = None) -> Callable[[Entry], Entry]:
+        """A decorator that makes an entry known under its kind; `module` is that of one that does not tell its own.
 
         Raises:
             UserError: the kind is taken, or the class lacks a method that it must have.
@@ -53,13 +57,13 @@ class Registry(Generic[Entry]):
 
         def add(entry: Entry) -> Entry:
             if missing := sorted(getattr(entry, "__abstractmethods__", ())):
-                raise UserError(f"{self.what} {kind!r}: {entry.__name__} has no {', '.join(missing)}; define it")
-            known, module = self._entries.get(kind), entry.__module__
-            other = known.__module__ if known else self._modules.get(kind, module)
-            twice = known and other == module and known.__qualname__ != entry.__qualname__
-            if twice or _place(other) != _place(module):
-                raise UserError(f"{self.what} {kind!r}: {_place(other)} has one of that name; take another name")
-            self._entries[kind] = entry
+                raise UserError(f"{self.what} {kind!r}: {_name(entry)} has no {', '.join(missing)}; define it")
+            known, of = self._entries.get(kind), module or entry.__module__
+            other = self._from.get(kind) or self._modules.get(kind, of)
+            twice = known and other == of and _name(known) != _name(entry)
+            if twice or place(other) != place(of):
+                raise UserError(f"{self.what} {kind!r}: {place(other)} has one of that name; take another name")
+            self._entries[kind], self._from[kind] = entry, of
             return entry
 
         return add
@@ -84,14 +88,15 @@ class Registry(Generic[Entry]):
         """Where the code of an entry begins: the name of its module, or a plugin's file; nothing is imported."""
         if kind in self._modules:
             return self._modules[kind]
-        return _place(self[kind].__module__)
+        self[kind]
+        return place(self._from[kind])
 
     @cached_property
     def _modules(self) -> dict[str, str]:
         """By kind, the modules of the entries that are no plugins'."""
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         names = [module.name for module in modules if module.name not in self._shared]
-        found = {name.replace("_", "-"): f"{self.package}.{name}" for name in names}
+        found = {name.replace("_", self._separator): f"{self.package}.{name}" for name in names}
         for point in _installed(self.group, tuple(sys.path)):
             if not point.name.startswith(self.prefix):
                 continue
@@ -170,7 +175,7 @@ def load_plugin(path: Path) -> None:
     except Exception as error:
         del sys.modules[name]
         mend = "" if isinstance(error, UserError) else "; mend it"
-        raise UserError(f"{path}: {_line(error, path)}{_said(error)}{mend}") from None
+        raise UserError(f"{path}: {line_in(path, error)}{_said(error)}{mend}") from None
 
 
 def _said(error: Exception) -> str:
@@ -178,7 +183,13 @@ def _said(error: Exception) -> str:
     return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
 
 
-def _line(error: Exception, path: Path) -> str:
+def _name(entry: Any) -> str:
+    """What tells two entries of a module apart: a class' or function's name, or all that another object says."""
+    name: str = getattr(entry, "__qualname__", repr(entry))
+    return name
+
+
+def line_in(path: Path, error: Exception) -> str:
     """The last line of a file that an error came through, as "line 3: "; empty if it came through none."""
     lines, trace = [], error.__traceback__
     while trace:
@@ -190,6 +201,6 @@ def _line(error: Exception, path: Path) -> str:
     return f"line {lines[-1]}: " if lines else ""
 
 
-def _place(module: str) -> str | Path:
+def place(module: str) -> str | Path:
     """Where a module is, for people: a plugin's file, or the module's name."""
     return _PLUGINS.get(module, module)

@@ -61,7 +61,7 @@ def _calls(run: Run, assets: int) -> str:
 
 def _left_out(run: Run) -> str:
     """Which of the sections that a run need not have it has not."""
-    sections = [stage.section for stage in STAGES.values() if stage.section]
+    sections = [stage.section for stage in STAGES.values() if stage.section and (stage.protocol or stage.of_run)]
     absent = [section for section in sections if getattr(run.config, section) is None]
     return f", without {', '.join(absent)}" if absent else ""
 

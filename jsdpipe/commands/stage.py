@@ -34,7 +34,9 @@ def stage(
     shards = run.shards() if shard is None else [run.shard(shard)]
     if of.section and getattr(run.config, of.section) is None:
         raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
-    check_there(run, run.config.stages if of.reads_all else of.after, *shards)  # now, and not after the imports
+    check_there(
+        run, run.config.stages if of.reads_all else of.reads(run.config), *shards
+    )  # now, and not after the imports
     need = run.config.need(name)
     if not need.gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count

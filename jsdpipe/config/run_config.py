@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from jsdpipe import metrics
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
 from jsdpipe.base.registry import OfKind, load_plugin
@@ -202,7 +203,9 @@ class RunConfig(Strict):
     """A complete run. What is not to be scored or studied is left out, or null."""
 
     # first, because what it loads is known to the other fields, which are checked in this order
-    plugins: list[Plugin] = Field(default=[], description="Python files that register objectives of one's own")
+    plugins: list[Plugin] = Field(
+        default=[], description="Python files that register objectives, scoring models and metrics"
+    )
     run: Annotated[Name, Field(description="results/<run>/")]
     seed: Seed = 0
     seeds: Annotated[list[Seed], Field(min_length=1)]
@@ -215,13 +218,16 @@ class RunConfig(Strict):
     quality: Quality | None = None
     alignment: Alignment | None = None
     diversity: Diversity | None = None
+    metrics: Annotated[list[NonEmpty], Field(min_length=1)] | None = Field(
+        default=None, description="further ones, by their names"
+    )
     resources: dict[Job, Resources] = Field(default_factory=dict)
     report: Report = Report()
     study: Study | None = None
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The stages that score."""
+        """The stages that score by a protocol."""
         return tuple(stage for stage in self.stages if stage in SCORES)
 
     @property
@@ -229,6 +235,11 @@ class RunConfig(Strict):
         """The stages that a shard goes through, in order."""
         present = (stage for stage in SHARD_STAGES if not stage.section or getattr(self, stage.section) is not None)
         return tuple(stage.name for stage in present)
+
+    @property
+    def rigs(self) -> tuple[str, ...]:
+        """The rigs whose views are rendered: those of the scores, and those that a metric needs."""
+        return metrics.rigs(self)
 
     def need(self, stage: str) -> Resources:
         """What one job of a stage asks of the machine."""
@@ -279,6 +290,8 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
                 PRIOR.files(folder)
     with at(name):
         check_models(config)
+    with at(f"{name}: metrics"):
+        metrics.check(config)
     for key, method in config.methods.items():  # last, because it imports torch
         with at(f"{name}: methods.{key}"):
             if recipe := method.recipe_with_overrides():

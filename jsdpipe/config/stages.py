@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from jsdpipe import metrics
 from jsdpipe.config.scoring_models import model_roots
+from jsdpipe.metrics.base import METRICS
 from jsdpipe.models.roles import CAPTIONERS
 from jsdpipe.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
+    from jsdpipe.config.run_config import RunConfig
     from jsdpipe.pipeline.run import Run
 
 Taken = dict[str, Any]
@@ -28,9 +31,11 @@ class Stage:
             methods differ, their `functions` come first.
         of_run: whether a job works on the whole run.
         reads_all: whether it reads all manifests of the run.
-        after: the stages whose manifests of the shard it reads.
+        after: the stages whose manifests of the shard it always reads.
+        also_after: those that it reads in a run of some configuration.
         section: the configuration's section without which a run does not have the stage.
         views: whether it writes or reads the archives of the shard's views.
+        protocol: whether it scores by a protocol, with cameras of its own, `render.<name>`.
         of_prompts: whether its records are of prompts, not of assets.
         taken: what it takes of a run for all assets of a method and a set, by the configuration's keys.
         uses: the registries' entries that it runs for a method, as "module:name" or a plugin's file.
@@ -42,8 +47,10 @@ class Stage:
     of_run: bool = False
     reads_all: bool = False
     after: tuple[str, ...] = ()
+    also_after: Callable[["RunConfig"], tuple[str, ...]] = lambda config: ()
     section: str | None = None
     views: Literal["write", "read"] | None = None
+    protocol: bool = False
     of_prompts: bool = False
     taken: Callable[["Run", str, str], Taken] = lambda run, method, prompt_set: {}
     uses: Callable[["Run", str], Iterable[str]] = lambda run, method: ()
@@ -52,6 +59,10 @@ class Stage:
     def resources(self) -> str:
         """The configuration's key of `resources` that says what a job asks of the machine."""
         return "report" if self.of_run else self.name
+
+    def reads(self, config: "RunConfig") -> tuple[str, ...]:
+        """The stages whose manifests of the shard it reads."""
+        return self.after + self.also_after(config)
 
     def function_for(self, run: "Run", method: str) -> str:
         """The "module:function" that does it for a method; "" is no method."""
@@ -69,7 +80,7 @@ def _used_by_method(stage: str) -> Callable[["Run", str], Iterable[str]]:
 def _rendered(run: "Run", method: str, prompt_set: str) -> Taken:
     return {
         "render": run.config.render.model_dump(exclude={"keep_views"}),
-        "scores": run.config.scores,
+        "scores": run.config.rigs,
         "report": {"turntable_views": run.config.report.turntable_views},
     }
 
@@ -137,6 +148,7 @@ STAGES = {
             after=("render",),
             section="quality",
             views="read",
+            protocol=True,
             taken=_quality,
             uses=_models("quality"),
         ),
@@ -147,6 +159,7 @@ STAGES = {
             after=("render",),
             section="alignment",
             views="read",
+            protocol=True,
             taken=_alignment,
             uses=_models("alignment"),
         ),
@@ -157,9 +170,21 @@ STAGES = {
             after=("render",),
             section="diversity",
             views="read",
+            protocol=True,
             of_prompts=True,
             taken=_diversity,
             uses=_models("diversity"),
+        ),
+        Stage(
+            "metrics",
+            "Compute the metrics of",
+            "jsdpipe.scoring.custom_metrics:score",
+            after=("render",),
+            also_after=lambda config: ("alignment",) if "captions" in metrics.needs(config) else (),
+            section="metrics",
+            views="read",
+            taken=lambda run, method, prompt_set: {"metrics": run.config.metrics},
+            uses=lambda run, method: [str(METRICS.root(name)) for name in run.config.metrics or []],
         ),
         Stage("tables", "Write the tables of", "jsdpipe.report.tables:write", of_run=True, reads_all=True),
         Stage("figures", "Draw the figures of", "jsdpipe.report.figures:write", of_run=True, reads_all=True),
@@ -176,7 +201,7 @@ STAGES = {
 }
 SHARD_STAGES = tuple(stage for stage in STAGES.values() if not stage.of_run)
 RUN_STAGES = tuple(stage for stage in STAGES.values() if stage.of_run)
-SCORES = tuple(stage.name for stage in SHARD_STAGES if stage.section)
+SCORES = tuple(stage.name for stage in SHARD_STAGES if stage.protocol)
 # what a stage keeps by a fingerprint of its own within its results, by stage
 WITHIN = {
     "alignment": (

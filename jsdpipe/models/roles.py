@@ -28,13 +28,13 @@ class Role(Registry[Any], Generic[Adapter]):
         self._members = [name for name in dir(protocol) if not name.startswith("_")]
         self._methods = [name for name in self._members if callable(getattr(protocol, name))]
 
-    def register(self, kind: str) -> Callable[[type[Adapter]], type[Adapter]]:
+    def register(self, kind: str, module: str | None = None) -> Callable[[type[Adapter]], type[Adapter]]:
         """A class decorator that makes an adapter known under its kind.
 
         Raises:
             UserError: the kind is taken, or the class lacks its settings or a method that it must have.
         """
-        add = super().register(kind)
+        add = super().register(kind, module)
 
         def register(entry: type[Adapter]) -> type[Adapter]:
             if not issubclass(vars(entry).get("Settings", object), Settings):

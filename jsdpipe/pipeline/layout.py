@@ -73,6 +73,11 @@ class Layout:
         """The folder of an asset."""
         return self.folder / "assets" / method / set / prompt_id / f"seed{seed}"
 
+    def metric(self, name: str, method: str, set: str, prompt_id: str, seed: int | None) -> Path:
+        """What keeps a metric's value of an asset; without a seed, of the assets of a prompt together."""
+        of_prompt = self.folder / "assets" / method / set / prompt_id
+        return (of_prompt if seed is None else of_prompt / f"seed{seed}") / "metrics" / f"{name}.json"
+
     def external(self, method: str, set: str, prompt_id: str, seed: int) -> Path:
         """The folder of what an external method's command has made of an asset."""
         return self.asset(method, set, prompt_id, seed) / "external"

@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from jsdpipe.base.errors import UserError, shown
-from jsdpipe.config.stages import SCORES, SHARD_STAGES, STAGES
+from jsdpipe.config.stages import SHARD_STAGES, STAGES
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
 
-MAKING = tuple(stage.name for stage in SHARD_STAGES if stage.name not in SCORES)  # each is the source of the next
+MAKING = tuple(stage.name for stage in SHARD_STAGES if stage.views != "read")  # each is the source of the next
+SCORING = tuple(stage.name for stage in SHARD_STAGES if stage.views == "read")
 DONE = {
     "generate": "made again and replaced, with their meshes, views and scores",
     "mesh": "given new meshes, views and scores, which replace the old ones",
     "render": "rendered and scored again, which replaces the old views and scores",
-    **{stage: f"given new scores of {stage}, which replace the old ones" for stage in SCORES},
+    **{stage: f"given new scores of {stage}, which replace the old ones" for stage in SCORING},
 }
 KEYS = 3  # of the changed ones that are named
 ROOM = 24  # characters of a value that is shown
@@ -40,7 +41,7 @@ def changes(run: Run) -> list[str]:
     except UserError:
         return [f"{run.folder} holds a run of another version, of which all may be made again and replaced"]
     planned = {asset for shard in run.shards() for asset in _assets(shard)}
-    held = {stage: _held(old, stage) for stage in (*MAKING, *SCORES)}
+    held = {stage: _held(old, stage) for stage in (*MAKING, *SCORING)}
     total = len(held["generate"])
     again: Counter[tuple[str, Changes]] = Counter()
     for method, part in dict.fromkeys(asset[:2] for asset in held["generate"] if asset in planned):
@@ -77,8 +78,8 @@ def _first_changed(old: Run, new: Run, method: str, part: str) -> Iterator[tuple
         if found := changed(stage):
             yield stage, found
             return
-    for stage in new.config.scores:
-        if stage in old.config.scores and (found := changed(stage)):
+    for stage in SCORING:
+        if stage in old.config.stages and stage in new.config.stages and (found := changed(stage)):
             yield stage, found
 
 

@@ -30,11 +30,11 @@ ALL_BLACK = "All its views are black: its colours are, or it is too small to be 
 def render(run: Run, shard: Shard) -> None:
     """Write the view archive, `turntable.webp` and `render.json` of every asset with a mesh, and the shard's manifest.
 
-    An archive has a folder for each configured score: `quality/`, `alignment/`, `diversity/`.
+    An archive has a folder for each rig that is needed: `quality/`, `alignment/`, `diversity/`.
     """
     assets, config, method = list(shard.assets()), run.config.render, run.config.methods[shard.method]
     frames, solid = run.config.report.turntable_views, method.closed
-    cameras = _cameras(config, run.config.scores)
+    cameras = _cameras(config, run.config.rigs)
     by = code(run, "render", shard)
     records, count = [], sum(len(of_rig.fovy) for of_rig in cameras.values())
     # the workflow expects the folder even if all assets failed
@@ -53,14 +53,14 @@ def render(run: Run, shard: Shard) -> None:
     write_manifest(run, "render", shard, records, provenance())
 
 
-def _cameras(config: Render, scores: Sequence[str]) -> dict[str, rigs.Cameras]:
-    """Each score's cameras, in the order of its views."""
+def _cameras(config: Render, wanted: Sequence[str]) -> dict[str, rigs.Cameras]:
+    """The cameras of each rig, in the order of its views."""
     cameras = {
         "quality": rigs.quality_cameras(config.quality),
         "alignment": rigs.alignment_cameras(config.alignment),
         "diversity": rigs.ring_cameras(config.diversity),
     }
-    return {score: cameras[score] for score in scores}
+    return {rig: cameras[rig] for rig in wanted}
 
 
 def _render(

@@ -46,7 +46,7 @@ def _sheet(run: Run, part: str, prompts: Sequence[Prompt], reasons: pd.Series) -
     draw = ImageDraw.Draw(sheet)
     for column, method in enumerate(methods):
         left = MARGIN + LABEL + GROUP_GAP + column * (group + GROUP_GAP)
-        draw.rectangle((left, MARGIN, left + group - 1, MARGIN + 5), fill=style.colour(run, method))
+        draw.rectangle((left, MARGIN, left + group - 1, MARGIN + 5), fill=style.color(run, method))
         name = wrap(label(run, method), font(22, bold=True), group, lines=1)
         draw.text((left, MARGIN + 12), name, font=font(22, bold=True), fill="black")
         for place, seed in enumerate(seeds):

@@ -11,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
+from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import metrics, style
+from jsdpipe.report import style
 from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import write_sheets
-from jsdpipe.report.metrics import Metric
 from jsdpipe.report.presentation import label
 from jsdpipe.report.summary import ALL_SETS, per_prompt, summarise
 
@@ -27,14 +28,14 @@ MOST_DOTS = 40
 def write(run: Run) -> None:
     """Write the figures of a run whose shards are all done, in place of older ones."""
     results = collect(run)
-    values = per_prompt(results)
+    values = per_prompt(run, results)
     summary = summarise(run, values)
     with atomic_folder(run.layout.figures) as folder, rc_context(style.MATPLOTLIB):
         write_sheets(run, results.assets, folder)
-        for name, shown in metrics.scored_of(metrics.SUMMARISED, run.config.scores).items():
+        for group, shown in metrics.by_group(run.config).items():
             figure = _chart(run, values, summary, shown)
-            figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-            figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+            figure.savefig(folder / f"{group.name}.png", metadata={"Software": None})
+            figure.savefig(folder / f"{group.name}.svg", metadata={"Date": None, "Creator": None})
 
 
 def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric]) -> Figure:
@@ -79,20 +80,20 @@ def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, me
     for place, method in enumerate(methods):
         of_method = rows[rows.method == method].set_index("set").reindex(parts)
         x = np.arange(len(parts)) + (place - (len(methods) - 1) / 2) * width
-        colour, mean = style.colour(run, method), of_method["mean"].to_numpy()
+        color, mean = style.color(run, method), of_method["mean"].to_numpy()
         if metric.full:
-            axes.bar(x, mean, width * 0.9, color=colour, alpha=0.85, label=label(run, method))
+            axes.bar(x, mean, width * 0.9, color=color, alpha=0.85, label=label(run, method))
         else:
-            axes.plot(x, mean, "o", color=colour, markersize=7, label=label(run, method), zorder=4)
+            axes.plot(x, mean, "o", color=color, markersize=7, label=label(run, method), zorder=4)
         _prompt_dots(axes, values, metric, method, parts, x, width)
         errors = [mean - of_method["low"], of_method["high"] - mean]
-        line = "#222222" if metric.full else colour
+        line = "#222222" if metric.full else color
         axes.errorbar(x, mean, errors, fmt="none", ecolor=line, elinewidth=1.6, zorder=5)
     axes.set_xticks(np.arange(len(parts)), parts)
     axes.set_xlim(-0.6, len(parts) - 0.4)
     if metric.full:
         axes.set_ylim(min(axes.dataLim.y0, 0), max(axes.get_ylim()[1], metric.full))
-    if metric.spec.endswith("%"):
+    if metric.format.endswith("%"):
         axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 

@@ -14,18 +14,19 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from jsdpipe import metrics
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import atomic_folder, read_json
 from jsdpipe.base.progress import duration, progress
 from jsdpipe.pipeline.run import Run
 from jsdpipe.pipeline.timing import timings
-from jsdpipe.report import metrics, style
+from jsdpipe.report import style
 from jsdpipe.report.contact import sheet_names
 from jsdpipe.report.images import front
+from jsdpipe.report.markup import Cell, Table
 from jsdpipe.report.presentation import asset_link, label, paired
 from jsdpipe.report.similarity_heatmap import Scale
 from jsdpipe.report.statistics import FEWEST
-from jsdpipe.report.study import read_study
 from jsdpipe.report.tables import Tables, build
 
 FILES = ("mesh.glb", "turntable.webp")
@@ -38,7 +39,7 @@ def write(run: Run) -> None:
     for folder in parts:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; write it with `jsdpipe {folder.name} --run {run.folder}`")
-    tables, study = build(run), read_study(run)
+    tables, study = build(run), _study(run)
     assets = _assets(run, tables)
     environment = _environment(run, tables)
     with atomic_folder(run.layout.report) as folder:
@@ -75,7 +76,23 @@ def write(run: Run) -> None:
                 page("prompt.html.j2", f"prompts/{part}/{prompt.id}.html", **values)
 
 
+def _study(run: Run) -> list[dict[str, Any]]:
+    """The study's sections: name, heading, text, figures (file, title, caption), and a `Table`; none of no study."""
+    if run.config.study is None:
+        return []
+    sections: list[dict[str, Any]] = read_json(run.layout.study / "study.json")
+    return [{**section, "table": _study_table(section["table"])} for section in sections]
+
+
+def _study_table(raw: dict[str, Any]) -> Table:
+    rows = tuple(tuple(Cell(**cell) for cell in row) for row in raw["rows"])
+    return Table(raw["name"], raw["caption"], tuple(raw["header"]), raw["labels"], rows)
+
+
 def _environment(run: Run, tables: Tables) -> jinja2.Environment:
+    groups = metrics.by_group(run.config)
+    # the number below a picture: the last one of the first group, such as the average
+    headline = next((shown[-1] for shown in groups.values() if shown[-1].per == "asset"), None)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,  # prompts, captions and names are data
@@ -86,12 +103,14 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
     environment.globals.update(
         run=run,
         config=run.config,
-        methods={name: (label(run, name), style.colour(run, name)) for name in run.config.methods},
+        methods={name: (label(run, name), style.color(run, name)) for name in run.config.methods},
         tables=tables.laid_out,
         title=run.config.report.title or run.config.run,
-        metrics=metrics,
-        scored=lambda shown: metrics.scored(shown, run.config.scores),
-        headline=next(reversed(metrics.scored(metrics.SCORES, run.config.scores)), None),
+        metrics=metrics.of_run(run.config),
+        groups=groups,
+        comparisons=metrics.compared(run.config),
+        headline=headline,
+        cosine=metrics.METRICS["cosine"],
         fewest=FEWEST,
         values=_values(tables),
         similarities=tables.results.similarities,

@@ -33,7 +33,7 @@ class Cell:
     aside: str = ""
     best: bool = False
     link: str = ""
-    colour: str = ""
+    color: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from jsdpipe import metrics
+from jsdpipe.metrics import Group, Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import metrics, style
+from jsdpipe.report import style
 from jsdpipe.report.markup import Cell, Table
-from jsdpipe.report.metrics import Metric
 from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.summary import ALL_SETS
 
@@ -33,79 +34,32 @@ def asset_link(part: str, prompt_id: str, method: str, seed: int) -> str:
 
 
 def summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> list[Table]:
-    """A table for each of `metrics.SUMMARISED` of which the run has a metric."""
-    found = (
-        scores(run, assets, summary), similarity(run, summary), diversity(run, summary), recognition(run, summary),
-    )  # fmt: skip
-    present = metrics.scored_of(metrics.SUMMARISED, run.config.scores)
-    return [table for table in found if table.name in present]
+    """A table for each group of the run's metrics."""
+    return [_summarised(run, assets, summary, *of) for of in metrics.by_group(run.config).items()]
 
 
-def scores(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> Table:
-    """Quality, alignment and average, with the numbers of prompts, assets and failures behind them."""
-
-    def counts(part: str, method: str) -> tuple[Cell, ...]:
-        frame = assets[(assets["method"] == method) & ((assets["set"] == part) | (part == ALL_SETS))]
-        failed = int((frame["status"] == "failed").sum())
-        prompts = len(frame[["set", "prompt_id"]].drop_duplicates())
-        return Cell(str(prompts)), Cell(str(len(frame))), Cell(str(failed), link="#failures" if failed else "")
-
-    shown = metrics.scored(metrics.SCORES, run.config.scores)
-    floors = {"quality": "the quality of black images", "alignment": "alignment 0"}
-    floor = ", ".join(text for stage, text in floors.items() if stage in run.config.scores)
-    caption = f"Scores: {_means(run, summary, shown)} A failed asset counts with the floors: {floor}."
-    if ungraded := int((assets["status"] == "ungraded").sum()):
-        caption += (
-            f" {ungraded} of all assets got no grade from the judge: their alignment and average are unknown, and left "
-            "out of the means."
-        )
-    rows = _rows(run, summary, shown, counts)
-    return Table("scores", caption, _header(shown, "Prompts", "Assets", "Failed"), 2, rows)
-
-
-def similarity(run: Run, summary: pd.DataFrame) -> Table:
-    """Similarity and R-precision: alignment without captions and a judge."""
-    caption = (
-        f"Alignment without a judge, by the cosines of the alignment's views with the prompts: "
-        f"{_means(run, summary, metrics.JUDGE_FREE)} R-precision only of prompts that are not their set's only one; it "
-        "falls with the number of the set's prompts. A failed asset counts as 0."
+def _summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame, group: Group, shown: Sequence[Metric]) -> Table:
+    floors = " and ".join(filter(None, (metric.floor for metric in shown)))
+    ungraded = int((assets["status"] == "ungraded").sum())
+    said = (
+        group.about.replace("{seeds}", str(len(run.config.seeds))),
+        _means(run, summary, shown),
+        f"A failed asset counts with {floors}." if floors else "Failed assets are left out.",
+        group.notes,
+        group.ungraded.replace("{count}", str(ungraded)) if ungraded else "",
     )
-    rows = _rows(run, summary, metrics.JUDGE_FREE, _prompts(summary, metrics.JUDGE_FREE))
-    empty = "The configuration names no model of the similarity."
-    return Table("similarity", caption, _header(metrics.JUDGE_FREE, "Prompts"), 2, rows, empty)
-
-
-def diversity(run: Run, summary: pd.DataFrame) -> Table:
-    """IQ, IV, IV per view and cosine over the seeds of a prompt."""
-    caption = (
-        f"Diversity over the {len(run.config.seeds)} seeds of a prompt: {_means(run, summary, metrics.DIVERSITY)} Only "
-        "prompts with two assets or more count. IQ ≤ IV per view ≤ IV: the first step is how much the seeds differ, "
-        "the second how much the sides of an asset do. Cosine falls for broken assets too: read it beside quality."
-    )
-    rows = _rows(run, summary, metrics.DIVERSITY, _prompts(summary, metrics.DIVERSITY))
-    empty = "No prompt has two assets, so there is no diversity to measure."
-    return Table("diversity", caption, _header(metrics.DIVERSITY, "Prompts"), 2, rows, empty)
-
-
-def recognition(run: Run, summary: pd.DataFrame) -> Table:
-    """How often the classifier finds what the prompt names."""
-    shown = (metrics.RECOGNITION,)
-    caption = (
-        f"Recognition: {metrics.RECOGNITION.meaning}; "
-        f"{_means(run, summary, shown)} Only prompts that name exactly one class count; a failed asset counts as 0."
-    )
-    rows = _rows(run, summary, shown, _prompts(summary, shown))
-    empty = "No prompt names exactly one class of the classifier."
-    return Table("recognition", caption, _header(shown, "Prompts"), 2, rows, empty)
+    counted = ("Prompts", "Assets", "Failed") if group.counts_assets else ("Prompts",)
+    rows = _rows(run, summary, shown, _assets(assets) if group.counts_assets else _prompts(summary, shown))
+    return Table(group.name, " ".join(filter(None, said)), _header(shown, *counted), 2, rows, group.empty)
 
 
 def paired(run: Run, comparison: pd.DataFrame, reference: str) -> list[Table]:
     """A method's differences to each other one over the same prompts, a row a set and other method.
 
-    A table for each of `metrics.PAIRED` of which the run has a metric.
+    A table for each that the groups of the run's metrics are compared in.
     """
-    against, present = _against(comparison, reference), metrics.scored_of(metrics.PAIRED, run.config.scores)
-    return [_paired(run, against, reference, name, of) for name, of in present.items()]
+    against = _against(comparison, reference)
+    return [_paired(run, against, reference, *of) for of in metrics.compared(run.config).items()]
 
 
 def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: str, columns: Sequence[Metric]) -> Table:
@@ -115,7 +69,7 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
     shown = [metric for metric in columns if any(metric.name == of for _, _, of in found)]
     rows = []
     for part, method in dict.fromkeys((part, method) for part, method, _ in found):
-        cells, prompts = [Cell(part), Cell(label(run, method), colour=style.colour(run, method))], []
+        cells, prompts = [Cell(part), Cell(label(run, method), color=style.color(run, method))], []
         for metric in shown:
             if (row := found.get((part, method, metric.name))) is None:
                 cells.append(Cell(NOTHING))
@@ -128,12 +82,13 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
             prompts.append(str(row["prompts"]))
         rows.append((*cells, Cell(", ".join(dict.fromkeys(prompts)))))
     caption = (
-        f"Paired comparison: mean of {label(run, reference)} minus the method over the same prompts (seeds averaged "
-        f"within a prompt first), with its {run.config.report.confidence:.0%} bootstrap interval over prompts and the "
-        "p-value of a two-sided sign-flip test, not corrected for the number of comparisons; bold where p ≤ "
-        f"{level:.2g}. With n prompts p cannot fall below 2/2ⁿ." + _too_few(row["low"] for row in found.values())
+        f"Paired comparison over the prompts that both methods have numbers of: mean of {label(run, reference)} minus "
+        f"the method (the seeds of a prompt are averaged first), with its {run.config.report.confidence:.0%} bootstrap "
+        "interval over prompts and the p-value of a two-sided sign-flip test. The p-values are not corrected for the "
+        f"number of comparisons; bold: p ≤ {level:.2g}. Of n prompts, the least possible p is 2/2ⁿ."
+        + _too_few(row["low"] for row in found.values())
     )
-    empty = "There is nothing to compare: one method, or no prompt that two have numbers of."
+    empty = "There is nothing to compare: no prompt has numbers of two methods."
     return Table(name, caption, _header(shown, "Prompts"), 2, tuple(rows), empty)
 
 
@@ -155,7 +110,7 @@ def failures(run: Run, assets: pd.DataFrame) -> Table:
     """Every asset that failed or has no grade, with the first stage that failed, and why."""
     rows = _asset_rows(run, assets[assets["status"] != "ok"], "failed_at", "reason")
     header = ("Set", "Method", "Prompt", "Stage", "Reason", "Seed")
-    caption = "Failures: the first stage that failed, and why."
+    caption = "Assets that failed or have no grade: the first stage that failed, and why."
     return Table("failures", caption, header, 5, rows, "No asset failed.", wrapped=(2, 4))
 
 
@@ -163,7 +118,7 @@ def notes(run: Run, assets: pd.DataFrame) -> Table:
     """Every asset that a stage has a note on."""
     rows = _asset_rows(run, assets[assets["notes"].notna()], "notes")
     header = ("Set", "Method", "Prompt", "Notes", "Seed")
-    caption = "Notes: assets that are scored like any other, and of which something should be known."
+    caption = "Notes on assets. They are scored like any other; the note says what to bear in mind."
     return Table("notes", caption, header, 4, rows, "There is nothing to note.", wrapped=(2, 3))
 
 
@@ -172,7 +127,7 @@ def _asset_rows(run: Run, assets: pd.DataFrame, *columns: str) -> tuple[tuple[Ce
     return tuple(
         (
             Cell(row["set"]),
-            Cell(label(run, row["method"]), colour=style.colour(run, row["method"])),
+            Cell(label(run, row["method"]), color=style.color(run, row["method"])),
             Cell(row["prompt"], link=asset_link(row["set"], row["prompt_id"], row["method"], row["seed"])),
             *(Cell(row[column]) for column in columns),
             Cell(str(row["seed"])),
@@ -188,8 +143,8 @@ def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:
 
 def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
     return (
-        "mean over prompts (seeds averaged within a prompt first) with its "
-        f"{run.config.report.confidence:.0%} bootstrap interval over prompts, best of each set in bold."
+        "mean over prompts (the seeds of a prompt are averaged first) with its "
+        f"{run.config.report.confidence:.0%} bootstrap interval over prompts. Bold: the best of each set."
         + _too_few(summary.loc[summary["metric"].isin([metric.name for metric in shown]), "low"])
     )
 
@@ -198,6 +153,18 @@ def _too_few(lows: Iterable[float]) -> str:
     """What a caption says where any of its intervals, of these low ends, is missing."""
     said = f" Fewer than {FEWEST} prompts are {TOO_FEW} for an interval or a test."
     return said if any(map(pd.isna, lows)) else ""
+
+
+def _assets(assets: pd.DataFrame) -> Callable[[str, str], tuple[Cell, ...]]:
+    """The numbers of prompts, assets and failures behind a row."""
+
+    def counts(part: str, method: str) -> tuple[Cell, ...]:
+        frame = assets[(assets["method"] == method) & ((assets["set"] == part) | (part == ALL_SETS))]
+        failed = int((frame["status"] == "failed").sum())
+        prompts = len(frame[["set", "prompt_id"]].drop_duplicates())
+        return Cell(str(prompts)), Cell(str(len(frame))), Cell(str(failed), link="#failures" if failed else "")
+
+    return counts
 
 
 def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, str], tuple[Cell, ...]]:
@@ -226,7 +193,7 @@ def _rows(
             for metric in shown
         }
         for method in present:
-            cells = [Cell(part), Cell(label(run, method), colour=style.colour(run, method))]
+            cells = [Cell(part), Cell(label(run, method), color=style.color(run, method))]
             for metric in shown:
                 if (value := found.get((part, method, metric.name))) is None:
                     cells.append(Cell(NOTHING))
@@ -242,7 +209,7 @@ def _best(metric: Metric, means: Sequence[float]) -> str | None:
     """The best mean as it is shown, so that what looks equal is equally bold; None where all look equal."""
     if len({metric.text(mean) for mean in means}) < 2:
         return None
-    return metric.text(max(means) if metric.higher_is_better else min(means))
+    return metric.text(max(means) if metric.direction == "higher" else min(means))
 
 
 def _interval(text: Callable[[float], str], low: float, high: float) -> str:

@@ -1,4 +1,4 @@
-"""How alike the seeds of a prompt are: a square of colours, one a pair, on one scale for the whole run."""
+"""How alike the seeds of a prompt are: a square of colors, one a pair, on one scale for the whole run."""
 
 import base64
 import io
@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 STEPS = 20  # from 0 to 1
-COLOURS: Any = matplotlib.colormaps["cividis"]  # safe for the colour-blind
+COLORS: Any = matplotlib.colormaps["cividis"]  # safe for the color-blind
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,17 @@ class Scale:
         least = min((float(np.nanmin(matrix)) for matrix in matrices), default=1)
         return cls(min(math.floor(least * STEPS), STEPS - 1) / STEPS)
 
-    def colour(self, value: float) -> str:
+    def color(self, value: float) -> str:
         """As HTML writes it."""
-        return to_hex(COLOURS(self._place(value)))
+        return to_hex(COLORS(self._place(value)))
 
     def ink(self, value: float) -> str:
-        """A colour to write with on it."""
+        """A color to write with on it."""
         return "#000000" if self._place(value) > 0.5 else "#ffffff"
 
     def picture(self, matrix: pd.DataFrame) -> str:
         """A PNG of a pixel a pair as a data URI; pairs without a value are transparent."""
-        pixels = np.rint(255 * COLOURS(self._place(matrix.to_numpy()))).astype(np.uint8)
+        pixels = np.rint(255 * COLORS(self._place(matrix.to_numpy()))).astype(np.uint8)
         pixels[matrix.isna()] = 0
         png = io.BytesIO()
         Image.fromarray(pixels).save(png, "PNG")

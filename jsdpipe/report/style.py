@@ -1,4 +1,4 @@
-"""How figures look: one colour a method, safe for the colour-blind, and matplotlib's settings."""
+"""How figures look: one color a method, safe for the color-blind, and matplotlib's settings."""
 
 from typing import Any
 
@@ -48,6 +48,6 @@ MATPLOTLIB: Any = {
 }
 
 
-def colour(run: Run, method: str) -> str:
-    """The colour of a method, by its place in the configuration."""
+def color(run: Run, method: str) -> str:
+    """The color of a method, by its place in the configuration."""
     return PALETTE[list(run.config.methods).index(method) % len(PALETTE)]

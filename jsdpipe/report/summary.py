@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from jsdpipe import metrics
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import metrics
 from jsdpipe.report.collect import Results
 from jsdpipe.report.statistics import mean_interval, paired_comparison
 
@@ -17,11 +17,14 @@ COMPARISON = ["set", "metric", "a", "b", "difference", "low", "high", "p_value",
 NUMBERS = ("mean", "difference", "low", "high", "p_value")
 
 
-def per_prompt(results: Results) -> pd.DataFrame:
-    """One row a (method, set, prompt_id), indexed so: every metric's value, seeds averaged."""
+def per_prompt(run: Run, results: Results) -> pd.DataFrame:
+    """One row a (method, set, prompt_id), indexed so: the value of each of the run's metrics, seeds averaged."""
     key = ["method", "set", "prompt_id"]
-    assets = results.assets.groupby(key, sort=False)[[metric.name for metric in metrics.OF_ASSETS]].mean()
-    return assets.join(results.prompts.set_index(key)[[metric.name for metric in metrics.OF_PROMPTS]])
+    names: dict[str, list[str]] = {"asset": [], "prompt": []}
+    for metric in metrics.of_run(run.config):
+        names[metric.per].append(metric.name)
+    assets = results.assets.groupby(key, sort=False)[names["asset"]].mean()
+    return assets.join(results.prompts.set_index(key)[names["prompt"]])
 
 
 def summarise(run: Run, values: pd.DataFrame) -> pd.DataFrame:
@@ -61,7 +64,7 @@ def _parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFr
     names = list(run.config.sets)
     for part in [*names, ALL_SETS] if len(names) > 1 else names:
         frame = values if part == ALL_SETS else values.xs(part, level="set", drop_level=False)
-        for metric in metrics.ALL:
+        for metric in metrics.of_run(run.config):
             yield part, metric.name, frame
 
 

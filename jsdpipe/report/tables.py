@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
+from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import metrics, presentation
+from jsdpipe.report import presentation
 from jsdpipe.report.collect import Results, collect
 from jsdpipe.report.markup import Table, latex, markdown
-from jsdpipe.report.metrics import Metric
 from jsdpipe.report.summary import compare, per_prompt, summarise
 
 
@@ -29,7 +30,7 @@ class Tables:
 def build(run: Run) -> Tables:
     """Collect a run's manifests and make all its tables; `UserError` where a manifest is missing."""
     results = collect(run)
-    values = per_prompt(results)
+    values = per_prompt(run, results)
     summary, comparison = summarise(run, values), compare(run, values)
     laid_out = (
         *presentation.summarised(run, results.assets, summary),
@@ -50,12 +51,12 @@ def write(run: Run) -> None:
     def of(shown: Sequence[Metric], frame: pd.DataFrame = tables.summary) -> pd.DataFrame:
         return frame[frame["metric"].isin([metric.name for metric in shown])]
 
-    scores = run.config.scores
+    config = run.config
     frames = {
         "assets": assets,
         "prompts": tables.results.prompts,
-        **{name: of(shown) for name, shown in metrics.scored_of(metrics.SUMMARISED, scores).items()},
-        **{name: of(shown, tables.comparison) for name, shown in metrics.scored_of(metrics.PAIRED, scores).items()},
+        **{group.name: of(shown) for group, shown in metrics.by_group(config).items()},
+        **{name: of(shown, tables.comparison) for name, shown in metrics.compared(config).items()},
         "failures": failed[[*key, "failed_at", "reason"]],
         "notes": noted[[*key, "notes"]],
     }

@@ -6,18 +6,26 @@ from typing import Any
 from jsdpipe.base.device import device
 from jsdpipe.base.files import read_fitting, sha256, write_json
 from jsdpipe.base.progress import progress
+from jsdpipe.base.provenance import provenance
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.render.view_archive import ViewArchive
-from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
+
+# raised with every change that moves a score of the same mesh: do not compare numbers of two versions
+PROTOCOL_VERSION = 1
 
 Numbers = dict[str, Any]
 # of a prompt, a seed, and the asset's views (None if it failed): the record's numbers, and details by view; a "reason"
 # among the numbers marks an asset that fails here
 Score = Callable[[Prompt, int, ViewArchive | None], tuple[Numbers, Numbers]]
+
+
+def origin(**models: str) -> dict[str, Any]:
+    """The provenance of scores by these models (role to identity)."""
+    return provenance(device(), **models) | {"protocol_version": PROTOCOL_VERSION}
 
 
 def score_assets(

@@ -10,7 +10,7 @@ from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.render.view_archive import read_views
-from jsdpipe.scoring.protocol import PROTOCOL_VERSION
+from jsdpipe.scoring.assets import PROTOCOL_VERSION
 
 
 def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[str]], str]:

@@ -1,5 +1,6 @@
-"""The stage that measures how much the seeds of each prompt differ, and how well their views are recognised."""
+"""The stage that measures how much the seeds of each prompt differ, and whether their views show what it names."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,8 @@ from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import Record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.render.view_archive import read_views
+from jsdpipe.scoring.assets import PROTOCOL_VERSION, origin
 from jsdpipe.scoring.diversedream import cosine, entropies, entropy, similarities
-from jsdpipe.scoring.protocol import PROTOCOL_VERSION, origin
-from jsdpipe.scoring.recognition import recognition
 
 
 def score(run: Run, shard: Shard) -> None:
@@ -86,3 +86,22 @@ def _differences(probabilities: list[NDArray[np.float64]], features: list[NDArra
         return dict.fromkeys(("iq", "iv_per_view", "iv", "cosine", "similarities"))
     matrix = similarities(np.stack(features))
     return {**entropies(np.stack(probabilities)), "cosine": cosine(matrix), "similarities": matrix.tolist()}
+
+
+def named_class(prompt: str, classes: tuple[str, ...]) -> int | None:
+    """The index of the one class that the prompt names as a whole word; None if it names none or several."""
+    longest_first = sorted(classes, key=len, reverse=True)
+    words = re.findall(rf"\b(?:{'|'.join(map(re.escape, longest_first))})\b", prompt, flags=re.IGNORECASE)
+    found = {word.lower() for word in words}
+    named = [index for index, name in enumerate(classes) if name.lower() in found]
+    return named[0] if len(named) == 1 else None
+
+
+def recognition(
+    prompt: str, probabilities: dict[int, NDArray[np.float64]], classes: tuple[str, ...]
+) -> dict[str, float] | None:
+    """By seed, the share of views (V, K) whose top class is the prompt's; None if it does not name exactly one."""
+    named = named_class(prompt, classes)
+    if named is None:
+        return None
+    return {str(seed): float((p.argmax(axis=1) == named).mean()) for seed, p in probabilities.items()}

@@ -61,9 +61,9 @@ def test_what_runs_counts(tmp_path, edit):
 
 
 def test_a_file_s_imports_count_wherever_they_stand(tmp_path):
-    text = "import PIL.Image\ndef f():\n    import jsdpipe.mesh.srgb\n    from jsdpipe.scoring import protocol\n"
+    text = "import PIL.Image\ndef f():\n    import jsdpipe.mesh.srgb\n    from jsdpipe.scoring import assets\n"
     found = written(tmp_path / "mine.py", text)
-    assert {"jsdpipe.mesh.srgb", "jsdpipe.scoring.protocol"} < {*found.modules}
+    assert {"jsdpipe.mesh.srgb", "jsdpipe.scoring.assets"} < {*found.modules}
     assert found.libraries["pillow"] == importlib.metadata.version("pillow")
 
 

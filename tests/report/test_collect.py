@@ -6,7 +6,7 @@ from synthetic_run import make_run
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report.collect import ASSETS, PROMPTS, collect
+from jsdpipe.report.collect import collect
 
 FAILURE = {"reason": "empty field", "failed_at": "mesh", "quality": 5.0, "alignment": 0.0}
 
@@ -24,7 +24,11 @@ def run(tmp_path) -> Run:
 
 def test_a_row_an_asset(run):
     assets = collect(run).assets
-    assert list(assets.columns) == list(ASSETS)
+    assert [*assets.columns] == [
+        "method", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "quality",
+        "alignment", "average", "similarity", "r_precision", "recognition", "reward_mean", "best_view", "grade",
+        "caption", "vertices", "faces", "components", "watertight",
+    ]  # fmt: skip
     assert len(assets) == 2 * 3 * 2
     row = assets[(assets.method == "jsd") & (assets.prompt == "a cone") & (assets.seed == 1)].iloc[0]
     assert (row.quality, row.alignment, row.average, row.recognition) == (61, 25, 43, 0.25)
@@ -61,7 +65,7 @@ def test_recognition_is_unknown_where_the_prompt_names_no_one_class(run):
 
 def test_a_row_a_prompt_and_method(run):
     prompts = collect(run).prompts
-    assert list(prompts.columns) == list(PROMPTS)
+    assert [*prompts.columns] == ["method", "set", "prompt_id", "prompt", "iq", "iv", "iv_per_view", "cosine"]
     assert len(prompts) == 2 * 3
     known = prompts.set_index(["method", "prompt"])
     names = ["iq", "iv", "iv_per_view", "cosine"]

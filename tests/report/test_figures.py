@@ -7,7 +7,8 @@ from PIL import Image
 from synthetic_run import make_run
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.report import figures, metrics
+from jsdpipe.metrics import METRICS
+from jsdpipe.report import figures
 from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import GAP, GROUP_GAP, HEAD, LABEL, MARGIN
 from jsdpipe.report.images import failed_tile, font, wrap
@@ -67,8 +68,8 @@ def test_charts_same_bytes_without_dates(tmp_path):
 def test_the_legend_of_many_methods_is_within_a_narrow_chart(tmp_path):
     labels = {f"m{number}": f"a method of a long name {number}" for number in range(6)}
     run = make_run(tmp_path / "run", {"single": ["a"]}, methods=labels, seeds=[0], labels=labels)
-    values = per_prompt(collect(run))
-    chart = figures._chart(run, values, summarise(run, values), [metrics.RECOGNITION])
+    values = per_prompt(run, collect(run))
+    chart = figures._chart(run, values, summarise(run, values), [METRICS["recognition"]])
     chart.draw_without_rendering()
     (legend,) = chart.legends
     box = legend.get_window_extent()
@@ -78,8 +79,8 @@ def test_the_legend_of_many_methods_is_within_a_narrow_chart(tmp_path):
 
 def test_too_few_prompts_have_no_whisker(tmp_path):
     run = make_run(tmp_path / "run", {"few": list("abcde"), "enough": list("ghijkl")}, methods=["jsd"])
-    values = per_prompt(collect(run))
-    chart = figures._chart(run, values, summarise(run, values), [metrics.RECOGNITION])
+    values = per_prompt(run, collect(run))
+    chart = figures._chart(run, values, summarise(run, values), [METRICS["recognition"]])
     (whiskers,) = chart.axes[0].collections
     drawn = [len(segment) == 2 for segment in whiskers.get_segments()]
     assert drawn == [False, True, True]  # and all sets

@@ -1,4 +1,4 @@
-"""The colours of similarities: one scale a run, a pixel a pair, nothing where a seed failed."""
+"""The colors of similarities: one scale a run, a pixel a pair, nothing where a seed failed."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ def test_the_scale_begins_at_the_step_below_the_least(least, low):
 
 def test_from_dark_to_bright_with_ink_that_can_be_read():
     scale = Scale(0.6)
-    assert (scale.colour(0.6), scale.colour(1)) == (DARK, BRIGHT)
+    assert (scale.color(0.6), scale.color(1)) == (DARK, BRIGHT)
     assert (scale.ink(0.6), scale.ink(1)) == ("#ffffff", "#000000")
 
 

@@ -34,7 +34,7 @@ def rows(frame, **wanted):
 
 
 def test_means_are_over_prompts_with_seeds_averaged_first(run):
-    summary = summarise(run, per_prompt(collect(run)))
+    summary = summarise(run, per_prompt(run, collect(run)))
     expected = {
         ("x", "jsd"): (60, 2),
         ("x", "sds"): (35, 2),
@@ -50,23 +50,23 @@ def test_means_are_over_prompts_with_seeds_averaged_first(run):
 
 
 def test_average_counts_the_failed_asset(run):
-    summary = summarise(run, per_prompt(collect(run)))
+    summary = summarise(run, per_prompt(run, collect(run)))
     # Prompt a: (45 + 100) / 2; prompt b: ((5 + 0) / 2 + (45 + 100) / 2) / 2.
     assert rows(summary, set="x", method="sds", metric="average")["mean"].item() == pytest.approx((72.5 + 37.5) / 2)
 
 
 def test_diversity_leaves_out_prompts_without_it(run):
-    summary = summarise(run, per_prompt(collect(run)))
+    summary = summarise(run, per_prompt(run, collect(run)))
     assert rows(summary, set="x", metric="iq")["prompts"].tolist() == [2, 1]
 
 
 def test_one_set_has_no_second_row_for_all(tmp_path):
     run = make_run(tmp_path / "run", {"x": ["a", "b"]})
-    assert set(summarise(run, per_prompt(collect(run)))["set"]) == {"x"}
+    assert set(summarise(run, per_prompt(run, collect(run)))["set"]) == {"x"}
 
 
 def test_comparison_is_over_the_same_prompts(run):
-    comparison = compare(run, per_prompt(collect(run)))
+    comparison = compare(run, per_prompt(run, collect(run)))
     row = rows(comparison, set="all sets", metric="quality").iloc[0]
     # Differences 20, 30, 0.
     assert (row["a"], row["b"], row["prompts"]) == ("jsd", "sds", 3)
@@ -82,7 +82,7 @@ def test_six_prompts_have_an_interval_and_a_p(tmp_path):
         tmp_path / "run", {"x": ["a", "b", "c"], "y": ["d", "e", "f"]},
         numbers=lambda method, part, prompt, seed: {"quality": qualities[prompt] - (method == "sds")},
     )  # fmt: skip
-    values = per_prompt(collect(run))
+    values = per_prompt(run, collect(run))
     summary, comparison = (of[of.metric == "quality"] for of in (summarise(run, values), compare(run, values)))
     assert summary[summary["low"].notna()]["set"].unique().tolist() == ["all sets"]
     for row in rows(summary, set="all sets").to_dict("records"):
@@ -94,4 +94,4 @@ def test_six_prompts_have_an_interval_and_a_p(tmp_path):
 
 def test_one_method_compares_with_none(tmp_path):
     run = make_run(tmp_path / "run", {"x": ["a", "b"]}, methods=["jsd"])
-    assert len(compare(run, per_prompt(collect(run)))) == 0
+    assert len(compare(run, per_prompt(run, collect(run)))) == 0

@@ -18,8 +18,8 @@ from jsdpipe.models.judges.attributes import AttributesJudge
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 from jsdpipe.render import rigs
 from jsdpipe.scoring.alignment import alignment
+from jsdpipe.scoring.diversity import named_class
 from jsdpipe.scoring.quality import quality
-from jsdpipe.scoring.recognition import named_class
 
 pytestmark = pytest.mark.skipif(not (WEIGHTS / "clip").is_dir(), reason="the miniature's models are not trained yet")
 

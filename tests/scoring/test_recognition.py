@@ -3,7 +3,7 @@
 import pytest
 from torchvision.models import Inception_V3_Weights
 
-from jsdpipe.scoring.recognition import named_class
+from jsdpipe.scoring.diversity import named_class
 
 
 @pytest.mark.parametrize(

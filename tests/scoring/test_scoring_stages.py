@@ -23,7 +23,7 @@ from jsdpipe.render.rigs import quality_cameras
 from jsdpipe.render.stage import render
 from jsdpipe.render.view_archive import read_views
 from jsdpipe.scoring import alignment, diversity, quality
-from jsdpipe.scoring.protocol import PROTOCOL_VERSION
+from jsdpipe.scoring.assets import PROTOCOL_VERSION
 
 STAGES = {"quality": quality.score, "alignment": alignment.score, "diversity": diversity.score}
 

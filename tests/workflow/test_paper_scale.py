@@ -16,7 +16,7 @@ from test_plans import ROOT, STAGES, snakemake
 from jsdpipe.base.validation import read_yaml
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
-from jsdpipe.scoring.protocol import PROTOCOL_VERSION
+from jsdpipe.scoring.assets import PROTOCOL_VERSION
 
 pytestmark = pytest.mark.slow
 

@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+from jsdpipe import metrics
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.validation import overrides, read_yaml
 from jsdpipe.config.run_config import load_config
@@ -14,7 +15,6 @@ from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import of_run
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.dependencies import Dependencies, study_digest
-from jsdpipe.report.metrics import PAIRED, SUMMARISED, scored_of
 from snakemake.utils import update_config
 
 
@@ -78,6 +78,9 @@ def summary_digest(name):
 
 # The manifests of all shards.
 MANIFESTS = [LAYOUT.manifest(stage, shard) for stage in CONFIG.stages for shard in RUN.shards()]
+
+# What the run's numbers are, for Snakemake's report.
+MEANINGS = [f"{metric.heading}: {metric.meaning}" for metric in metrics.of_run(CONFIG)]
 
 # Views are large, and the scores hold what was seen in them.
 kept_or_temp = (lambda path: path) if CONFIG.render.keep_views else temp

@@ -4,12 +4,12 @@ rule figures:
     output:
         [
             report(
-                LAYOUT.figures / f"{name}.png",
-                caption=f"../report/{name}.rst",
+                LAYOUT.figures / f"{group.name}.png",
+                caption="../report/group.rst",
                 category="Figures",
-                labels={"of": name},
+                labels={"of": group.name},
             )
-            for name in scored_of(SUMMARISED, CONFIG.scores)
+            for group in metrics.by_group(CONFIG)
         ],
         # the first sheet of each set; a long set has more
         [
@@ -31,6 +31,7 @@ rule figures:
     params:
         run=LAYOUT.folder,
         digest=summary_digest("figures"),
+        meanings=lambda _: MEANINGS,
     message:
         f"{STAGES['figures'].does} {{params.run}}"
     shell:

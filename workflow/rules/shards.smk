@@ -5,7 +5,7 @@ for stage in (STAGES[name] for name in CONFIG.stages):
         name:
             stage.name
         input:
-            [LAYOUT.manifest(before, "{shard}") for before in stage.after],
+            [LAYOUT.manifest(before, "{shard}") for before in stage.reads(CONFIG)],
             LAYOUT.views_folder("{shard}") if stage.views == "read" else [],
         output:
             LAYOUT.manifest(stage.name, "{shard}"),

@@ -1,4 +1,10 @@
-LAID_OUT = (*scored_of(SUMMARISED, CONFIG.scores), *scored_of(PAIRED, CONFIG.scores), "failures", "notes")
+# each table, and its caption in Snakemake's report
+LAID_OUT = {
+    **{group.name: "group" for group in metrics.by_group(CONFIG)},
+    **dict.fromkeys(metrics.compared(CONFIG), "paired"),
+    "failures": "failures",
+    "notes": "notes",
+}
 
 
 rule tables:
@@ -10,11 +16,11 @@ rule tables:
         [
             report(
                 LAYOUT.tables / f"{name}.csv",
-                caption=f"../report/{name}.rst",
+                caption=f"../report/{caption}.rst",
                 category="Tables",
                 labels={"of": name},
             )
-            for name in LAID_OUT
+            for name, caption in LAID_OUT.items()
         ],
         [LAYOUT.tables / f"{name}.{kind}" for name in LAID_OUT for kind in ("md", "tex")],
     log:
@@ -27,6 +33,7 @@ rule tables:
     params:
         run=LAYOUT.folder,
         digest=summary_digest("tables"),
+        meanings=lambda _: MEANINGS,
     message:
         f"{STAGES['tables'].does} {{params.run}}"
     shell:
