@@ -79,7 +79,7 @@ def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
         records.append(asset_record(prompt, seed, reason))
         if reason is None:
             colour = (1.0, 0.0, 0.0) if "red" in prompt.text else (0.0, 0.0, 1.0)
-            path = run.layout.asset(shard.method, shard.set, prompt.id, seed) / "scene.safetensors"
+            path = run.layout.asset(shard.key(prompt.id, seed)) / "scene.safetensors"
             save(path, ball(colour, (prompt.text, seed) == EMPTY, white_back=(prompt.text, seed) == TWO_COLOURED))
     write_manifest(run, "generate", shard, records, {})
     return run, shard

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from jsdpipe.base.files import write_json
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.run_config import RunConfig
+from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
 
@@ -134,7 +135,7 @@ def _asset(
         stages.setdefault(stage, []).append(
             asset_record(prompt, seed, since, values["notes"].get(stage, ()), **of_stage[stage])
         )
-    folder = run.layout.asset(method, part, prompt.id, seed)
+    folder = run.layout.asset(AssetKey(method, part, prompt.id, seed))
     write_json(folder / "asset.json", {"status": "failed" if failed else "ok"})
     if not failed:
         draw(folder, seed)

@@ -23,7 +23,7 @@ from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.run_config import PromptSet, RunConfig, read_config
 from jsdpipe.config.scoring_models import check_prompt, fetch_models
 from jsdpipe.pipeline.fingerprints import code
-from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.layout import AssetKey, Shard
 from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.unfamiliar_prompts import scored_by_the_miniature, warn_of_unfamiliar
@@ -118,7 +118,7 @@ def _take(run: Run, shard: Shard, meshes: Sequence[Path], *taken: Any) -> None:
 
     records = []
     for (prompt, seed), mesh in zip(shard.assets(), meshes, strict=True):
-        folder = run.layout.asset(METHOD, SET, prompt.id, seed)
+        folder = run.layout.asset(AssetKey(METHOD, SET, prompt.id, seed))
         reason, numbers = convert_one(folder, None, code(run, "mesh", shard), mesh, *taken)
         records.append(asset_record(prompt, seed, reason, **numbers))
     write_manifest(run, "mesh", shard, records, provenance())

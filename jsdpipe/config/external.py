@@ -118,7 +118,7 @@ class External(Method):
         """The file of an asset's mesh, whether it is there or not."""
         if self.path:
             return Path(located(self.path, _values(run, shard, prompt, seed)))
-        return run.layout.external(shard.method, shard.set, prompt.id, seed) / self.output
+        return run.layout.external(shard.key(prompt.id, seed)) / self.output
 
     def mesh_paths(self, run: "Run", shard: "Shard") -> list[Path]:
         """The files of a shard's meshes, in the order of its assets."""

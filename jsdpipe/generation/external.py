@@ -49,7 +49,7 @@ def collect(run: Run, shard: Shard) -> None:
 def _one(run: Run, shard: Shard, method: External, prompt: Prompt, seed: int) -> str | None:
     """Have an asset's mesh, and write its `asset.json`; returns why there is none, or None."""
     mesh = method.mesh_path(run, shard, prompt, seed)
-    report = run.layout.asset(shard.method, shard.set, prompt.id, seed) / "asset.json"
+    report = run.layout.asset(shard.key(prompt.id, seed)) / "asset.json"
     reason = None
     # {out} stays, so that a run may be moved
     made_by = (

@@ -30,7 +30,7 @@ def generate(run: Run, shard: Shard) -> None:
 
     assets = list(shard.assets())
     subjects = [Subject(prompt.text, (config.seed, shard.method, prompt.id, seed)) for prompt, seed in assets]
-    folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in assets]
+    folders = [run.layout.asset(shard.key(prompt.id, seed)) for prompt, seed in assets]
     size, views = config.generation.batch_assets, config.generation.preview_views
     batches = [slice(start, start + size) for start in range(0, len(assets), size)]
     by = code(run, "generate", shard)

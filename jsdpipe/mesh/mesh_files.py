@@ -28,7 +28,7 @@ def write_meshes(run: Run, shard: Shard, steps: int, one: One) -> None:
     assets, records = list(shard.assets()), []
     with progress(f"mesh {shard.name}", len(assets) * steps) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "generate", shard), strict=True):
-            folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
+            folder = run.layout.asset(shard.key(prompt.id, seed))
             with share(advance, steps) as of_asset:
                 reason, numbers = one(folder, prompt, seed, before["reason"], of_asset)
             records.append(asset_record(prompt, seed, reason, **numbers))

@@ -3,8 +3,21 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from jsdpipe.config.prompts import Prompt
+
+
+class AssetKey(NamedTuple):
+    """What names an asset of a run."""
+
+    method: str
+    set: str
+    prompt_id: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.method}/{self.set}/{self.prompt_id}/seed{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -21,6 +34,14 @@ class Shard:
     def name(self) -> str:
         """E.g. "jsd/single/000"."""
         return f"{self.method}/{self.set}/{self.index:03d}"
+
+    def key(self, prompt_id: str, seed: int) -> AssetKey:
+        """The key of one of its assets."""
+        return AssetKey(self.method, self.set, prompt_id, seed)
+
+    def asset_keys(self) -> Iterator[AssetKey]:
+        """The keys of `assets()`, in that order."""
+        return (self.key(prompt.id, seed) for prompt, seed in self.assets())
 
     def assets(self) -> Iterator[tuple[Prompt, int]]:
         """Every (prompt, seed), the seeds of a prompt together."""
@@ -69,18 +90,18 @@ class Layout:
         """What a stage says of a shard's assets; written last."""
         return self.folder / stage / f"{_name(shard)}.json"
 
-    def asset(self, method: str, set: str, prompt_id: str, seed: int) -> Path:
+    def asset(self, key: AssetKey) -> Path:
         """The folder of an asset."""
-        return self.folder / "assets" / method / set / prompt_id / f"seed{seed}"
+        return self.folder / "assets" / str(key)
 
-    def metric(self, name: str, method: str, set: str, prompt_id: str, seed: int | None) -> Path:
-        """What keeps a metric's value of an asset; without a seed, of the assets of a prompt together."""
-        of_prompt = self.folder / "assets" / method / set / prompt_id
-        return (of_prompt if seed is None else of_prompt / f"seed{seed}") / "metrics" / f"{name}.json"
+    def metric(self, name: str, key: AssetKey, of_prompt: bool = False) -> Path:
+        """The file with a metric's value of an asset, or of all assets of its prompt together."""
+        folder = self.asset(key).parent if of_prompt else self.asset(key)
+        return folder / "metrics" / f"{name}.json"
 
-    def external(self, method: str, set: str, prompt_id: str, seed: int) -> Path:
+    def external(self, key: AssetKey) -> Path:
         """The folder of what an external method's command has made of an asset."""
-        return self.asset(method, set, prompt_id, seed) / "external"
+        return self.asset(key) / "external"
 
     def views(self, shard: Shard | str, prompt_id: str, seed: int) -> Path:
         """The zip of an asset's rendered views; in a folder a shard, which the workflow deletes after the scores."""

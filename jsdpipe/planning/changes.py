@@ -10,7 +10,7 @@ from typing import Any
 
 from jsdpipe.base.errors import UserError, shown
 from jsdpipe.config.stages import SHARD_STAGES, STAGES
-from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.run import Run
 
 MAKING = tuple(stage.name for stage in SHARD_STAGES if stage.views != "read")  # each is the source of the next
@@ -24,7 +24,6 @@ DONE = {
 KEYS = 3  # of the changed ones that are named
 ROOM = 24  # characters of a value that is shown
 
-Asset = tuple[str, str, str, int]  # method, set, prompt's id, seed
 Changes = tuple[tuple[str, str], ...]  # key, and what it was and is
 
 
@@ -40,13 +39,15 @@ def changes(run: Run) -> list[str]:
         dict(old.recipes)  # which are of another version where one cannot be read
     except UserError:
         return [f"{run.folder} holds a run of another version, of which all may be made again and replaced"]
-    planned = {asset for shard in run.shards() for asset in _assets(shard)}
+    planned = {asset for shard in run.shards() for asset in shard.asset_keys()}
     held = {stage: _held(old, stage) for stage in (*MAKING, *SCORING)}
     total = len(held["generate"])
     again: Counter[tuple[str, Changes]] = Counter()
-    for method, part in dict.fromkeys(asset[:2] for asset in held["generate"] if asset in planned):
+    for method, part in dict.fromkeys((asset.method, asset.set) for asset in held["generate"] if asset in planned):
         for stage, changed in _first_changed(old, run, method, part):
-            again[stage, changed] += sum(asset[:2] == (method, part) and asset in planned for asset in held[stage])
+            again[stage, changed] += sum(
+                (asset.method, asset.set) == (method, part) and asset in planned for asset in held[stage]
+            )
     lines = [
         f"{_named(changed)} changed: {_of(count, total)} {DONE[stage]}"
         for (stage, changed), count in again.items()
@@ -57,14 +58,10 @@ def changes(run: Run) -> list[str]:
     return [f"{run.folder} holds {total} asset{'s' * (total > 1)}; {line}" for line in lines]
 
 
-def _assets(shard: Shard) -> Iterator[Asset]:
-    return ((shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets())
-
-
-def _held(run: Run, stage: str) -> list[Asset]:
+def _held(run: Run, stage: str) -> list[AssetKey]:
     """The assets of which a stage's manifests speak."""
     shards = [shard for shard in run.shards() if run.layout.manifest(stage, shard).is_file()]
-    return [asset for shard in shards for asset in _assets(shard)]
+    return [asset for shard in shards for asset in shard.asset_keys()]
 
 
 def _first_changed(old: Run, new: Run, method: str, part: str) -> Iterator[tuple[str, Changes]]:

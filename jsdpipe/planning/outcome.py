@@ -4,7 +4,7 @@ from collections import Counter
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.stages import SHARD_STAGES
-from jsdpipe.pipeline.layout import Shard
+from jsdpipe.pipeline.layout import AssetKey, Shard
 from jsdpipe.pipeline.manifests import Record, read_manifest
 from jsdpipe.pipeline.run import Run
 
@@ -17,12 +17,12 @@ def failures(run: Run, place: object) -> list[str]:
 
     Of many, the first ones, and `place`, where the others are. What the judge gave no grade fails at `alignment`.
     """
-    assets: set[str] = set()
-    failed: dict[str, tuple[str, str]] = {}
+    assets: set[AssetKey] = set()
+    failed: dict[AssetKey, tuple[str, str]] = {}
     for stage in OF_ASSETS:
         for shard in run.shards():
             for record in _records(run, stage, shard):
-                asset = f"{shard.method}/{shard.set}/{record['prompt_id']}/seed{record['seed']}"
+                asset = shard.key(record["prompt_id"], record["seed"])
                 assets.add(asset)
                 if record["reason"] is not None:
                     failed.setdefault(asset, (stage, record["reason"]))  # later stages carry it along

@@ -41,7 +41,7 @@ def render(run: Run, shard: Shard) -> None:
     run.layout.views_folder(shard).mkdir(parents=True, exist_ok=True)
     with progress(f"render {shard.name}", len(assets) * count) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "mesh", shard), strict=True):
-            folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
+            folder = run.layout.asset(shard.key(prompt.id, seed))
             views, notes = run.layout.views(shard, prompt.id, seed), list[str]()
             with share(advance, count) as of_asset:
                 if before["reason"]:

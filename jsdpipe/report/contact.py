@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from jsdpipe.base.progress import progress
 from jsdpipe.config.prompts import Prompt
+from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.run import Run
 from jsdpipe.report import style
 from jsdpipe.report.images import GREY, failed_tile, font, front, tile, wrap
@@ -66,4 +67,4 @@ def _picture(run: Run, method: str, part: str, prompt: Prompt, seed: int, reason
     reason = reasons[method, part, prompt.id, seed]
     if pd.notna(reason):
         return failed_tile(reason, side)
-    return tile(front(run.layout.asset(method, part, prompt.id, seed)), side)
+    return tile(front(run.layout.asset(AssetKey(method, part, prompt.id, seed))), side)

@@ -18,6 +18,7 @@ from jsdpipe import metrics
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import atomic_folder, read_json
 from jsdpipe.base.progress import duration, progress
+from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.run import Run
 from jsdpipe.pipeline.timing import timings
 from jsdpipe.report import style
@@ -127,7 +128,7 @@ def _assets(run: Run, tables: Tables) -> list[dict[str, Any]]:
         | {
             "failed": row["status"] == "failed",
             "link": asset_link(row["set"], row["prompt_id"], row["method"], row["seed"]),
-            "folder": run.layout.asset(row["method"], row["set"], row["prompt_id"], row["seed"])
+            "folder": run.layout.asset(AssetKey(row["method"], row["set"], row["prompt_id"], row["seed"]))
             .relative_to(run.folder)
             .as_posix(),
         }

@@ -42,7 +42,7 @@ def score_assets(
     with progress(f"{stage} {shard.name}", len(assets)) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "render", shard), strict=True):
             reason = before["reason"]
-            path = run.layout.asset(shard.method, shard.set, prompt.id, seed) / f"{stage}.json"
+            path = run.layout.asset(shard.key(prompt.id, seed)) / f"{stage}.json"
             views = run.layout.views(shard, prompt.id, seed)
             source = None if reason else sha256(views)
             expected = fingerprint(by, source, prompt.text, [run.config.seed, seed], depends, models, device())

@@ -27,7 +27,7 @@ def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[s
     with progress(f"captions {shard.name}", len(assets)) as advance:
         for (prompt, seed), before in zip(assets, read_manifest(run, "render", shard), strict=True):
             if before["reason"] is None:
-                path = run.layout.asset(shard.method, shard.set, prompt.id, seed) / "captions.json"
+                path = run.layout.asset(shard.key(prompt.id, seed)) / "captions.json"
                 views = run.layout.views(shard, prompt.id, seed)
                 draws = seed_of(run.config.seed, prompt.id, seed, "captions")  # of equal views the same by any method
                 expected = fingerprint(by, sha256(views), draws, captioner.identity, device())

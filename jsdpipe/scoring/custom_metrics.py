@@ -111,14 +111,14 @@ def _value(run: Run, shard: Shard, metric: Metric, prompt: Prompt, seeds: Sequen
             prompt.text,
             seed,
             metric.needs,
-            run.layout.asset(shard.method, shard.set, prompt.id, seed),
+            run.layout.asset(shard.key(prompt.id, seed)),
             run.layout.views(shard, prompt.id, seed),
         )
         for seed in seeds
     ]
     single = metric.per == "asset"
     seed = seeds[0] if single else None
-    path = run.layout.metric(metric.name, shard.method, shard.set, prompt.id, seed)
+    path = run.layout.metric(metric.name, shard.key(prompt.id, seeds[0]), of_prompt=not single)
     sources = [[asset.seed, asset.sources()] for asset in assets]
     code = closure(__name__, str(METRICS.root(metric.name))).hash
     expected = fingerprint(code, metric.name, prompt.text, sources, device())

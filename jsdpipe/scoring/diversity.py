@@ -49,7 +49,7 @@ def _score(
 ) -> Record:
     """The record of one prompt, from its assets' files if all of them fit."""
     zips = {seed: run.layout.views(shard, prompt.id, seed) for seed in seeds}
-    files = {seed: run.layout.asset(shard.method, shard.set, prompt.id, seed) / "diversity.json" for seed in seeds}
+    files = {seed: run.layout.asset(shard.key(prompt.id, seed)) / "diversity.json" for seed in seeds}
     sources = [(seed, sha256(path)) for seed, path in zips.items()]
     models = [classifier.identity, extractor.identity]
     expected = fingerprint(code(run, "diversity", shard), prompt.text, shard.seeds, sources, models, device())

@@ -29,6 +29,7 @@ from jsdpipe.config.run_config import load_config
 from jsdpipe.generation.external import collect
 from jsdpipe.mesh import glb
 from jsdpipe.mesh.external import convert
+from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.dependencies import Dependencies
@@ -173,7 +174,7 @@ def test_meshes_that_lie_somewhere(tmp_path, monkeypatch, capsys):
     assert "theirs/single/000" in err and "1 of 4" in err and missing in err
     one, same, broken, three = reasons(run, "mesh", shard)
     assert (one, same, three) == (None, missing, None) and broken.startswith("m/2-0.obj: ")
-    folder = run.layout.asset("theirs", "single", shard.prompts[1].id, 1)
+    folder = run.layout.asset(AssetKey("theirs", "single", shard.prompts[1].id, 1))
     made = json.loads((folder / "asset.json").read_text())
     assert made["files"]["2-1.obj"] == sha256(tmp_path / "m/2-1.obj")
     surface = glb.load(folder / "mesh.glb")
@@ -228,7 +229,7 @@ def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):
     assert Dependencies(run).digest("generate", shard) != before
     collect(run, shard)
     convert(run, shard)
-    target = run.layout.asset("theirs", "single", shard.prompts[0].id, 0) / "mesh.glb"
+    target = run.layout.asset(AssetKey("theirs", "single", shard.prompts[0].id, 0)) / "mesh.glb"
     first = target.stat().st_mtime_ns
     convert(run, shard)
     assert target.stat().st_mtime_ns == first
@@ -271,7 +272,7 @@ def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monk
     of = config(tmp_path, {"command": COPY, "cwd": "their checkout"}, f"{hostile}\n")
     run = Run.resolve(load_config(of), tmp_path / "run")
     (shard,) = run.shards()
-    folders = [run.layout.external("theirs", "single", shard.prompts[0].id, seed) for seed in (0, 1)]
+    folders = [run.layout.external(AssetKey("theirs", "single", shard.prompts[0].id, seed)) for seed in (0, 1)]
 
     def stamps():
         return [(folder / "stdout.log").stat().st_mtime_ns for folder in folders]
@@ -405,7 +406,7 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     assert reasons(run, "mesh", shard) == [None, None]
     (said,), nothing = notes(run, "mesh", shard)
     assert "0.mtl" in said and "red" in said and nothing == []
-    folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
+    folders = [run.layout.asset(shard.key(prompt.id, seed)) for prompt, seed in shard.assets()]
     colours = [np.unique(glb.load(folder / "mesh.glb").colors, axis=0).tolist() for folder in folders]
     assert colours == [[[102, 102, 102]], [[204, 26, 26]]]
     assert read_json(folders[0] / "mesh.json")["notes"] == [said]
@@ -436,7 +437,7 @@ def test_a_mesh_far_from_the_origin_gives_the_same_views(tmp_path, monkeypatch):
     (shard,) = run.shards()
     for stage in (collect, convert, render):
         stage(run, shard)
-    near, far = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
+    near, far = [run.layout.asset(shard.key(prompt.id, seed)) for prompt, seed in shard.assets()]
     assert (near / "mesh.glb").read_bytes() == (far / "mesh.glb").read_bytes()
     for rig in ("quality", "alignment", "diversity"):
         one, other = (read_views(run.layout.views(shard, shard.prompts[0].id, seed), rig) for seed in (0, 1))

@@ -18,6 +18,7 @@ from jsdpipe.generation import generate_one
 from jsdpipe.generation.asset import batch_fingerprint
 from jsdpipe.generation.loop import Subject, optimize
 from jsdpipe.generation.stage import generate
+from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.prior.prior import load_prior
@@ -223,7 +224,9 @@ class TestStage:
             (prompt.text, seed, "ok") for prompt in self.PROMPTS for seed in (0, 1)
         ]
         scenes = [
-            run.layout.asset("jsd", "single", p.id, s) / "scene.safetensors" for p in self.PROMPTS for s in (0, 1)
+            run.layout.asset(AssetKey("jsd", "single", p.id, s)) / "scene.safetensors"
+            for p in self.PROMPTS
+            for s in (0, 1)
         ]
         assert len({path.read_bytes() for path in scenes}) == 4
         manifest = json.loads(run.layout.manifest("generate", shard).read_text())
@@ -238,7 +241,7 @@ class TestStage:
         assert len(whole) == 4 * 3 + 2  # the manifest, and the code behind its hash
 
         # batches: both seeds of the first prompt with the first of the second; the last alone
-        places = [one.layout.asset("jsd", "single", p.id, s) for p in self.PROMPTS for s in (0, 1)]
+        places = [one.layout.asset(AssetKey("jsd", "single", p.id, s)) for p in self.PROMPTS for s in (0, 1)]
         before = [(place / "asset.json").stat().st_mtime_ns for place in places]
         (places[1] / "asset.json").write_text("{")
         (places[2] / "preview.png").unlink()

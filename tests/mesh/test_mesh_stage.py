@@ -38,7 +38,7 @@ def test_meshes_are_the_balls(done):
     records = read_manifest(run, "mesh", shard)
     assert [r["status"] for r in records] == ["ok", "ok", "failed", "ok", "failed", "ok"]
     for record in records:
-        folder = run.layout.asset(shard.method, shard.set, record["prompt_id"], record["seed"])
+        folder = run.layout.asset(shard.key(record["prompt_id"], record["seed"]))
         assert (folder / "mesh.glb").exists() == (record["status"] == "ok")
         if record["status"] == "ok":
             mesh = glb.load(folder / "mesh.glb")
@@ -69,7 +69,7 @@ def test_failures_say_why_and_stay(done):
         records = read_manifest(run, stage, shard)
         assert records[2]["reason"] == "not finite at step 7"
         assert "density" in records[4]["reason"]
-    kept = read_json(run.layout.asset(shard.method, shard.set, records[4]["prompt_id"], 1) / "mesh.json")
+    kept = read_json(run.layout.asset(shard.key(records[4]["prompt_id"], 1)) / "mesh.json")
     assert kept["reason"] == records[4]["reason"]
     assert not run.layout.views(shard, records[4]["prompt_id"], 1).exists()
 
@@ -97,7 +97,7 @@ def test_views_show_the_ball_from_everywhere(done):
 
 def test_turntable_turns_once_from_the_front(done):
     run, shard = done
-    path = run.layout.asset(shard.method, shard.set, shard.prompts[0].id, 1) / "turntable.webp"
+    path = run.layout.asset(shard.key(shard.prompts[0].id, 1)) / "turntable.webp"
     with Image.open(path) as picture:
         assert picture.n_frames == 4
         for frame, greens in ((0, (0, 0)), (1, (0, 255)), (2, (255, 255)), (3, (255, 0))):
@@ -125,7 +125,7 @@ def test_what_is_done_is_kept_and_what_is_missing_or_changed_is_redone(tmp_path)
     extract(run, shard)
     render(run, shard)
     before = {name: (path.stat().st_mtime_ns, path.read_bytes()) for name, path in _files(run).items()}
-    folders = [run.layout.asset(shard.method, shard.set, prompt.id, seed) for prompt, seed in shard.assets()]
+    folders = [run.layout.asset(shard.key(prompt.id, seed)) for prompt, seed in shard.assets()]
     (folders[0] / "mesh.glb").unlink()
     run.layout.views(shard, shard.prompts[0].id, 1).unlink()
     kept = read_json(folders[3] / "mesh.json")
@@ -174,7 +174,7 @@ def test_an_asset_that_now_fails_loses_its_files(tmp_path):
     extract(run, shard)
     render(run, shard)
     assert read_manifest(run, "render", shard)[0]["reason"] == "burnt"
-    folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
+    folder = run.layout.asset(shard.key(prompt.id, seed))
     assert not {"mesh.glb", "mesh.json", "turntable.webp", "render.json"} & {path.name for path in folder.iterdir()}
     assert not run.layout.views(shard, prompt.id, seed).exists()
 
@@ -201,7 +201,7 @@ def test_textured_meshes_look_like_those_of_vertex_colours(done, tmp_path):
     records = read_manifest(run, "mesh", shard)
     assert [r["reason"] for r in records] == [r["reason"] for r in read_manifest(plain, "mesh", shard)]
     for record in records:
-        folder = run.layout.asset(shard.method, shard.set, record["prompt_id"], record["seed"])
+        folder = run.layout.asset(shard.key(record["prompt_id"], record["seed"]))
         names = {path.name for path in folder.glob("mesh*") if path.suffix != ".json"}
         if record["reason"]:
             assert names == set()

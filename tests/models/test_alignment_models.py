@@ -42,7 +42,7 @@ def scored(balls, captioner, judge, **others):
     run = replace(run, config=run.config.model_copy(update={"alignment": chosen}))
     alignment.score(run, shard)
     records = read_manifest(run, "alignment", shard)
-    folders = [run.layout.asset(shard.method, shard.set, record["prompt_id"], record["seed"]) for record in records]
+    folders = [run.layout.asset(shard.key(record["prompt_id"], record["seed"])) for record in records]
     return run, records, [read_json(folder / "alignment.json")["views"] for folder in folders]
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jsdpipe.config.prompts import Prompt, prompt_id
-from jsdpipe.pipeline.layout import Layout, Shard, by_hand, shards
+from jsdpipe.pipeline.layout import AssetKey, Layout, Shard, by_hand, shards
 
 names = st.lists(st.sampled_from(["jsd", "sds", "vsd", "x.1"]), min_size=1, unique=True)
 prompts = st.lists(st.text(min_size=1, max_size=5), max_size=12, unique=True).map(
@@ -45,7 +45,7 @@ def test_paths_by_hand():
     assert layout.run_json == Path("results/r/run.json")
     assert layout.manifest("mesh", shard) == layout.manifest("mesh", "jsd/single/007")
     assert layout.manifest("mesh", shard) == Path("results/r/mesh/jsd/single/007.json")
-    assert layout.asset("jsd", "single", "a-1", 3) == Path("results/r/assets/jsd/single/a-1/seed3")
+    assert layout.asset(AssetKey("jsd", "single", "a-1", 3)) == Path("results/r/assets/jsd/single/a-1/seed3")
     assert layout.views(shard, "a-1", 3) == Path("results/r/views/jsd/single/007/a-1/seed3.zip")
     assert layout.views(shard, "a-1", 3).is_relative_to(layout.views_folder(shard))
     assert layout.log("mesh", shard) == Path("results/r/logs/mesh/jsd/single/007.log")

@@ -90,12 +90,12 @@ def reddest(asset):
         "ring", "volume", "reddest",
         alignment={"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
     )  # fmt: skip
-    with pytest.raises(UserError, match=r"write it with `jsdpipe alignment"):
+    with pytest.raises(UserError, match=r"write it with `jsdpipe stage alignment"):
         score(run, shard)
     records = []
     for prompt, seed in shard.assets():
         records.append(asset_record(prompt, seed))
-        folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
+        folder = run.layout.asset(shard.key(prompt.id, seed))
         write_json(folder / "captions.json", {"captions": [prompt.text, "a thing"]})
     write_manifest(run, "alignment", shard, records, {})
     score(run, shard)

@@ -55,7 +55,7 @@ def _views(run, shard, record, rig):
 
 
 def _detail(run, shard, record, stage):
-    folder = run.layout.asset(shard.method, shard.set, record["prompt_id"], record["seed"])
+    folder = run.layout.asset(shard.key(record["prompt_id"], record["seed"]))
     return read_json(folder / f"{stage}.json")["views"]
 
 

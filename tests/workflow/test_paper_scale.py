@@ -83,7 +83,7 @@ def test_the_views_are_the_protocol_s(run):
     """162 vertices by 5 fields of view, 12 captions."""
     [shard] = run.shards()
     prompt, seed = next(iter(shard.assets()))
-    folder = run.layout.asset(shard.method, shard.set, prompt.id, seed)
+    folder = run.layout.asset(shard.key(prompt.id, seed))
     quality, alignment, diversity = (
         json.loads((folder / f"{stage}.json").read_text()) for stage in ("quality", "alignment", "diversity")
     )
