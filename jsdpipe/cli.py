@@ -80,7 +80,7 @@ def make(
     for path in made.written:
         typer.echo(path)
     if not made.written:
-        typer.echo(f"{made.folder}: nothing to do: it was made from the same inputs")
+        typer.echo(f"{made.folder}: nothing to do; it was made from the same inputs")
     if made.reason is not None:
         typer.echo(f"{made.folder}: failed: {made.reason}", err=True)
         raise typer.Exit(1)
@@ -145,7 +145,7 @@ def fetch_prompts(
     for path in written:
         typer.echo(path)
     if not written:
-        typer.echo(f"{folder}: nothing to do: every file is there and correct")
+        typer.echo(f"{folder}: nothing to do; every file is there and correct")
 
 
 def main() -> None:
