@@ -46,7 +46,7 @@ requirements: .venv/ready
 	@$(PYTHON) -c '' 2>/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or name it: make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1); name another: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) lacks the module venv; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
-	@echo "setting up .venv; for PyTorch without CUDA, or of another one, see README.md, Other builds of PyTorch"
+	@echo "setting up .venv; for PyTorch without CUDA, or of another one, see docs/install.md, Other builds of PyTorch"
 	$(PYTHON) -m venv $(if $(wildcard $@),,--clear) .venv
 	@rm -f $@
 	@$(UV) --version >/dev/null 2>&1 || $(PIP) --quiet uv || true

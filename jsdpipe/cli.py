@@ -56,27 +56,31 @@ def options(
 
 
 @app.command(
-    epilog=escape("\n\n".join(["What the miniature understands, the prior of `--recipe` *-miniature:", *explained()])),
+    epilog=escape("\n\n".join(["The recipes *-miniature use the miniature prior, which understands:", *explained()])),
 )
 def make(
-    prompt: Annotated[str, typer.Argument(help="what to make")],
-    recipe: Annotated[str, typer.Option(help="a name or a YAML file")] = make_asset.RECIPE,
+    prompt: Annotated[str, typer.Argument(help="a description of the asset")],
+    recipe: Annotated[str, typer.Option(help="the method: a recipe's name or a YAML file")] = make_asset.RECIPE,
     prior: Annotated[
-        str | None, typer.Option(help="a folder in diffusers' format, a hub id, or miniature; without: the recipe's")
+        str | None,
+        typer.Option(help="a folder in diffusers' format, a hub id, or miniature", show_default="the recipe's"),
     ] = None,
-    revision: Annotated[str | None, typer.Option(help="of a hub id: a branch, tag or commit")] = None,
-    dtype: Annotated[str, typer.Option(help="of the prior's weights")] = "float32",
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    revision: Annotated[str | None, typer.Option(help="a branch, tag or commit of the hub id")] = None,
+    dtype: Annotated[str, typer.Option(help="number format of the prior's weights")] = "float32",
+    seed: Annotated[int, typer.Option(min=0, help="another seed gives another asset")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="without: results/by-hand/<prompt>/<recipe>/seed<N>", metavar="FOLDER")
+        Path | None,
+        typer.Option(
+            help="where to put it", metavar="FOLDER", show_default="results/by-hand/<prompt>/<recipe>/seed<N>"
+        ),
     ] = None,
 ) -> None:
-    """Make one asset of a prompt: its scene, its mesh, and a picture."""
+    """Make one asset from a prompt: its scene, its mesh and a picture."""
     made = make_asset.make(prompt, recipe, prior, revision, dtype, seed, out)
     for path in made.written:
         typer.echo(path)
     if not made.written:
-        typer.echo(f"{made.folder}: nothing to be done, it was made from the same inputs")
+        typer.echo(f"{made.folder}: nothing to do; it was made from the same inputs")
     if made.reason is not None:
         typer.echo(f"{made.folder}: failed: {made.reason}", err=True)
         raise typer.Exit(1)
@@ -84,26 +88,34 @@ def make(
 
 @app.command()
 def score(
-    meshes: Annotated[list[Path], typer.Argument(help="files; several are seeds of the prompt", metavar="MESH...")],
-    prompt: Annotated[str, typer.Option(help="what they are to show")],
+    meshes: Annotated[
+        list[Path], typer.Argument(help="files; several count as seeds of the prompt", metavar="MESH...")
+    ],
+    prompt: Annotated[str, typer.Option(help="what the meshes should show")],
     config: Annotated[
         str | None,
-        typer.Option(help="whose views and models are taken; without: the miniature's", metavar="CONFIG"),
+        typer.Option(
+            help="a YAML file with the views and models to use", metavar="CONFIG", show_default="the miniature's"
+        ),
     ] = None,
-    up: Annotated[Up | None, typer.Option(help="y or z; without: y of glTF, z of others")] = None,
-    front: Annotated[Front | None, typer.Option(help="e.g. -y; without: z where y is up, x where z is")] = None,
+    up: Annotated[
+        Up | None, typer.Option(help="the up axis of the files", show_default="y for glTF, z for others")
+    ] = None,
+    front: Annotated[
+        Front | None, typer.Option(help="the front axis of the files", show_default="z if y is up, x if z is up")
+    ] = None,
     vertex_colors: Annotated[
-        VertexColors, typer.Option(help="of glTF: linear or srgb; auto tells by what has written the file")
+        VertexColors, typer.Option(help="how to read glTF's vertex colors; auto decides by the program that wrote them")
     ] = "auto",
-    out: Annotated[Path | None, typer.Option(help="write all numbers to this file, as JSON", metavar="FILE")] = None,
+    out: Annotated[Path | None, typer.Option(help="write all numbers to this JSON file", metavar="FILE")] = None,
 ) -> None:
-    """Score meshes by hand: quality, alignment, and of several their diversity."""
+    """Score the quality and alignment of meshes, and the diversity of several."""
     by_hand = importlib.import_module("jsdpipe.commands.score_meshes")
     if out is not None:
         by_hand.check_writable(out)
     found = by_hand.score(meshes, prompt, config, up, front, vertex_colors)
     if config is None:
-        typer.echo(f"with the views and models of {found['config']}; --config takes those of another", err=True)
+        typer.echo(f"using the views and models of {found['config']}; choose others with --config", err=True)
     typer.echo(by_hand.table(found))
     if out is not None:
         by_hand.write(found, out)
@@ -115,20 +127,25 @@ def score(
 def fetch_prompts(
     name: Annotated[str, typer.Argument(help="e.g. t3bench", metavar="SOURCE")],
     origin: Annotated[
-        Path | None, typer.Option("--from", help="take the files from this folder, not from the network")
+        Path | None, typer.Option("--from", help="a folder with the files, instead of the network")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="without: prompts/SOURCE", metavar="FOLDER")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="where to put the files", metavar="FOLDER", show_default="prompts/SOURCE")
+    ] = None,
     sources: Annotated[
-        Path, typer.Option(help="what there is to fetch, and its hashes", show_default="the package's")
+        Path,
+        typer.Option(
+            help="a YAML file of the sets that can be fetched, with their hashes", show_default="the package's"
+        ),
     ] = SOURCES,
 ) -> None:
-    """Fetch a prompt set, check it, and put it into a folder."""
+    """Fetch a prompt set, check it, and write it to a folder."""
     folder = Path("prompts", name) if out is None else out
     written = fetch(name, folder, origin, sources)
     for path in written:
         typer.echo(path)
     if not written:
-        typer.echo(f"{folder}: nothing to be done, every file is there and right")
+        typer.echo(f"{folder}: nothing to do; every file is there and correct")
 
 
 def main() -> None:

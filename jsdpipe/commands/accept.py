@@ -1,4 +1,4 @@
-"""`jsdpipe accept`: results of other code count as made by today's, where a change moves no number. Torch-free."""
+"""`jsdpipe accept`: results of older code count as made by today's, because the change moves no number. Torch-free."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +13,11 @@ from jsdpipe.pipeline.fingerprints import code, code_in, describe
 from jsdpipe.pipeline.layout import Shard, of_run
 from jsdpipe.pipeline.run import Run
 
-UNKNOWN = "another, of which nothing is known"
+UNKNOWN = "unknown code"
 
 
 def accept(run: Annotated[str, typer.Argument(help="a run's folder, or its name", metavar="RUN")]) -> None:
-    """Keep a run's results though its code or libraries changed, if you know that the change moves no number."""
+    """Keep a run's results after a change of code or libraries. Do this only if no number changes."""
     of = Run.load(Path(run) if Path(run).is_dir() else of_run(run))
     found: dict[tuple[str, str, str], list[str]] = {}  # stage, today's code, that of results; of which shards
     for stage, shard, made in _made(of):
@@ -40,13 +40,13 @@ def accept(run: Annotated[str, typer.Argument(help="a run's folder, or its name"
         for (stage, by, made), names in found.items()
     ]
     write_json(of.layout.accepted, accepted)
-    typer.echo(f"{of.layout.accepted}: accepted; what is there counts as made by today's code")
+    typer.echo(f"{of.layout.accepted}: accepted; existing results count as made by today's code")
 
 
 def _made(run: Run) -> Iterator[tuple[str, Shard | None, str]]:
-    """Of each result that there is, its stage or a part of it, its shard, and the hash of code that it counts as of.
+    """Of each existing result, its stage or a part of it, its shard, and the hash of code that it counts as made by.
 
-    Results of versions that did not record it are left out.
+    Results of versions that did not record the code are left out.
     """
     for stage in run.config.stages:
         for shard in run.shards():

@@ -1,4 +1,4 @@
-"""The commands that time what things cost here."""
+"""The command group `bench`."""
 
 import os
 
@@ -15,11 +15,11 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("evaluate")
 def evaluate_command(config: Config = None) -> None:
-    """Time a configuration's quality score on one core: a renderer a view and an image a call, against ours."""
+    """Time a configuration's quality score on one core, as T3Bench's script computes it and as this package does."""
     content, name = source(config)
     read = read_config(content, name)
     if read.quality is None:
-        raise UserError(f"{name}: quality: left out, but it is what is measured; add it")
+        raise UserError(f"{name}: quality: missing, but it is what is measured; add it")
     with at(f"{name}: quality.reward"):
         read.quality.reward.files()
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "LP_NUM_THREADS": "1"}
@@ -31,4 +31,4 @@ def evaluate_command(config: Config = None) -> None:
 
 @app.callback()
 def bench() -> None:
-    """What things cost on this machine, as ratios of two ways in one run."""
+    """Measure costs on this machine."""

@@ -1,4 +1,4 @@
-"""`jsdpipe check` and `jsdpipe configure`: a configuration, checked, and written as a run."""
+"""`jsdpipe check` and `jsdpipe configure`: check a configuration, and write it as a run."""
 
 import os
 from pathlib import Path
@@ -32,7 +32,7 @@ def configure(
 
 
 def check(config: Config = None) -> None:
-    """Check a configuration, and say what it would make, and make again of what is there."""
+    """Check a configuration. Print what it would make, and which existing results it would make again."""
     run, name = _resolve(config)
     shards = run.shards()
     assets = sum(len(list(shard.assets())) for shard in shards)
@@ -43,15 +43,15 @@ def check(config: Config = None) -> None:
 
 
 def _meshes(run: Run) -> str:
-    """How many of the meshes from elsewhere are there; a missing one fails, and has the floors."""
+    """How many of the meshes made elsewhere exist; a missing one is a failed asset."""
     methods = {name: method for name, method in run.config.methods.items() if isinstance(method, External)}
     of_files = [shard for shard in run.shards() if shard.method in methods and methods[shard.method].path]
     paths = [path for shard in of_files for path in methods[shard.method].mesh_paths(run, shard)]
-    return f", {sum(map(os.path.isfile, paths))} of {len(paths)} meshes are there" if paths else ""
+    return f", {sum(map(os.path.isfile, paths))} of {len(paths)} meshes exist" if paths else ""
 
 
 def _calls(run: Run, assets: int) -> str:
-    """How often a judge that costs money is called if it always answers in form: to merge captions, and to grade."""
+    """How often a judge that costs money is called if all its answers are valid: to merge captions, and to grade."""
     judge = run.config.alignment and run.config.alignment.judge
     if not isinstance(judge, Endpoint):
         return ""
@@ -60,14 +60,14 @@ def _calls(run: Run, assets: int) -> str:
 
 
 def _left_out(run: Run) -> str:
-    """Which of the sections that a run need not have it has not."""
+    """Which optional sections the run does not have."""
     sections = [stage.section for stage in STAGES.values() if stage.section and (stage.protocol or stage.of_run)]
     absent = [section for section in sections if getattr(run.config, section) is None]
     return f", without {', '.join(absent)}" if absent else ""
 
 
 def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
-    """The run of a configuration, and what to call that."""
+    """The run of a configuration, and the configuration's name for messages."""
     content, name = source(config)
     loaded = load_config(content, name)
     run = Run.resolve(loaded, folder or of_run(loaded.run))

@@ -1,4 +1,4 @@
-"""The argument CONFIG of the commands: a file's path, `-` for standard input, or without it the miniature's run."""
+"""The argument CONFIG of the commands: a file's path, `-` for standard input, or nothing for the default run."""
 
 import json
 import sys
@@ -13,14 +13,17 @@ from jsdpipe.miniature import CONFIG
 DEFAULT = "the default configuration"
 Config = Annotated[
     str | None,
-    typer.Argument(help="a YAML file, or - for JSON on standard input; without: the miniature's", metavar="CONFIG"),
+    typer.Argument(
+        help="a YAML file, or - for JSON on standard input", metavar="CONFIG", show_default="the miniature's"
+    ),
 ]
 
 
 def source(config: str | None) -> tuple[Any, str]:
-    """What `jsdpipe.config.run_config` reads, a path or the content of standard input, and what to call it.
+    """What `jsdpipe.config.run_config` reads, a path or the content of standard input, and its name for messages.
 
-    `UserError` if the argument is empty, or standard input no JSON.
+    Raises:
+        UserError: the argument is empty, or standard input is not JSON.
     """
     if config is None:
         return CONFIG, DEFAULT

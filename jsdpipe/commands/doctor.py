@@ -1,4 +1,4 @@
-"""What this machine has, and what of the project runs on it."""
+"""What this machine has, and which recipes run on it."""
 
 import importlib
 import os
@@ -23,12 +23,12 @@ INSTALL = {"nerfacc": "pip install nerfacc", "tinycudann": "see https://github.c
 
 
 def report() -> str:
-    """The whole of what `jsdpipe doctor` says."""
+    """The text that `jsdpipe doctor` prints."""
     priors = {model: prior(model) for model in PRIORS}
     parts = [
         columns(_machine()),
         f"make demo: {_demo()}",
-        "The recipes, each with the prior that it is made for:",
+        "Recipes, with the priors that they are made for:",
         columns(_recipes(priors)),
         *(_about(found) for found in priors.values() if PRIORS[found.name].download),
     ]
@@ -53,7 +53,7 @@ def _machine() -> list[tuple[str, str]]:
 def _format(name: str) -> str:
     if device() == "cuda":
         return "yes"
-    return {True: "yes", False: "no: only imitated, many times slower", None: "unknown"}[calculates_in(name)]
+    return {True: "yes", False: "no: only emulated, many times slower", None: "unknown"}[calculates_in(name)]
 
 
 def _gpus() -> list[str]:
@@ -65,7 +65,7 @@ def _gpus() -> list[str]:
 
 def _cuda_package(name: str) -> str:
     if device() == "cpu":
-        return f"not used without a GPU, where it makes {CUDA_PACKAGES[name]} faster"
+        return f"not used, because there is no GPU; it would make {CUDA_PACKAGES[name]} faster"
     try:
         importlib.import_module(name)
     except UNUSABLE as error:
@@ -101,6 +101,6 @@ def _runs(found: Needed) -> str:
 
 
 def _about(found: Needed) -> str:
-    """What to know of a prior that is not the package's own, in lines."""
+    """License, size and download of a prior that is not the package's own."""
     size = f"{found.amount} of files; in float16 its weights take half of that on a GPU, and a run takes more"
     return "\n  ".join([f"{found.name}: license {found.license}, {size}", *found.mends])

@@ -1,6 +1,6 @@
-"""One asset of a prompt, made by hand: generated and meshed in a folder of its own, without a run.
+"""Make one asset from a prompt, in a folder of its own, without a run.
 
-Torch-free until the work begins, so that a mistake is told at once.
+Torch-free until the work begins, so that mistakes are reported at once.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,13 @@ MESH = Mesh(resolution=RESOLUTION, threshold=5.0, min_component=0.02)
 
 @dataclass(frozen=True)
 class Made:
-    """What became of an asset: its folder, the files that had to be written there, and why it failed, or None."""
+    """An asset that was made.
+
+    Args:
+        folder: the asset's folder.
+        written: the files that were written, none if the asset was there already.
+        reason: why the asset failed, or None.
+    """
 
     folder: Path
     written: list[Path]
@@ -51,11 +57,21 @@ def make(
     seed: int = 0,
     out: Path | None = None,
 ) -> Made:
-    """Make an asset and its mesh in the folder `out`, with `record.json`, which says how and from what.
+    """Make one asset from a prompt: its scene, its mesh, a picture, and `record.json`, which states all its inputs.
 
-    The other arguments are a recipe's name or path, a prior as a configuration states it, without one the recipe's, and
-    a seed. A folder that holds the asset of the same inputs is left alone, and a work that was stopped is resumed.
-    `UserError` if an argument is wrong, or the folder holds anything else.
+    If the folder holds this asset already, nothing is done; unfinished work is resumed.
+
+    Args:
+        prompt: a description of the asset.
+        recipe: the name or path of a recipe.
+        prior: a folder in diffusers' format, a hub id, or "miniature"; by default the recipe's.
+        revision: a branch, tag or commit of the hub id.
+        dtype: "float32", "float16" or "bfloat16", of the prior's weights.
+        seed: another seed gives another asset.
+        out: the asset's folder; by default `results/by-hand/<prompt>/<recipe>/seed<N>`.
+
+    Raises:
+        UserError: an argument is wrong, or the folder holds anything else.
     """
     with at("PROMPT"):
         subject = to_prompt(prompt)

@@ -1,4 +1,4 @@
-"""The commands that say what is here: `models check` and `doctor`."""
+"""The commands `models check` and `doctor`."""
 
 import typer
 
@@ -11,7 +11,7 @@ models = typer.Typer(no_args_is_help=True, help="The models that runs need.")
 
 @models.command("check")
 def check_models(config: Config = None) -> None:
-    """List the models that a configuration needs; what to do about missing ones, and then exit with status 1."""
+    """List the models that a configuration needs. If some are missing, say how to get them, and exit with status 1."""
     content, name = source(config)
     found = inventory.needed(read_config(content, name), name)
     typer.echo(inventory.table(found))
@@ -23,7 +23,7 @@ def check_models(config: Config = None) -> None:
 
 
 def doctor() -> None:
-    """Say what this machine has, which recipes run on it, and what to download or install for the others."""
+    """Print what this machine has, which recipes run on it, and what the others need."""
     from jsdpipe.commands.doctor import report
 
     typer.echo(report())

@@ -1,4 +1,4 @@
-"""The command that lists the recipes, and shows one resolved."""
+"""The command that lists the recipes, or prints one with its bases merged."""
 
 from typing import Annotated
 
@@ -7,17 +7,16 @@ import yaml
 
 from jsdpipe.config.recipes import about, names, read_recipe
 
-MERGING = """A recipe is a YAML file that says how one method makes an asset. It may name others as its `base`, by name
-or path, or a list of them: each is merged over the one before, and over them all what the file itself states. Mappings
-merge key by key; one of another `kind` replaces the whole of the base's. overlays/miniature.yaml is no recipe, but as
-the last base it makes any method one of the miniature. `plugins` lists Python files, relative to the recipe, with
-objectives of your own."""
+MERGING = """A recipe is a YAML file that says how one method makes an asset. Its `base` is the name or path of another
+recipe, or a list of them. They are merged in order, and the file's own keys last. Mappings are merged key by key; a
+mapping of another `kind` replaces the whole mapping. With overlays/miniature.yaml as the last base, any method runs on
+the miniature. `plugins` lists Python files, relative to the recipe, with objectives of your own."""
 
 
 def recipes(
     name: Annotated[str | None, typer.Argument(help="a name, or the path of a YAML file", metavar="NAME")] = None,
 ) -> None:
-    """List the package's recipes; with NAME, print that one with all that it takes over from its bases."""
+    """List the package's recipes. With NAME, print that recipe with its bases merged."""
     if name is not None:
         file = read_recipe(name)
         resolved = file.validated().model_dump(mode="json")

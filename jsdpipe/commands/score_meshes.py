@@ -1,6 +1,6 @@
-"""The scores of meshes that are there: the stages themselves, on a run of one prompt in a temporary folder.
+"""Score existing meshes, by the stages themselves, in a temporary run of one prompt.
 
-Torch-free until the work begins, so that a mistake is told at once.
+Torch-free until the work begins, so that mistakes are reported at once.
 """
 
 import os
@@ -39,11 +39,22 @@ def score(
     front: Front | None = None,
     vertex_colors: VertexColors = "auto",
 ) -> dict[str, Any]:
-    """Score meshes as seeds of one prompt, with the views and models of a configuration, without one the miniature's.
+    """Score the quality and alignment of meshes, and the diversity of several, as seeds of one prompt.
 
-    Returns the `prompt`, the `config`, of each of the `assets` its records of quality and alignment, of two or more
-    their `diversity`, and the `provenance` of the scores. An asset that cannot be scored has its reason and the floors.
-    `UserError` if an argument is wrong.
+    Args:
+        meshes: GLB, GLTF, OBJ, PLY or STL files.
+        prompt: what the meshes should show.
+        config: the path of a configuration with the views and models to use; by default the miniature's.
+        up: the up axis of the files; by default y for glTF, z for others.
+        front: the front axis of the files; by default z if y is up, x if z is up.
+        vertex_colors: how to read glTF's vertex colors; "auto" decides by the program that wrote them.
+
+    Returns:
+        `prompt` and `config`; `assets`, the numbers, `reason` and `notes` of each mesh; `diversity`, or None for
+        fewer than two meshes; and `provenance`. A mesh that cannot be scored has a reason and the lowest scores.
+
+    Raises:
+        UserError: an argument is wrong.
     """
     with at("--prompt"):
         subject = to_prompt(prompt)
@@ -86,7 +97,7 @@ def score(
 
 
 def table(found: dict[str, Any]) -> str:
-    """What `score` found, for people."""
+    """The result of `score` as text."""
     rows = [("mesh", "quality ↑", "alignment ↑", "average ↑", "caption")]
     for asset in found["assets"]:
         both = asset.get("quality"), asset.get("alignment")
@@ -113,7 +124,7 @@ def _run(config: RunConfig, folder: Path, prompt: Prompt, seeds: int) -> Run:
 
 
 def _take(run: Run, shard: Shard, meshes: Sequence[Path], *taken: Any) -> None:
-    """The stage `mesh`, of these files in place of a method's, `taken` as `convert_one` does."""
+    """Do the stage `mesh` for these files instead of a method's; `convert_one` explains `taken`."""
     from jsdpipe.mesh.external import convert_one
 
     records = []
@@ -144,7 +155,7 @@ def _number(value: float | None, digits: int = 1) -> str:
 
 
 def check_writable(out: Path) -> None:
-    """Raise `UserError` now, and not after the work, if a file cannot be written."""
+    """Raise `UserError` before the work if the result cannot be written."""
     with _writing(out):
         if out.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
@@ -152,7 +163,7 @@ def check_writable(out: Path) -> None:
 
 
 def write(found: dict[str, Any], out: Path) -> None:
-    """Write what was found as JSON; `UserError` if it cannot be written."""
+    """Write the result of `score` as JSON; `UserError` if the file cannot be written."""
     with _writing(out):
         write_json(out, found)
 

@@ -1,4 +1,4 @@
-"""`jsdpipe stage`: what a job of the workflow runs."""
+"""`jsdpipe stage`: the command of the workflow's jobs."""
 
 import os
 import pkgutil
@@ -20,10 +20,10 @@ def stage(
     name: Annotated[str, typer.Argument(help=", ".join(STAGES), metavar="NAME")],
     folder: Annotated[Path, typer.Option("--run", help="the run's folder", metavar="FOLDER")],
     shard: Annotated[
-        str | None, typer.Option(help="e.g. jsd/single/000, for a stage that works on shards", metavar="SHARD")
+        str | None, typer.Option(help="such as jsd/single/000, if the stage works on shards", metavar="SHARD")
     ] = None,
 ) -> None:
-    """Run one stage of a run, on one of its shards, as the workflow does."""
+    """Run one stage of a run, as the workflow does."""
     if name not in STAGES:
         raise UserError(f"no stage {shown(name)}; {nearest(name, list(STAGES), 'there are')}")
     of = STAGES[name]

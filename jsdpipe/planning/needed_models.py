@@ -105,7 +105,7 @@ def _pretrained(format: Format, model: str, revision: str | None, stages: tuple[
     command = _from_the_hub(format, model, revision)
     place = f"{key}.model" + (" or --prior" if key == "prior" else "")
     mends = (
-        f"online: `jsdpipe {stages[0]}` downloads it when it first needs it; to have it before: {command}",
+        f"online: the stage {stages[0]} downloads it when it first needs it; to have it before: {command}",
         f"offline: run that elsewhere with --local-dir FOLDER, copy that here, and name it as {place}",
     )
     return Needed(model, stages, origin, license, size, mends, f"{key}.model", command)
@@ -121,7 +121,7 @@ def _weights_file(settings: WeightsFile, stages: tuple[str, ...], key: str) -> N
         return Needed(settings.name, stages, origin, license, file.stat().st_size)
     command = shlex.join(["curl", "--create-dirs", "-o", str(file), settings.url])
     mends = (
-        f"online: `jsdpipe {stages[0]}` downloads it when it first needs it; to have it before: {command}",
+        f"online: the stage {stages[0]} downloads it when it first needs it; to have it before: {command}",
         f"offline: fetch that elsewhere, and copy it to {file}, or name it as {key}.weights",
     )
     return Needed(settings.name, stages, origin, license, size, mends, key, command)

@@ -57,7 +57,7 @@ def test_lint(folder):
 
 def test_the_default_configuration(folder):
     plan = jobs(snakemake(folder, "-n", "--quiet", "rules", "--workflow-profile", ROOT / "workflow/profiles/default"))
-    assert plan["make"] >= 6
+    assert plan["generate"] >= 6
     assert plan.keys() == {*STAGES, "tables", "figures", "study", "report", "all", "total"}
 
 
@@ -119,7 +119,7 @@ def test_experiments_of_the_paper_s_scale_score_alike(name):
 def test_a_configuration_stands_alone_and_its_keys_can_be_overridden(folder):
     path = tiny.write(folder / "tiny.yaml", tiny.config(folder))
     done = snakemake(folder, "-n", "--configfile", path, "--config", "run=other", "seed=3")
-    assert jobs(done)["make"] == 2  # two methods, one shard: nothing of config.yaml
+    assert jobs(done)["generate"] == 2  # two methods, one shard: nothing of config.yaml
     assert "results/other" in done.stdout
 
 
@@ -134,8 +134,8 @@ def test_lists_and_mappings_on_the_command_line_are_read_as_in_a_file(folder):
     path = tiny.write(folder / "tiny.yaml", tiny.config(folder, "a red ball\na blue ball\n"))
     values = ("seeds=[0, 3]", "generation={shard_assets: 4, 'batch_assets': 1}", "seed=3", "run=tiny")
     arguments = ("-n", "--quiet", "rules", "--configfile", path, "--config")
-    assert jobs(snakemake(folder, *arguments, *values))["make"] == 2  # the two prompts in a shard
-    assert jobs(snakemake(folder, *arguments, "seeds=[0]"))["make"] == 2  # as one shard has two assets
+    assert jobs(snakemake(folder, *arguments, *values))["generate"] == 2  # the two prompts in a shard
+    assert jobs(snakemake(folder, *arguments, "seeds=[0]"))["generate"] == 2  # as one shard has two assets
     done = snakemake(folder, *arguments, "seeds=[0, x]")
     assert (done.returncode, "seeds.1: " in done.stderr.splitlines()[-1]) == (2, True)
     done = snakemake(folder, *arguments, "seeds=[0,")
@@ -153,7 +153,7 @@ def test_a_mistake_is_one_line(folder):
 def test_prompts_that_the_judge_cannot_read_end_the_run_before_its_first_job(folder):
     tiny.write(folder / "tiny.yaml", tiny.config(folder, 'a red ball\na "$(touch x)/../" 🍄\n'))
     arguments = ("--cores", "1", "--configfile", "tiny.yaml")
-    assert jobs(snakemake(folder, "-n", "--quiet", "rules", *arguments))["make"] == 4
+    assert jobs(snakemake(folder, "-n", "--quiet", "rules", *arguments))["generate"] == 4
     done = snakemake(folder, *arguments)
     said = f"jsdpipe: error: tiny.yaml: sets.single.file: {folder / 'prompts.txt'}: line 2: "
     assert done.returncode == 2
