@@ -18,9 +18,10 @@ for stage in (STAGES[name] for name in CONFIG.stages):
         resources:
             **needed(stage.name),
         params:
+            stage=stage.name,
             run=LAYOUT.folder,
             digest=stage_digest(stage.name),
         message:
             f"{stage.does} {{wildcards.shard}}"
         shell:
-            "jsdpipe stage {rule} --run {params.run:q} --shard {wildcards.shard:q} 2>&1 | tee {log:q}"
+            "jsdpipe stage {params.stage} --run {params.run:q} --shard {wildcards.shard:q} 2>&1 | tee {log:q}"
