@@ -22,12 +22,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def inception_file(tmp_path_factory):
-    """The weights of an Inception-v3 doll, as torchvision's file has them."""
-    import dolls_vision
+    """The weights of a tiny Inception-v3, as torchvision's file has them."""
+    import tiny_vision
     import torch
 
-    path = tmp_path_factory.mktemp("dolls") / "inception.pth"
-    torch.save(dolls_vision.inception().state_dict(), path)
+    path = tmp_path_factory.mktemp("tiny") / "inception.pth"
+    torch.save(tiny_vision.inception().state_dict(), path)
     return path
 
 

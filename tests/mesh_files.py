@@ -19,12 +19,12 @@ def png(pixels=PIXELS):
     return stream.getvalue()
 
 
-def gltf(path, material=None, colours=None, uv=None, image=None, vertices=CORNERS, faces=TWO, uv_1=None, **tree):
+def gltf(path, material=None, colors=None, uv=None, image=None, vertices=CORNERS, faces=TWO, uv_1=None, **tree):
     """A glTF file of one mesh, written without trimesh, its buffers and image in data URIs unless `image` is a name."""
     types = {("f", 4): 5126, ("i", 2): 5122, ("u", 1): 5121, ("u", 2): 5123, ("u", 4): 5125}
     arrays = {
         "POSITION": vertices,
-        "COLOR_0": colours,
+        "COLOR_0": colors,
         "TEXCOORD_0": uv,
         "TEXCOORD_1": uv_1,
         "indices": faces.reshape(-1),

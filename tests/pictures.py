@@ -12,9 +12,9 @@ from jsdpipe.render.renderer import open_renderer, render_views
 from jsdpipe.render.rigs import Cameras
 
 
-def painted(mesh: trimesh.Trimesh, colours=(255, 255, 255)) -> Surface:
-    """A mesh in one colour, or in one for each vertex."""
-    return Surface.colored(mesh.vertices, mesh.faces, np.broadcast_to(colours, mesh.vertices.shape))
+def painted(mesh: trimesh.Trimesh, colors=(255, 255, 255)) -> Surface:
+    """A mesh in one color, or in one for each vertex."""
+    return Surface.colored(mesh.vertices, mesh.faces, np.broadcast_to(colors, mesh.vertices.shape))
 
 
 def solid(surface: Surface) -> trimesh.Trimesh:

@@ -21,22 +21,22 @@ SIZES = {
 SAYS = {"unet/config.json": '{"sample_size": 8, "cross_attention_dim": 512}'}
 
 
-def fill(folder: Path, licence: str | None = None) -> Path:
+def fill(folder: Path, license: str | None = None) -> Path:
     """Write files of a prior's names and of known sizes, and another one that no prior is made of."""
     for name, size in SIZES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         said = SAYS.get(name, "{}") if name.endswith("config.json") else ""
         (folder / name).write_bytes(said.encode().ljust(size))
     (folder / "unet/diffusion_pytorch_model.fp16.safetensors").write_bytes(b"0" * 7)
-    if licence:
-        (folder / "README.md").write_text(f"---\nlicense: {licence}\ntags: [a]\n---\n# A model\n---\n")
+    if license:
+        (folder / "README.md").write_text(f"---\nlicense: {license}\ntags: [a]\n---\n# A model\n---\n")
     return folder
 
 
-def store(cache: Path, model: str, ref: str, licence: str | None = None) -> Path:
+def store(cache: Path, model: str, ref: str, license: str | None = None) -> Path:
     """A snapshot in the hub's layout: files are links to blobs, a branch is a file that holds its commit."""
     root = cache / f"models--{model.replace('/', '--')}"
-    blobs, snapshot = fill(root / "blobs", licence), root / "snapshots" / COMMIT
+    blobs, snapshot = fill(root / "blobs", license), root / "snapshots" / COMMIT
     for blob in blobs.rglob("*.*"):
         link = snapshot / blob.relative_to(blobs)
         link.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ THRESHOLD = 10.0
 RADIUS = 0.375  # where 40 (1 - |x| / 0.5) is the threshold
 PROMPTS = ("a red ball", "a blue ball on a wooden floor")
 FAILED = ("a red ball", 2, "not finite at step 7")
-TWO_COLOURED = ("a red ball", 1)
+TWO_COLORED = ("a red ball", 1)
 EMPTY = ("a blue ball on a wooden floor", 1)
 
 RENDER = {
@@ -32,9 +32,9 @@ RENDER = {
 }
 
 
-def ball(colour: tuple[float, float, float], empty: bool = False, white_back: bool = False) -> VoxelScene:
-    """A ball of one colour around the origin, or a field without density; perhaps white where x < 0."""
-    logit = torch.tensor(colour).clamp(0.01, 0.99).logit()
+def ball(color: tuple[float, float, float], empty: bool = False, white_back: bool = False) -> VoxelScene:
+    """A ball of one color around the origin, or a field without density; perhaps white where x < 0."""
+    logit = torch.tensor(color).clamp(0.01, 0.99).logit()
     density = torch.full((1, 16, 16, 16), -100.0 if empty else 0.0)
     albedo = logit[:, None, None, None].repeat(1, 16, 16, 16)
     if white_back:
@@ -78,8 +78,8 @@ def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
         reason = FAILED[2] if (prompt.text, seed) == FAILED[:2] else None
         records.append(asset_record(prompt, seed, reason))
         if reason is None:
-            colour = (1.0, 0.0, 0.0) if "red" in prompt.text else (0.0, 0.0, 1.0)
+            color = (1.0, 0.0, 0.0) if "red" in prompt.text else (0.0, 0.0, 1.0)
             path = run.layout.asset(shard.key(prompt.id, seed)) / "scene.safetensors"
-            save(path, ball(colour, (prompt.text, seed) == EMPTY, white_back=(prompt.text, seed) == TWO_COLOURED))
+            save(path, ball(color, (prompt.text, seed) == EMPTY, white_back=(prompt.text, seed) == TWO_COLORED))
     write_manifest(run, "generate", shard, records, {})
     return run, shard

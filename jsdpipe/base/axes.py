@@ -1,4 +1,4 @@
-"""The kinds of meshes' files, and what a file may not tell: its axes, what its colours are. Torch-free."""
+"""The kinds of meshes' files, and what a file may not tell: its axes, what its colors are. Torch-free."""
 
 from typing import Literal
 

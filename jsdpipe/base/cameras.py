@@ -32,7 +32,7 @@ def look_at_origin(position: Tensor) -> Tensor:
 
 
 def rays(camera_to_world: Tensor, fovy: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Origins and unit directions (N, size, size, 3) through the centres of square images' pixels.
+    """Origins and unit directions (N, size, size, 3) through the centers of square images' pixels.
 
     `camera_to_world` (N, 4, 4); `fovy` (N,), vertical field of view in radians; row 0 is the top of the image.
     """

@@ -128,7 +128,7 @@ def _theirs(config: Render, reward: Reward, surface: Surface, cameras: Cameras, 
 
 
 def boulder() -> Surface:
-    """A bumpy ball in many colours."""
+    """A bumpy ball in many colors."""
     sphere = trimesh.creation.icosphere(subdivisions=SUBDIVISIONS)
     waves = np.sin(7 * sphere.vertices) * np.cos(5 * np.roll(sphere.vertices, 1, axis=1))
     vertices = sphere.vertices * (1 + 0.1 * waves.sum(axis=1, keepdims=True))

@@ -23,7 +23,7 @@ class Source(Strict):
 
     repository: str
     commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
-    licence: str
+    license: str
     address: str = Field(description="of a file; {commit} and {file} are filled in")
     files: dict[Annotated[str, Field(pattern=NAME)], Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(
         description="SHA-256 by name"

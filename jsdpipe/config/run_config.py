@@ -83,7 +83,7 @@ class Generation(Strict):
     """How assets are grouped into jobs and batches, and what a job needs."""
 
     shard_assets: Annotated[int, Field(ge=1, le=100_000)] = 12
-    batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimised side by side")] = 1
+    batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimized side by side")] = 1
     preview_views: Views = 8
 
 
@@ -104,7 +104,7 @@ class Mesh(Strict):
         default=0.0, description="components with a smaller share of the largest one's area are dropped"
     )
     texture: Annotated[int, Field(ge=64, le=8192)] | None = Field(
-        default=None, description="texels along the edge of a texture; without: vertex colours"
+        default=None, description="texels along the edge of a texture; without: vertex colors"
     )
     formats: Annotated[tuple[Literal["glb", "obj"], ...], AfterValidator(_with_glb)] = ("glb",)
     missing_material: Literal["grey", "fail"] = Field(

@@ -3,7 +3,7 @@
 glTF is y-up and an asset faces +z; our world is z-up and an asset faces +x. World (x, y, z) is stored as glTF
 (y, z, x), an exact rotation, so viewers show an asset upright and from its front. As glTF demands, baseColorTexture is
 sRGB (PNG) and COLOR_0 linear light; COLOR_0 has 16 bits, which keep all 256 sRGB values apart. Materials are unlit
-(KHR_materials_unlit). A viewer thus shows the colours of our views, except between vertices of different colours, where
+(KHR_materials_unlit). A viewer thus shows the colors of our views, except between vertices of different colors, where
 it interpolates linear light and our views interpolate sRGB.
 
 trimesh's writer has 8 bits for COLOR_0, no targets of buffer views, and no unlit materials.

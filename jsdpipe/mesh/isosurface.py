@@ -1,4 +1,4 @@
-"""Extract a density field's surface as a closed triangle mesh with vertex colours."""
+"""Extract a density field's surface as a closed triangle mesh with vertex colors."""
 
 from typing import Literal, Protocol
 

@@ -1,4 +1,4 @@
-"""Write surfaces as OBJ, z up as T3Bench's tools read them, with vertex colours or MTL and PNG files."""
+"""Write surfaces as OBJ, z up as T3Bench's tools read them, with vertex colors or MTL and PNG files."""
 
 from pathlib import Path
 

@@ -1,9 +1,9 @@
 """Read any mesh file as a `Surface`: glTF, OBJ, PLY and STL, with materials.
 
-A point's colour is the product, in linear light, of what its file has of these: the material's colour
-(`baseColorFactor`, or `Kd` without a `map_Kd`), the vertices' or faces' own colours, and the material's texture
+A point's color is the product, in linear light, of what its file has of these: the material's color
+(`baseColorFactor`, or `Kd` without a `map_Kd`), the vertices' or faces' own colors, and the material's texture
 (`baseColorTexture`, `map_Kd`). glTF's numbers are linear light; other formats' numbers and all images are sRGB. Without
-any colour it is grey. Alpha counts only in a glTF's alpha mask. Lights and all other properties of materials are
+any color it is grey. Alpha counts only in a glTF's alpha mask. Lights and all other properties of materials are
 ignored; docs/meshes.md lists everything.
 """
 
@@ -44,15 +44,15 @@ def read(
 ) -> Surface:
     """Read a mesh file into world axes.
 
-    Unused vertices are dropped, and vertices with equal position, colour and texture coordinates are merged: T3Bench
-    centres a mesh by the mean of its vertices, as trimesh reads them, and this makes the mean the same in all formats.
+    Unused vertices are dropped, and vertices with equal position, color and texture coordinates are merged: T3Bench
+    centers a mesh by the mean of its vertices, as trimesh reads them, and this makes the mean the same in all formats.
 
     Args:
         up: the file's upward axis; by default its format's.
         front: the axis that the mesh faces; by default its format's.
         require_materials: refuse a file whose material or image is missing. Otherwise that is a note, and the
-            surface gets the other colours that the file has, or grey.
-        vertex_colors: how glTF's vertex colours are stored, as linear light (glTF's definition) or as sRGB (by some
+            surface gets the other colors that the file has, or grey.
+        vertex_colors: how glTF's vertex colors are stored, as linear light (glTF's definition) or as sRGB (by some
             programs). "auto" decides by the program's name. A note says what was assumed.
 
     Raises:
@@ -128,7 +128,7 @@ def _merge_vertices(rows: NDArray[Any], faces: NDArray[np.int64]) -> tuple[NDArr
 
 
 def _check(surface: Surface) -> None:
-    """Raise `BadMesh` if a surface cannot be centred, scaled and rendered."""
+    """Raise `BadMesh` if a surface cannot be centerd, scaled and rendered."""
     vertices = surface.vertices
     if not len(surface.faces):
         raise BadMesh("no triangles")
@@ -138,7 +138,7 @@ def _check(surface: Surface) -> None:
     if largest > LARGEST:
         raise BadMesh(f"a coordinate of {largest:.3g} is beyond {LARGEST:g}")
     extent = float(np.ptp(vertices, axis=0).max())
-    step = float(np.spacing(largest))  # between neighbouring floating-point coordinates
+    step = float(np.spacing(largest))  # between neighboring floating-point coordinates
     if step >= FLAT * extent:
         raise BadMesh("no extent: all vertices are (nearly) the same")
     a, b, c = (vertices[surface.faces[:, corner]] for corner in range(3))

@@ -17,5 +17,5 @@ def from_linear(light: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def multiply(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Multiply two sRGB colours in linear light, as the whole package does."""
+    """Multiply two sRGB colors in linear light, as the whole package does."""
     return from_linear(to_linear(one) * to_linear(other))

@@ -1,4 +1,4 @@
-"""Triangles with colours: the common form of all meshes."""
+"""Triangles with colors: the common form of all meshes."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, Self
@@ -26,9 +26,9 @@ class Texture:
 
 @dataclass(frozen=True)
 class Surface:
-    """A triangle mesh in world axes, coloured on both sides.
+    """A triangle mesh in world axes, colored on both sides.
 
-    A point's colour is the interpolated vertex colour, times the face's texture at the interpolated uv. Vertex colours
+    A point's color is the interpolated vertex color, times the face's texture at the interpolated uv. Vertex colors
     are interpolated as stored, in sRGB, and multiplied with the texture in linear light.
 
     Args:
@@ -50,7 +50,7 @@ class Surface:
 
     @classmethod
     def colored(cls, vertices: NDArray[np.floating], faces: NDArray[np.integer], colors: NDArray[np.integer]) -> Self:
-        """A surface with vertex colours (V, 3) and no textures."""
+        """A surface with vertex colors (V, 3) and no textures."""
         return cls(
             vertices.astype(np.float64),
             faces.astype(np.int64),

@@ -1,4 +1,4 @@
-"""Bake a field's colours into a texture, on an atlas by xatlas."""
+"""Bake a field's colors into a texture, on an atlas by xatlas."""
 
 from collections.abc import Callable
 
@@ -17,13 +17,13 @@ Colors = Callable[[NDArray[np.float64]], NDArray[np.uint8]]
 
 
 def bake_texture(surface: Surface, colors: Colors, size: int) -> Surface:
-    """Replace a surface's vertex colours by one texture of size x size texels.
+    """Replace a surface's vertex colors by one texture of size x size texels.
 
-    Each texel gets the colour of the surface point at its centre. Texels between charts copy their nearest neighbour,
+    Each texel gets the color of the surface point at its center. Texels between charts copy their nearest neighbor,
     so that no seam shows. Vertices on seams are duplicated.
 
     Args:
-        colors: maps points (N, 3) to colours (N, 3), uint8.
+        colors: maps points (N, 3) to colors (N, 3), uint8.
         size: texels per side.
     """
     atlas = xatlas.Atlas()
@@ -47,7 +47,7 @@ def bake_texture(surface: Surface, colors: Colors, size: int) -> Surface:
 def _at_texels(
     uv: NDArray[np.float32], faces: NDArray[np.int64], size: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Find the face (S, S) at each texel's centre, -1 for none, and the barycentric weights (S, S, 3) there."""
+    """Find the face (S, S) at each texel's center, -1 for none, and the barycentric weights (S, S, 3) there."""
     scene = EmbreeScene()
     # in units of texels, so that none is below the rays' precision
     flat = np.concatenate([uv * np.float32(size), np.zeros((len(uv), 1), np.float32)], axis=1)

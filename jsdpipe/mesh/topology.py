@@ -19,7 +19,7 @@ def component_labels(faces: NDArray[np.integer]) -> NDArray[np.int32]:
 
 
 def merged(surface: Surface) -> NDArray[np.int64]:
-    """The faces (F, 3) after merging vertices at the same place, so that seams of colours and textures are no edges."""
+    """The faces (F, 3) after merging vertices at the same place, so that seams of colors and textures are no edges."""
     _, which = np.unique(surface.vertices, axis=0, return_inverse=True)
     faces: NDArray[np.int64] = which[surface.faces]
     return faces

@@ -24,12 +24,12 @@ BATCH = 16
 FORMS = {"single": 0.36, "surr": 0.28, "multi": 0.36}
 USUAL_ELEVATION = (-10.0, 65.0)  # degrees; the views of the diffusion model and of distillation
 EVERYWHERE = 0.15  # share of images from the whole sphere, because the CLIP scores views from everywhere
-LEFT_OUT = 0.15  # share of colours and patterns that captions omit
-HELD_OUT = 0.08  # approximate share of (kind, colour) pairs that no model is trained on
+LEFT_OUT = 0.15  # share of colors and patterns that captions omit
+HELD_OUT = 0.08  # approximate share of (kind, color) pairs that no model is trained on
 
 
 def is_held_out(description: Description) -> bool:
-    """Whether a description has a (kind, colour) pair that is held out from training."""
+    """Whether a description has a (kind, color) pair that is held out from training."""
     return any(seed_of("held out", t.kind, t.color) % 10_000 < HELD_OUT * 10_000 for t in description.things if t.color)
 
 
@@ -63,7 +63,7 @@ class Pictures:
 
         Args:
             index: of the images (B,).
-            unlit_on_black: share of images with flat colours on black, as the protocols render meshes.
+            unlit_on_black: share of images with flat colors on black, as the protocols render meshes.
         """
         layers = Layers(*(x[index].float() / 255 for x in (self.albedo, self.light, self.coverage)))
         n = len(index)
@@ -82,7 +82,7 @@ def view_suffix(azimuth: float, elevation: float) -> str:
 
 
 def _like(description: Description, count: int, draw: torch.Generator) -> list[Description]:
-    """Draw descriptions of the same kinds, relation and surrounding, with random colours and patterns."""
+    """Draw descriptions of the same kinds, relation and surrounding, with random colors and patterns."""
     form = "multi" if description.relation else "single"
 
     def repaint(thing: Thing) -> Thing:
@@ -156,7 +156,7 @@ def load(folder: Path, held_out: bool, chunks: int | None = None) -> Pictures:
 
 
 def random_caption(description: Description, draw: torch.Generator, drop: float = LEFT_OUT) -> str:
-    """Write a caption that omits each colour and pattern with probability `drop`."""
+    """Write a caption that omits each color and pattern with probability `drop`."""
 
     def keep(attribute: str | None) -> str | None:
         return None if float(torch.rand((), generator=draw)) < drop else attribute
@@ -166,5 +166,5 @@ def random_caption(description: Description, draw: torch.Generator, drop: float 
 
 
 def held_out_pairs() -> list[tuple[str, str]]:
-    """List the (kind, colour) pairs that no model is trained on."""
+    """List the (kind, color) pairs that no model is trained on."""
     return [(k, c) for k in KINDS for c in COLORS if is_held_out(Description((Thing(k, c),)))]

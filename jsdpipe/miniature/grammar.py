@@ -1,6 +1,6 @@
 """The grammar of the miniature world's captions.
 
-a [striped|spotted] [COLOUR] KIND [on SURROUNDING]
+a [striped|spotted] [COLOR] KIND [on SURROUNDING]
 a [...] KIND and a [...] KIND
 a [...] KIND on a [...] SUPPORT
 """
@@ -58,10 +58,10 @@ def caption(description: Description) -> str:
 
 def explained() -> list[str]:
     """Explain the grammar to users, in lines: the forms of sentences, then the words for their capitals."""
-    words = {"KIND": KINDS, "COLOUR": COLORS, "SURROUNDING": SURROUNDINGS}
+    words = {"KIND": KINDS, "COLOR": COLORS, "SURROUNDING": SURROUNDINGS}
     return [
         "THING, or THING on SURROUNDING, or THING and THING, or THING on THING",
-        f"THING: a [{'|'.join(PATTERNS)}] [COLOUR] KIND; one that another stands on is a {' or '.join(SUPPORTS)}",
+        f"THING: a [{'|'.join(PATTERNS)}] [COLOR] KIND; one that another stands on is a {' or '.join(SUPPORTS)}",
         *(f"{name}: {', '.join(of)}" for name, of in words.items()),
     ]
 

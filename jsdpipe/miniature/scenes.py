@@ -101,5 +101,5 @@ def random_description(generator: torch.Generator, form: str) -> Description:
 
 
 def background(n: int, generator: torch.Generator) -> Tensor:
-    """Draw pale background colours (n, 3) of any hue."""
+    """Draw pale background colors (n, 3) of any hue."""
     return 0.55 + 0.45 * torch.rand(n, 3, generator=generator)

@@ -82,7 +82,7 @@ class Part:
         rounding: radius (B,) by which the shape grows, with rounded edges.
         keep: the scenes that have the part (B,).
         pattern: (B,), 0 for plain, 1 for rings along z, 2 for spots, 3 for planks along x, 4 for checks in xy.
-        second: the pattern's colour (B, 3).
+        second: the pattern's color (B, 3).
         frequency: the pattern's periods per unit (B,).
         axis: the world axis along the shape's own z.
         carve: whether the part is cut out of the solid's earlier parts.
@@ -120,11 +120,11 @@ class Part:
         return torch.where(self.keep, d, 1e3)
 
     def albedo(self, points: Tensor) -> Tensor:
-        """Colours (M, 3) at points (M, 3) on the surface."""
+        """Colors (M, 3) at points (M, 3) on the surface."""
         p = (points - self.center) * self.frequency[:, None]
         q = p * 0.8
         half = torch.floor(2 * p).long() % 2 == 0  # whether in the first half of a period, by axis
-        ring = p[:, 2] - torch.floor(p[:, 2]) < 0.36  # less than half, so that the main colour dominates
+        ring = p[:, 2] - torch.floor(p[:, 2]) < 0.36  # less than half, so that the main color dominates
         marks = torch.stack(
             (
                 torch.zeros_like(half[:, 0]),
@@ -160,7 +160,7 @@ def distance(scene: Scene, points: Tensor) -> Tensor:
 
 
 def albedo(scene: Scene, points: Tensor) -> Tensor:
-    """Colours (M, 3) at points (M, 3) on the surface; a cavity has the colour of the part that carves it."""
+    """Colors (M, 3) at points (M, 3) on the surface; a cavity has the color of the part that carves it."""
     best = torch.full_like(points[:, 0], torch.inf)
     color = torch.zeros_like(points)
     for part in (part for solid in scene for part in solid):

@@ -1,7 +1,7 @@
 """The kinds of thing in the miniature world, each built from primitives with random proportions.
 
-A thing fills about the ball of radius 0.9 around the origin and faces +x. Captions name its main colour; its other
-colours are random shades of wood, cream, grey and so on.
+A thing fills about the ball of radius 0.9 around the origin and faces +x. Captions name its main color; its other
+colors are random shades of wood, cream, grey and so on.
 """
 
 import math
@@ -53,7 +53,7 @@ class Builder:
         return torch.rand(self.n, generator=self.generator) < p
 
     def pick(self, palette: tuple[tuple[float, float, float], ...]) -> Tensor:
-        """Draw colours (n, 3) from a palette, slightly varied."""
+        """Draw colors (n, 3) from a palette, slightly varied."""
         index = torch.randint(len(palette), (self.n,), generator=self.generator)
         return vary(torch.tensor(palette)[index], self.generator)
 
@@ -76,7 +76,7 @@ class Builder:
         second: Tensor | None = None,
         frequency: Value | None = None,
     ) -> None:
-        """Add a part; without a colour it gets the main one and its pattern."""
+        """Add a part; without a color it gets the main one and its pattern."""
         main = color is None
         self.parts.append(
             Part(
@@ -102,7 +102,7 @@ class Builder:
 
 
 def vary(color: Tensor, generator: torch.Generator, amount: float = 0.04) -> Tensor:
-    """Vary the brightness and tint of colours (n, 3) a little."""
+    """Vary the brightness and tint of colors (n, 3) a little."""
     n = len(color)
     bright = 1 + amount * 2 * (torch.rand(n, 1, generator=generator) * 2 - 1)
     tint = amount * (torch.rand(n, 3, generator=generator) * 2 - 1)
@@ -339,7 +339,7 @@ def build(
     """Build n things of one kind; returns their parts, and their lowest and highest z (n,).
 
     Args:
-        color: n names of colours; None draws one.
+        color: n names of colors; None draws one.
         pattern: n names of patterns, None for plain.
     """
     n = len(color)

@@ -23,11 +23,11 @@ from jsdpipe.miniature_training.training import train
 CAPTION_LENGTH = 12  # tokens; the longest caption takes 11, without a view suffix
 BATCH = 128
 STEPS = 3600
-UNLIT_SHARE = 0.4  # of images: flat colours on black, as the protocols render meshes
-RECOLORED_SHARE = 0.5  # of images without a surrounding: colours mixed, and omitted from captions
-INVERTED_SHARE = 0.3  # of those: colours inverted
+UNLIT_SHARE = 0.4  # of images: flat colors on black, as the protocols render meshes
+RECOLORED_SHARE = 0.5  # of images without a surrounding: colors mixed, and omitted from captions
+INVERTED_SHARE = 0.3  # of those: colors inverted
 HARD_NEGATIVES = 2  # captions with one wrong attribute, per image of a pair or surrounding
-PAINTED_KINDS = 8  # kinds per step whose colours are classified
+PAINTED_KINDS = 8  # kinds per step whose colors are classified
 STATISTICS = 50  # batches for the final statistics of batch normalization
 NORMAL = (0.5, 0.5)  # mean and standard deviation for preprocessing
 
@@ -113,7 +113,7 @@ def altered(d: Description, draw: torch.Generator) -> Description:
 
 
 def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) -> open_clip.model.CLIP:
-    """Train with a contrastive loss over captions and hard negatives, and by classifying kinds and colours.
+    """Train with a contrastive loss over captions and hard negatives, and by classifying kinds and colors.
 
     Equal captions are positives of each other. No text mentions a held-out pair.
     """
@@ -129,7 +129,7 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
         ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CAPTION_LENGTH, return_tensors="pt")
         return ids.input_ids.to(target)
 
-    @torch.autocast("cpu", enabled=False)  # bfloat16 would lose colours
+    @torch.autocast("cpu", enabled=False)  # bfloat16 would lose colors
     def batch(draw: torch.Generator) -> tuple[Tensor, list[Description]]:
         index = torch.randint(len(pictures), (BATCH,), generator=draw)
         images = pictures.compose(index, draw, UNLIT_SHARE).permute(0, 3, 1, 2)

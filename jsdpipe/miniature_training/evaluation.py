@@ -52,7 +52,7 @@ def alternatives(d: Description) -> dict[str, list[Description]]:
 
 @dataclass(frozen=True)
 class Found:
-    """Shares of images in which the CLIP recognizes the kind, the colour, and everything specified."""
+    """Shares of images in which the CLIP recognizes the kind, the color, and everything specified."""
 
     kind: float
     color: float
@@ -62,7 +62,7 @@ class Found:
 def found(clip: Clip, images: Tensor, descriptions: list[Description]) -> Found:
     """Measure what the CLIP recognizes in images (N, 64, 64, 3) of known content.
 
-    The kind is chosen among "a KIND" for all kinds, the colour among "a COLOUR KIND" for all colours, both of the first
+    The kind is chosen among "a KIND" for all kinds, the color among "a COLOR KIND" for all colors, both of the first
     thing. Everything is found if no caption that differs in one specified attribute is nearer.
     """
     kind = color = everything = 0

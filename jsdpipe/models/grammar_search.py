@@ -59,7 +59,7 @@ class GrammarSearch:
         best = _best_things([self._things[i] for i in ranked.tolist()])
         found, score = self._best(image, _built(best))
         while True:
-            better, better_score = self._best(image, _neighbours(found))
+            better, better_score = self._best(image, _neighbors(found))
             if better_score <= score:
                 return caption(found)
             found, score = better, better_score
@@ -92,7 +92,7 @@ def _built(things: list[Thing]) -> Iterator[Description]:
         yield from (Description(pair, relation) for relation in RELATIONS if _can(relation, pair[1]))
 
 
-def _neighbours(description: Description) -> Iterator[Description]:
+def _neighbors(description: Description) -> Iterator[Description]:
     """The descriptions that differ in one attribute."""
     things, relation = description.things, description.relation
     for index, thing in enumerate(things):

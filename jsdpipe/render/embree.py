@@ -21,7 +21,7 @@ class EmbreeRenderer:
 
     def __init__(self, surface: Surface) -> None:
         self._surface = surface
-        self._scene = EmbreeScene(robust=True)  # without it rays slip through between neighbouring triangles
+        self._scene = EmbreeScene(robust=True)  # without it rays slip through between neighboring triangles
         vertices, faces = surface.vertices.astype(np.float32), surface.faces.astype(np.int32)
         TriangleMesh(scene=self._scene, vertices=vertices, indices=faces)
         self._colors = _planes(surface.colors, faces)
@@ -67,7 +67,7 @@ class EmbreeRenderer:
         return cut
 
     def _shade(self, face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Colours (3, N), 0 to 255, at barycentric weights (3, N) of faces (N,)."""
+        """Colors (3, N), 0 to 255, at barycentric weights (3, N) of faces (N,)."""
         colors = _blend(self._colors, face, weights)
         texture = self._surface.texture[face]
         for index, image in enumerate(self._surface.textures):

@@ -176,7 +176,7 @@ class GLRenderer:
         rotation, position = camera_to_world[:3, :3], camera_to_world[:3, 3]
         view = np.eye(4)
         view[:3, :3], view[:3, 3] = rotation.T, -rotation.T @ position
-        middle = (position - self._center) @ rotation[:, 2]  # depth of the surface's centre
+        middle = (position - self._center) @ rotation[:, 2]  # depth of the surface's center
         far = max(middle + self._radius, self._radius) * 1.01
         near = max(middle - 1.01 * self._radius, NEAREST * far)
         focal = 1 / np.tan(fovy / 2)

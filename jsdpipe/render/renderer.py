@@ -1,4 +1,4 @@
-"""Render surfaces with flat colours, without light, both sides visible, on black.
+"""Render surfaces with flat colors, without light, both sides visible, on black.
 
 Two libraries stand behind one interface and give the same images.
 """
@@ -22,7 +22,7 @@ class Renderer(Protocol):
     """A surface prepared for rendering."""
 
     def render(self, camera_to_world: NDArray[np.float64], fovy: float, size: int) -> NDArray[np.uint8]:
-        """Render an image (size, size, 3), row 0 the top, one sample per pixel centre, black where nothing is hit.
+        """Render an image (size, size, 3), row 0 the top, one sample per pixel center, black where nothing is hit.
 
         Args:
             camera_to_world: a pose (4, 4) in OpenGL's convention.
@@ -31,7 +31,7 @@ class Renderer(Protocol):
 
 
 def is_tinted(surface: Surface) -> bool:
-    """Whether any textured face has vertex colours other than white, so that the two must be multiplied."""
+    """Whether any textured face has vertex colors other than white, so that the two must be multiplied."""
     return bool((surface.colors[surface.faces[surface.texture >= 0]] != 255).any())
 
 

@@ -1,4 +1,4 @@
-"""The protocols' cameras, and how each protocol centres and scales a mesh."""
+"""The protocols' cameras, and how each protocol centers and scales a mesh."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Cameras:
 
 
 def icosphere(subdivision: int) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
-    """The unit icosphere's vertices (V, 3) in trimesh's order, and the indices of each one's 5 or 6 neighbours."""
+    """The unit icosphere's vertices (V, 3) in trimesh's order, and the indices of each one's 5 or 6 neighbors."""
     sphere = trimesh.creation.icosphere(subdivisions=subdivision)
     return np.asarray(sphere.vertices), [np.sort(neighbors) for neighbors in sphere.vertex_neighbors]
 
@@ -57,7 +57,7 @@ def place_for_t3bench(surface: Surface) -> Surface:
 
 
 def place_for_ring(surface: Surface, rig: RingRig) -> Surface:
-    """Place so that the bounding sphere around the centre of the bounding box exactly fills the field of view.
+    """Place so that the bounding sphere around the center of the bounding box exactly fills the field of view.
 
     DiverseDream renders fields in their own frame, which a mesh lacks. So a mesh is made as large as fits into every
     view: the sphere's radius is distance * sin(fovy / 2).

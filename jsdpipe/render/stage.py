@@ -24,7 +24,7 @@ TURNTABLE_SIZE = 160
 TURNTABLE_SUPERSAMPLE = 2
 TURNTABLE_S = 3.0
 BLACK = 3  # of 255; darker views are nearly black
-ALL_BLACK = "All its views are black: its colours are, or it is too small to be seen."
+ALL_BLACK = "All its views are black: its colors are, or it is too small to be seen."
 
 
 def render(run: Run, shard: Shard) -> None:

@@ -101,10 +101,10 @@ def _prompt_dots(
     axes: Axes, values: pd.DataFrame, metric: Metric, method: str, parts: list[str], x: np.ndarray, width: float
 ) -> None:
     """A dot a prompt, spread over the bar in the order of the prompts, while they can be told apart."""
-    for centre, part in zip(x, parts, strict=True):
+    for center, part in zip(x, parts, strict=True):
         frame = values.xs(method, level="method")
         column = (frame if part == ALL_SETS else frame.xs(part, level="set"))[metric.name].dropna().to_numpy()
         if len(column) > MOST_DOTS:
             continue
         spread = (np.arange(len(column)) + 0.5) / max(len(column), 1) - 0.5
-        axes.plot(centre + spread * width * 0.7, column, ".", color="#222222", alpha=0.35, markersize=5, zorder=3)
+        axes.plot(center + spread * width * 0.7, column, ".", color="#222222", alpha=0.35, markersize=5, zorder=3)

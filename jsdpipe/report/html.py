@@ -72,8 +72,8 @@ def write(run: Run) -> None:
         page("timing.html.j2", "timing.html", timings=timings(run), duration=duration)
         for part, prompts in run.prompts.items():
             for number, prompt in enumerate(prompts):
-                neighbours = (prompts[number - 1] if number else None, next(iter(prompts[number + 1 :]), None))
-                values = {"set": part, "prompt": prompt, "neighbours": neighbours, "of_prompt": of_prompt}
+                neighbors = (prompts[number - 1] if number else None, next(iter(prompts[number + 1 :]), None))
+                values = {"set": part, "prompt": prompt, "neighbors": neighbors, "of_prompt": of_prompt}
                 page("prompt.html.j2", f"prompts/{part}/{prompt.id}.html", **values)
 
 

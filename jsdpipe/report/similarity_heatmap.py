@@ -19,7 +19,7 @@ COLORS: Any = matplotlib.colormaps["cividis"]  # safe for the color-blind
 
 @dataclass(frozen=True)
 class Scale:
-    """Colours of the cosine similarities from `low`, dark, to 1, bright."""
+    """Colors of the cosine similarities from `low`, dark, to 1, bright."""
 
     low: float
 

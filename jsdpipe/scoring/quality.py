@@ -26,15 +26,15 @@ class Quality:
     smoothed: NDArray[np.float64]
 
 
-def quality(rewards: NDArray[np.float64], neighbours: list[NDArray[np.int64]]) -> Quality:
-    """20 * max + 50 of the vertices' best rewards over the fields of view, thrice averaged over the neighbourhood.
+def quality(rewards: NDArray[np.float64], neighbors: list[NDArray[np.int64]]) -> Quality:
+    """20 * max + 50 of the vertices' best rewards over the fields of view, thrice averaged over the neighborhood.
 
-    `rewards` (V, F); `neighbours`: of each vertex, its neighbours' indices, to which it counts itself. The score is not
+    `rewards` (V, F); `neighbors`: of each vertex, its neighbors' indices, to which it counts itself. The score is not
     clipped.
     """
     values = rewards.max(axis=1)
     for _ in range(ROUNDS):
-        values = np.array([(values[i] + values[near].sum()) / (len(near) + 1) for i, near in enumerate(neighbours)])
+        values = np.array([(values[i] + values[near].sum()) / (len(near) + 1) for i, near in enumerate(neighbors)])
     vertex = int(values.argmax())
     return Quality(float(20 * values[vertex] + 50), vertex, values)
 
@@ -48,13 +48,13 @@ def score(run: Run, shard: Shard) -> None:
     assert run.config.quality is not None
     reward = REWARDS.load(run.config.quality.reward)
     rig = run.config.render.quality
-    _, neighbours = icosphere(rig.subdivision)
+    _, neighbors = icosphere(rig.subdivision)
     fovs, size = len(rig.fovy_deg), run.config.render.size
 
     def of(prompt: Prompt, seed: int, images: ViewArchive | None) -> tuple[Numbers, Numbers]:
         if images is None:
             black = reward.score(prompt.text, np.zeros((1, size, size, 3), np.uint8))
-            rewards = np.repeat(black, len(neighbours) * fovs).reshape(-1, fovs)
+            rewards = np.repeat(black, len(neighbors) * fovs).reshape(-1, fovs)
         else:
             # one field of view at a time, for the memory
             rewards = np.stack([reward.score(prompt.text, images[fov::fovs]) for fov in range(fovs)], axis=1)
@@ -63,7 +63,7 @@ def score(run: Run, shard: Shard) -> None:
                 f"quality.reward: a reward of {prompt.id}, seed {seed}, is not finite; set its dtype to float32, or "
                 "restore its weights"
             )
-        result = quality(rewards, neighbours)
+        result = quality(rewards, neighbors)
         numbers = {
             "quality": result.score,
             "best_view": result.vertex * fovs + int(rewards[result.vertex].argmax()),

@@ -164,7 +164,7 @@ def _logarithmic(axes: Axes) -> None:
 
 
 def _at_a_glance(distilled: Distillations) -> Figure:
-    """A row per objective, a panel per measure; colours tell targets, open marks published scales."""
+    """A row per objective, a panel per measure; colors tell targets, open marks published scales."""
     table = distilled.table.assign(share=distilled.table["covered"] / distilled.table["modes"])
     measures = {"share": "modes covered ↑", "on_modes": "particles on modes ↑", "jsd": "divergence ↓ (nats)"}
     names = list(ROWS)

@@ -51,7 +51,7 @@ def folder(tmp_path, monkeypatch):
 def shapes(folder):
     """A registry of two kinds of its own, of which one has settings within settings."""
     (folder / "shapes").mkdir()
-    nested = "radius: float = Field(gt=0)\n        centre: Point\n"
+    nested = "radius: float = Field(gt=0)\n        center: Point\n"
     point = "\nclass Point(Strict):\n    x: float\n    y: float = Field(ge=0)\n"
     ball = entry("ball", fields=nested).replace("\n@SHAPES", f"{point}\n@SHAPES")
     files = {"__init__": SHARED, "common": "", "ball": ball, "big_box": entry("big-box", fields="edge: int")}
@@ -232,7 +232,7 @@ def scene(shapes):
     return Scene
 
 
-BALL = {"kind": "ball", "radius": 2.5, "centre": {"x": 1.0, "y": 0.0}}
+BALL = {"kind": "ball", "radius": 2.5, "center": {"x": 1.0, "y": 0.0}}
 
 
 def test_settings_are_those_of_their_kind(shapes, scene):
@@ -253,8 +253,8 @@ def test_settings_are_those_of_their_kind(shapes, scene):
         (BALL | {"radus": 1.0}, "shape.radus: unknown key; did you mean 'radius'?"),
         (BALL | {"radius": 0.0}, "shape.radius: must be above 0, found 0.0"),
         (BALL | {"radius": "1"}, 'shape.radius: input should be a valid number, found "1"'),
-        (BALL | {"centre": {"x": 1.0}}, "shape.centre.y: missing; add it"),
-        (BALL | {"centre": {"x": 1.0, "y": -1.0}}, "shape.centre.y: must be at least 0, found -1.0"),
+        (BALL | {"center": {"x": 1.0}}, "shape.center.y: missing; add it"),
+        (BALL | {"center": {"x": 1.0, "y": -1.0}}, "shape.center.y: must be at least 0, found -1.0"),
         ({"kind": "big-box", "edge": 1.5}, "shape.edge: input should be a valid integer"),
         ("ball", 'shape: must be a mapping of keys to values, found "ball"'),
     ],

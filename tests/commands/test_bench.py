@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import dolls_imagereward
 import numpy as np
 import pictures
 import pytest
+import tiny_imagereward
 
 from jsdpipe.base.validation import read_yaml
 from jsdpipe.commands import bench
@@ -25,8 +25,8 @@ def few(monkeypatch):
 
 def test_both_ways_give_the_rewards_of_the_views(tmp_path):
     content = read_yaml(ROOT / "config.yaml")
-    words = {"model": str(dolls_imagereward.make_vocabulary(tmp_path))}
-    model = str(dolls_imagereward.make_imagereward(tmp_path))
+    words = {"model": str(tiny_imagereward.make_vocabulary(tmp_path))}
+    model = str(tiny_imagereward.make_imagereward(tmp_path))
     content["quality"]["reward"] = {"kind": "imagereward", "model": model, "tokenizer": words}
     config = read_config(content, "config.yaml")
     costs = bench.evaluate(config)

@@ -19,7 +19,7 @@ def sources(tmp_path, monkeypatch):
     for name, content in contents.items():
         (origin / name).write_bytes(content)
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    source = {"repository": "r", "commit": "0" * 40, "licence": "none", "address": f"{origin.as_uri()}/{{file}}"}
+    source = {"repository": "r", "commit": "0" * 40, "license": "none", "address": f"{origin.as_uri()}/{{file}}"}
     path = tmp_path / "sources.yaml"
     path.write_text(yaml.safe_dump({"sources": {"mine": source | {"files": files}}}))
     return path, origin

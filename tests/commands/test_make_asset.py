@@ -5,9 +5,9 @@ import math
 import re
 from pathlib import Path
 
-import dolls
 import pytest
 import tiny
+import tiny_models
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
@@ -33,7 +33,7 @@ def coarse(monkeypatch):
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory):
-    return dolls.diffusion(tmp_path_factory.mktemp("prior") / "doll", tiny_vae=True)
+    return tiny_models.diffusion(tmp_path_factory.mktemp("prior") / "tiny", tiny_vae=True)
 
 
 def small(path, **override):
@@ -101,10 +101,10 @@ def other_recipe(command, folder):
 
 
 def other_prior(command, folder):
-    doll = dolls.diffusion(folder.parent / "doll", tiny_vae=True)
-    index = doll / "scheduler/scheduler_config.json"
+    other = tiny_models.diffusion(folder.parent / "tiny", tiny_vae=True)
+    index = other / "scheduler/scheduler_config.json"
     index.write_text(index.read_text() + "\n")
-    return (*command[:-1], doll), "prior.sha256"
+    return (*command[:-1], other), "prior.sha256"
 
 
 def other_mesh(command, folder):
@@ -300,10 +300,10 @@ def test_a_long_prompt_is_data(jsdpipe, prior, tmp_path):
 
 @pytest.fixture(scope="module")
 def stable_diffusion(tmp_path_factory):
-    return dolls.stable_diffusion(tmp_path_factory.mktemp("sd") / "stable-diffusion-2-1-base")
+    return tiny_models.stable_diffusion(tmp_path_factory.mktemp("sd") / "stable-diffusion-2-1-base")
 
 
-def test_the_dolls_architecture_is_stable_diffusions(stable_diffusion):
+def test_the_tiny_architecture_is_stable_diffusions(stable_diffusion):
     """At the model's own widths it has the model's numbers of parameters, as published with it."""
 
     def config(part, **widths):

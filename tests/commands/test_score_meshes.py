@@ -20,8 +20,8 @@ def files(tmp_path, monkeypatch):
     """A red ball twice, as GLB and as OBJ, a blue box, a broken file, and a configuration; in the working directory."""
     monkeypatch.chdir(tmp_path)
     ball, box = trimesh.creation.icosphere(subdivisions=3), trimesh.creation.box()
-    for mesh, colour in ((ball, (220, 20, 20)), (box, (20, 20, 220))):
-        mesh.visual.vertex_colors = colour
+    for mesh, color in ((ball, (220, 20, 20)), (box, (20, 20, 220))):
+        mesh.visual.vertex_colors = color
     ball.export("ball.glb")
     ball.export("ball.obj")
     box.export("box.ply")
@@ -40,7 +40,7 @@ def test_several_meshes_are_seeds_of_the_prompt(jsdpipe, files):
     assert lines[0].split() == ["mesh", "quality", "↑", "alignment", "↑", "average", "↑", "caption"]
     assert [line.split()[0] for line in lines[1:5]] == list(meshes)
     assert "failed: broken.glb: " in lines[3]
-    assert "ball.glb: " in lines[5] and "sRGB" in lines[5]  # a note on its vertex colours
+    assert "ball.glb: " in lines[5] and "sRGB" in lines[5]  # a note on its vertex colors
     assert lines[6].startswith("diversity of 3: iq ")
     assert {path.name for path in files.iterdir()} == before | {"scores.json"}
 

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import dolls
 import huggingface_hub
 import pytest
 import tiny
+import tiny_models
 from priors_on_disk import store
 
 from jsdpipe.base import cpu
@@ -31,7 +31,11 @@ def sized(name, size, steps=10):
 
 
 def test_the_size_that_a_folder_states_is_that_of_the_loaded_prior(tmp_path):
-    for model in ("miniature", str(dolls.stable_diffusion(tmp_path / "sd")), str(dolls.diffusion(tmp_path / "other"))):
+    for model in (
+        "miniature",
+        str(tiny_models.stable_diffusion(tmp_path / "sd")),
+        str(tiny_models.diffusion(tmp_path / "other")),
+    ):
         assert prior_size(model, None) == load_prior(model).image_size
     assert prior_size("miniature", None) == 64
 
@@ -42,14 +46,14 @@ def test_a_hub_id_has_a_recorded_size_or_that_of_its_cached_files(tmp_path):
     snapshot = store(tmp_path / "cache", "someone/diffusion", "main")  # files without sense
     assert prior_size("someone/diffusion", None) is None
     shutil.rmtree(snapshot)
-    folder = dolls.diffusion(snapshot)
+    folder = tiny_models.diffusion(snapshot)
     assert prior_size("someone/diffusion", None) == load_prior(str(folder)).image_size
 
 
 @pytest.mark.parametrize("damage", [lambda unet: unet.pop("sample_size"), lambda unet: unet.update(sample_size=[8, 8])])
 def test_a_folder_that_does_not_state_its_size(tmp_path, damage):
     """Where it is loaded, that is an error."""
-    path = dolls.diffusion(tmp_path / "model") / "unet/config.json"
+    path = tiny_models.diffusion(tmp_path / "model") / "unet/config.json"
     unet = json.loads(path.read_text())
     damage(unet)
     path.write_text(json.dumps(unet))

@@ -7,9 +7,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import dolls
 import pytest
 import tiny
+import tiny_models
 
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import RunConfig, load_config
@@ -276,7 +276,7 @@ def test_an_unreadable_file(refusal, tmp_path):
 
 
 def test_a_model_folder_with_a_file_missing(refused, tmp_path):
-    folder = dolls.diffusion(tmp_path / "model")
+    folder = tiny_models.diffusion(tmp_path / "model")
     config = changed(tiny.config(tmp_path), "prior/model", str(folder))
     load_config(config)
     for name in ("scheduler/scheduler_config.json", "unet/diffusion_pytorch_model.safetensors"):

@@ -4,10 +4,10 @@ import subprocess
 import sys
 from typing import Any
 
-import dolls_clip
 import pytest
 import scored_run
 import tiny
+import tiny_clip
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Strict
@@ -34,7 +34,7 @@ class Whole(Strict):
 @pytest.fixture
 def whole(tmp_path):
     """A configuration of another form, with a model in a mapping and in a list."""
-    folder = str(dolls_clip.make_clip(tmp_path / "clip"))
+    folder = str(tiny_clip.make_clip(tmp_path / "clip"))
     models = {
         "a": OpenClipSimilarity.Settings(kind="open-clip", model=folder),
         "b": AttributesJudge.Settings(kind="attributes"),

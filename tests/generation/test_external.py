@@ -407,8 +407,8 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     (said,), nothing = notes(run, "mesh", shard)
     assert "0.mtl" in said and "red" in said and nothing == []
     folders = [run.layout.asset(shard.key(prompt.id, seed)) for prompt, seed in shard.assets()]
-    colours = [np.unique(glb.load(folder / "mesh.glb").colors, axis=0).tolist() for folder in folders]
-    assert colours == [[[102, 102, 102]], [[204, 26, 26]]]
+    colors = [np.unique(glb.load(folder / "mesh.glb").colors, axis=0).tolist() for folder in folders]
+    assert colors == [[[102, 102, 102]], [[204, 26, 26]]]
     assert read_json(folders[0] / "mesh.json")["notes"] == [said]
     before = Dependencies(run).digest("mesh", shard)
 
@@ -448,8 +448,8 @@ def test_views_that_are_all_black_are_noted(tmp_path, monkeypatch):
     """Black ones, and those of a speck beside a far one; not those of a mesh with a single part that is not black."""
     monkeypatch.chdir(tmp_path)
     box, ball = trimesh.creation.box(), trimesh.creation.icosphere(subdivisions=2)
-    for seed, (mesh, colour) in enumerate(((box, (0, 0, 0)), (ball, (2, 3, 1)), (box, (0, 0, 0)))):
-        mesh.visual.vertex_colors = (*colour, 255)
+    for seed, (mesh, color) in enumerate(((box, (0, 0, 0)), (ball, (2, 3, 1)), (box, (0, 0, 0)))):
+        mesh.visual.vertex_colors = (*color, 255)
         if seed == 2:
             mesh.visual.vertex_colors[0] = (0, 40, 0, 255)
         mesh.export(f"{seed}.glb")

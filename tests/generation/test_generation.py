@@ -3,9 +3,9 @@ import math
 import shutil
 from dataclasses import replace
 
-import dolls
 import numpy as np
 import pytest
+import tiny_models
 import torch
 from PIL import Image
 from toys import burning, towards
@@ -35,7 +35,7 @@ NASTY = "a \"$(touch x)\" 'ball' / ../\N{SNOWMAN}"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return dolls.diffusion(tmp_path_factory.mktemp("prior") / "doll", tiny_vae=True)
+    return tiny_models.diffusion(tmp_path_factory.mktemp("prior") / "tiny", tiny_vae=True)
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +73,11 @@ class TestViewpoints:
 
     def test_the_preview_goes_around_from_the_front(self):
         origins, directions = turntable(self.SETTINGS, 4).rays(3)
-        centre = origins.view(4, 9, 3)[:, 4]
+        center = origins.view(4, 9, 3)[:, 4]
         up = 1.25 * math.sin(math.radians(15))
         flat = 1.25 * math.cos(math.radians(15))
         expected = torch.tensor([[flat, 0, up], [0, flat, up], [-flat, 0, up], [0, -flat, up]])
-        assert torch.allclose(centre, expected, atol=1e-6)
+        assert torch.allclose(center, expected, atol=1e-6)
         assert torch.allclose(directions.view(4, 9, 3)[:, 4], -expected / 1.25, atol=1e-6)
 
 
@@ -111,7 +111,7 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior, name):
 
 
 def test_a_sampled_posterior_has_draws_of_its_own(tmp_path):
-    prior = load_prior(str(dolls.diffusion(tmp_path)))  # with a KL autoencoder, whose posterior is wide
+    prior = load_prior(str(tiny_models.diffusion(tmp_path)))  # with a KL autoencoder, whose posterior is wide
     losses = {}
     for posterior in ("mean", "sample", "sample"):
         recipe = load_recipe("sds-miniature", SMALL | {"posterior": posterior})

@@ -1,8 +1,8 @@
 """The optimization of hash-grid scenes; what all scenes share is in test_generation.py."""
 
-import dolls
 import pytest
 import tiny
+import tiny_models
 import torch
 from pictures import solid
 from PIL import Image
@@ -23,7 +23,7 @@ from jsdpipe.scene.regularizers import needs_normals
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory):
-    return load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior") / "doll", tiny_vae=True)))
+    return load_prior(str(tiny_models.diffusion(tmp_path_factory.mktemp("prior") / "tiny", tiny_vae=True)))
 
 
 def nothing(steps=1, note=""):

@@ -1,7 +1,7 @@
 import re
 
-import dolls
 import pytest
+import tiny_models
 import torch
 
 from jsdpipe.config.recipes import load_recipe
@@ -55,7 +55,7 @@ class Stumbling:
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory):
-    return load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior"))))
+    return load_prior(str(tiny_models.diffusion(tmp_path_factory.mktemp("prior"))))
 
 
 def run(prior, monkeypatch, bad):

@@ -12,15 +12,15 @@ CASES = Path(__file__).parent / "cases"
 RED, BLUE = [255, 0, 0], [0, 0, 255]
 
 
-def box(name, colour):
-    """The least and the greatest coordinates, in the file's own axes, of what has a colour."""
+def box(name, color):
+    """The least and the greatest coordinates, in the file's own axes, of what has a color."""
     surface = read(CASES / name, up="z", front="x")
-    of_it = surface.vertices[(surface.colors == colour).all(axis=1)]
+    of_it = surface.vertices[(surface.colors == color).all(axis=1)]
     return np.round([of_it.min(axis=0), of_it.max(axis=0)], 6).tolist()
 
 
 @pytest.mark.parametrize(
-    ("name", "colour", "lowest", "highest"),
+    ("name", "color", "lowest", "highest"),
     [
         # the armature's node is turned by -90 degrees about x, and the pillar stands
         ("skin_armature_rotated.glb", RED, [-0.2, 0, -0.2], [0.2, 2, 0.2]),
@@ -31,8 +31,8 @@ def box(name, colour):
         ("emissive_only.glb", [0, 0, 0], [-0.5] * 3, [0.5] * 3),
     ],
 )
-def test_places_and_colours(name, colour, lowest, highest):
-    assert box(name, colour) == [lowest, highest]
+def test_places_and_colors(name, color, lowest, highest):
+    assert box(name, color) == [lowest, highest]
 
 
 def test_a_mask_leaves_what_is_green():

@@ -69,7 +69,7 @@ def pictures(folder, vertices, faces, kind):
     assert reason is None
     surface = glb.load(folder / "mesh.glb")
     placed = rigs.place_for_t3bench(surface)
-    told = replace(placed, colors=(150 + 100 * placed.vertices).astype(np.uint8))  # colours that tell places
+    told = replace(placed, colors=(150 + 100 * placed.vertices).astype(np.uint8))  # colors that tell places
     return surface, np.stack(views(told, CAMERAS, 64))
 
 

@@ -20,7 +20,7 @@ def _mesh() -> Surface:
     return painted(mesh, np.random.default_rng(0).integers(0, 256, (len(mesh.vertices), 3)))
 
 
-def test_round_trip_keeps_vertices_faces_and_colours(tmp_path):
+def test_round_trip_keeps_vertices_faces_and_colors(tmp_path):
     mesh = _mesh()
     glb.save(mesh, tmp_path / "mesh.glb")
     back = glb.load(tmp_path / "mesh.glb")
@@ -82,18 +82,18 @@ def test_missing_broken_and_empty_files_are_named(tmp_path):
             glb.load(tmp_path / name)
 
 
-def test_every_stored_colour_comes_back(tmp_path):
+def test_every_stored_color_comes_back(tmp_path):
     """All 256 values of each channel, the darkest too, which 8 bits of linear light would make one."""
     values = np.arange(256)
     mesh = trimesh.creation.icosphere(subdivisions=3)
-    colours = np.stack([values, values[::-1], np.roll(values, 7)], axis=1)[np.arange(len(mesh.vertices)) % 256]
-    surface = painted(mesh, colours)
+    colors = np.stack([values, values[::-1], np.roll(values, 7)], axis=1)[np.arange(len(mesh.vertices)) % 256]
+    surface = painted(mesh, colors)
     glb.save(surface, tmp_path / "mesh.glb")
     back = glb.load(tmp_path / "mesh.glb")
     np.testing.assert_array_equal(back.colors[back.faces], surface.colors[surface.faces])
 
 
-def test_colours_are_stored_as_linear_light_of_unlit_materials(tmp_path):
+def test_colors_are_stored_as_linear_light_of_unlit_materials(tmp_path):
     """sRGB 128 is linear 0.21586, by IEC 61966-2-1, and 10 is 10 / 255 / 12.92."""
     mesh = painted(trimesh.creation.box(), np.tile((128, 10, 255), (8, 1)))
     texture = np.full((4, 4, 3), 128, np.uint8)

@@ -1,4 +1,4 @@
-"""What of a glTF's materials counts beside colours: alpha masks and samplers; and what is noted and left out."""
+"""What of a glTF's materials counts beside colors: alpha masks and samplers; and what is noted and left out."""
 
 import io
 import json
@@ -41,10 +41,8 @@ def changed(path, material=None, **tree):
     ],
 )
 def test_an_alpha_mask_cuts_by_the_product_of_alphas(tmp_path, said, factor, own, cutoff):
-    colours = None if own is None else np.full((4, 4), (1, 1, 1, own), np.float32)
-    path = gltf(
-        tmp_path / "a.gltf", TEXTURE | {"baseColorFactor": [1, 1, 1, factor]}, colours, UV, with_alpha(tmp_path)
-    )
+    colors = None if own is None else np.full((4, 4), (1, 1, 1, own), np.float32)
+    path = gltf(tmp_path / "a.gltf", TEXTURE | {"baseColorFactor": [1, 1, 1, factor]}, colors, UV, with_alpha(tmp_path))
     surface = read(changed(path, {"alphaMode": "MASK"} | said))
     (texture,) = surface.textures
     assert texture.cutoff == pytest.approx(cutoff)
@@ -85,7 +83,7 @@ LAMP = {"KHR_lights_punctual": {"lights": [{"type": "point"}]}}
 
 
 @pytest.mark.parametrize(
-    ("material", "colours", "said", "tree", "word"),
+    ("material", "colors", "said", "tree", "word"),
     [
         (OPAQUE, None, {"alphaMode": "BLEND"}, {}, None),
         (OPAQUE, None, {}, {}, None),
@@ -98,9 +96,9 @@ LAMP = {"KHR_lights_punctual": {"lights": [{"type": "point"}]}}
         (OPAQUE, None, {}, {"extensions": LAMP}, "lights"),
     ],
 )
-def test_what_is_left_out_is_noted(tmp_path, material, colours, said, tree, word):
-    path = gltf(tmp_path / "a.gltf", material, colours, UV, with_alpha(tmp_path))
-    notes = [note for note in read(changed(path, said, **tree)).notes if "vertex colours" not in note]
+def test_what_is_left_out_is_noted(tmp_path, material, colors, said, tree, word):
+    path = gltf(tmp_path / "a.gltf", material, colors, UV, with_alpha(tmp_path))
+    notes = [note for note in read(changed(path, said, **tree)).notes if "vertex colors" not in note]
     assert [word in note for note in notes] == [True] * (word is not None)
 
 

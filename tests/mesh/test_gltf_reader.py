@@ -15,7 +15,7 @@ BYTES = np.array([[255, 0, 0, 9], [0, 255, 0, 9], [0, 0, 255, 9], [255, 255, 255
 
 
 @pytest.mark.parametrize(
-    ("material", "colours", "expected"),
+    ("material", "colors", "expected"),
     [
         (None, None, [[102, 102, 102]] * 4),
         ({}, None, [[255, 255, 255]] * 4),  # glTF's default
@@ -27,13 +27,13 @@ BYTES = np.array([[255, 0, 0, 9], [0, 255, 0, 9], [0, 0, 255, 9], [255, 255, 255
         ({"baseColorFactor": FACTOR}, BYTES, [[124, 0, 0], [0, 170, 0], [0, 0, 255], [124, 170, 255]]),
     ],
 )
-def test_colours_of_a_gltf(tmp_path, material, colours, expected):
-    surface = read(gltf(tmp_path / "a.gltf", material, colours))
+def test_colors_of_a_gltf(tmp_path, material, colors, expected):
+    surface = read(gltf(tmp_path / "a.gltf", material, colors))
     assert np.array_equal(surface.colors, expected)
     assert surface.textures == () and set(surface.texture) == {-1}
 
 
-def test_a_texture_stays_as_it_is_beside_the_colours_that_it_is_multiplied_by(tmp_path):
+def test_a_texture_stays_as_it_is_beside_the_colors_that_it_is_multiplied_by(tmp_path):
     (tmp_path / "skin.png").write_bytes(png())
     material = {"baseColorFactor": FACTOR, "baseColorTexture": {"index": 0}}
     surface = read(gltf(tmp_path / "a.gltf", material, BYTES, UV, "skin.png"))
@@ -149,8 +149,8 @@ def test_names_may_be_percent_encoded(tmp_path):
     assert np.array_equal(surface.textures[0].pixels, PIXELS)
 
 
-def test_older_materials_become_base_colours(tmp_path):
-    """`KHR_materials_pbrSpecularGlossiness`: a dielectric has its diffuse colour, a metal its specular one."""
+def test_older_materials_become_base_colors(tmp_path):
+    """`KHR_materials_pbrSpecularGlossiness`: a dielectric has its diffuse color, a metal its specular one."""
     for of, expected in (
         ({"diffuseFactor": [0.2, 0.4, 1, 1], "specularFactor": [0.04, 0.04, 0.04]}, (124, 170, 255)),
         ({"diffuseFactor": [0, 0, 0, 1], "specularFactor": [1, 0.6, 0.2]}, (255, 203, 124)),
@@ -199,16 +199,16 @@ def test_extensions_and_images_that_do_not_matter_do_not_hinder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("material", "colours", "expected"),
+    ("material", "colors", "expected"),
     [
         ({}, None, (102, 102, 102)),
         ({"baseColorFactor": FACTOR}, None, (124, 170, 255)),
         ({}, np.full((4, 3), (0, 255, 0), np.uint8), (0, 255, 0)),
     ],
 )
-def test_a_picture_that_is_not_there_is_noted_and_other_colours_stay(tmp_path, material, colours, expected):
+def test_a_picture_that_is_not_there_is_noted_and_other_colors_stay(tmp_path, material, colors, expected):
     textured = material | {"baseColorTexture": {"index": 0}}
-    path = gltf(tmp_path / "a.gltf", textured, colours=colours, uv=UV, image="none.png")
+    path = gltf(tmp_path / "a.gltf", textured, colors=colors, uv=UV, image="none.png")
     surface = read(path)
     assert (surface.colors == expected).all() and surface.textures == ()
     assert sum("none.png" in note for note in surface.notes) == 1
@@ -243,27 +243,27 @@ def test_a_far_place_of_a_node_keeps_the_shape(tmp_path):
         ("another", "srgb", np.float32(0.5), "srgb"),
     ],
 )
-def test_vertex_colours_are_linear_unless_their_maker_or_the_user_says_otherwise(
+def test_vertex_colors_are_linear_unless_their_maker_or_the_user_says_otherwise(
     tmp_path, generator, setting, stored, kind
 ):
     """By IEC 61966-2-1, linear 0.5 is stored as 0.735357."""
     asset = {"version": "2.0"} | ({"generator": generator} if generator else {})
-    path = gltf(tmp_path / "a.gltf", colours=np.full((4, 3), stored), asset=asset)
+    path = gltf(tmp_path / "a.gltf", colors=np.full((4, 3), stored), asset=asset)
     surface = read(path, vertex_colors=setting)
     assert (surface.colors == {"linear": 188, "srgb": 128}[kind]).all()
     (note,) = surface.notes
     assert {"linear": "linear", "srgb": "sRGB"}[kind] in note
 
 
-def test_the_files_of_trimesh_have_the_colours_that_trimesh_was_given(tmp_path):
+def test_the_files_of_trimesh_have_the_colors_that_trimesh_was_given(tmp_path):
     box = trimesh.creation.box()
     box.visual.vertex_colors = (200, 100, 50, 255)
     box.export(tmp_path / "a.glb")
     assert (read(tmp_path / "a.glb").colors == (200, 100, 50)).all()
 
 
-def test_factors_and_vertex_colours_are_multiplied_as_light(tmp_path):
+def test_factors_and_vertex_colors_are_multiplied_as_light(tmp_path):
     """0.5 x 0.4 = 0.2, which is stored as 124; as stored values 188 x 170 / 255 would be 125, 89 x 124 / 255 43."""
-    colours = np.full((4, 3), (0.5, 0.1, 1.0), np.float32)
-    surface = read(gltf(tmp_path / "a.gltf", {"baseColorFactor": [0.4, 0.2, 0.05, 1]}, colours))
+    colors = np.full((4, 3), (0.5, 0.1, 1.0), np.float32)
+    surface = read(gltf(tmp_path / "a.gltf", {"baseColorFactor": [0.4, 0.2, 0.05, 1]}, colors))
     assert (surface.colors == (124, 39, 63)).all()  # of 0.2, 0.02, 0.05

@@ -23,7 +23,7 @@ class Balls:
     bound: float = 1.0
 
     def density(self, points: Tensor) -> Tensor:
-        depth = [radius - (points - torch.tensor(centre)).norm(dim=-1) for centre, radius in self.balls]
+        depth = [radius - (points - torch.tensor(center)).norm(dim=-1) for center, radius in self.balls]
         return self.peak * torch.stack(depth).amax(0).clamp(min=0)
 
     def albedo(self, points: Tensor) -> Tensor:
@@ -47,16 +47,16 @@ class Values:
         return torch.zeros(len(points), 3)
 
 
-def test_ball_has_its_radius_place_orientation_and_colours():
-    centre = np.array([0.2, -0.1, 0.3])
+def test_ball_has_its_radius_place_orientation_and_colors():
+    center = np.array([0.2, -0.1, 0.3])
     # density 1 lies 0.1 inside of the radius 0.5
-    mesh, threshold = extract(Balls([(tuple(centre), 0.5)]), 48, threshold=1.0)
+    mesh, threshold = extract(Balls([(tuple(center), 0.5)]), 48, threshold=1.0)
     assert threshold == 1.0
     shape = solid(mesh)
     assert shape.is_watertight and shape.is_winding_consistent
-    np.testing.assert_allclose(np.linalg.norm(mesh.vertices - centre, axis=1), 0.4, atol=2e-3)
+    np.testing.assert_allclose(np.linalg.norm(mesh.vertices - center, axis=1), 0.4, atol=2e-3)
     assert shape.volume == pytest.approx(4 / 3 * np.pi * 0.4**3, rel=0.01)  # positive: normals point outwards
-    outwards = ((shape.triangles_center - centre) * shape.face_normals).sum(axis=1)
+    outwards = ((shape.triangles_center - center) * shape.face_normals).sum(axis=1)
     assert (outwards > 0).all()
     expected = np.round((mesh.vertices / 2 + 0.5) * 255)
     assert np.abs(mesh.colors - expected).max() <= 1

@@ -192,7 +192,7 @@ def test_the_other_renderer_renders_anew_and_shows_the_same(tmp_path):
     assert np.abs(read_views(path, "quality").astype(float) - first).mean() < 0.5
 
 
-def test_textured_meshes_look_like_those_of_vertex_colours(done, tmp_path):
+def test_textured_meshes_look_like_those_of_vertex_colors(done, tmp_path):
     plain, shard = done
     mesh = {"resolution": 24, "threshold": scored_run.THRESHOLD, "texture": 128, "formats": ("glb", "obj")}
     run, _ = scored_run.make(tmp_path / "balls", mesh=mesh)
@@ -213,12 +213,12 @@ def test_textured_meshes_look_like_those_of_vertex_colours(done, tmp_path):
         np.testing.assert_allclose(one.vertices[one.faces], other.vertices[other.faces], atol=1e-6)
         np.testing.assert_allclose(one.uv[one.faces], other.uv[other.faces], atol=1e-6)
         zips = [of.layout.views(shard, record["prompt_id"], record["seed"]) for of in (plain, run)]
-        # vertices on seams count twice for T3Bench's centre; the edge between two colours is sharper in a texture
-        two_coloured = (record["prompt"], record["seed"]) == scored_run.TWO_COLOURED
+        # vertices on seams count twice for T3Bench's center; the edge between two colors is sharper in a texture
+        two_colored = (record["prompt"], record["seed"]) == scored_run.TWO_COLORED
         for rig, shift in (("quality", 2.0), ("alignment", 2.0), ("diversity", 0.0)):
-            coloured, textured = (read_views(path, rig).astype(int) for path in zips)
-            assert coloured.max() > 200
-            assert np.abs(coloured - textured).mean() <= shift + 2.0 * two_coloured
+            colored, textured = (read_views(path, rig).astype(int) for path in zips)
+            assert colored.max() > 200
+            assert np.abs(colored - textured).mean() <= shift + 2.0 * two_colored
 
 
 def test_the_time_left_is_said_within_an_asset(tmp_path, monkeypatch, capsys):

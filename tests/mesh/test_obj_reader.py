@@ -25,7 +25,7 @@ def test_an_obj_with_materials_and_a_texture(tmp_path, image):
     assert (surface.colors[of_face[-1]] == (0, 51, 0)).all()
 
 
-def test_an_obj_s_vertex_colours_are_multiplied_by_its_material(tmp_path):
+def test_an_obj_s_vertex_colors_are_multiplied_by_its_material(tmp_path):
     lines = "".join(f"v {x} {y} {z} {r} {g} {b}\n" for (x, y, z), (r, g, b) in zip(CORNERS, BYTES / 255, strict=True))
     (tmp_path / "mesh.mtl").write_text("newmtl paint\nKd 0.2 0.4 1\n")
     for body, expected in (
@@ -36,7 +36,7 @@ def test_an_obj_s_vertex_colours_are_multiplied_by_its_material(tmp_path):
         assert np.array_equal(read(tmp_path / "mesh.obj").colors, expected)
 
 
-def test_a_texture_without_a_stated_colour_is_not_darkened(tmp_path):
+def test_a_texture_without_a_stated_color_is_not_darkened(tmp_path):
     body = "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\nf 1/1 3/3 4/4\n"
     surface = read(obj(tmp_path, body, "newmtl skin\nmap_Kd skin.png\n"))
     assert (surface.colors == 255).all() and len(surface.textures) == 1
@@ -171,8 +171,8 @@ def test_faces_without_texture_coordinates_do_not_take_those_of_others(tmp_path)
     body = "mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\nf 1 3 4\n"
     surface = read(obj(tmp_path, body, MTL.format("skin.png")))
     assert sorted(surface.texture) == [-1, 0]
-    for texture, colour in ((0, (255, 255, 255)), (-1, (51, 102, 255))):
-        assert (surface.colors[surface.faces[surface.texture == texture]] == colour).all()
+    for texture, color in ((0, (255, 255, 255)), (-1, (51, 102, 255))):
+        assert (surface.colors[surface.faces[surface.texture == texture]] == color).all()
 
 
 def test_coordinates_without_a_texture_change_nothing(tmp_path):
@@ -186,22 +186,22 @@ MATERIALS = "newmtl paint\nKd 0 0.2 0\nnewmtl gold\nKd 1 0.8 0\nmap_Kd gone.png\
 
 
 @pytest.mark.parametrize(
-    ("body", "colour", "note"),
+    ("body", "color", "note"),
     [
         # nothing is lost: no face uses a material of it
         ("mtllib gone.mtl\nf 1 2 3\n", (102, 102, 102), "gone.mtl"),
         ("mtllib mesh.mtl gone.mtl\nusemtl paint\nf 1 2 3\n", (0, 51, 0), "gone.mtl"),
-        # colours are lost
+        # colors are lost
         ("mtllib gone.mtl\nusemtl paint\nf 1 2 3\n", (102, 102, 102), "paint"),
         ("mtllib mesh.mtl\nusemtl lost\nf 1 2 3\n", (102, 102, 102), "lost"),
         ("mtllib mesh.mtl\nusemtl gold\nf 1/1 2/2 3/3\n", (255, 204, 0), "gone.png"),
         ("mtllib mesh.mtl\nusemtl skin\nf 1/1 2/2 3/3\n", (102, 102, 102), "gone.png"),
     ],
 )
-def test_what_of_the_materials_is_missing_is_noted_and_the_rest_is_read(tmp_path, body, colour, note):
+def test_what_of_the_materials_is_missing_is_noted_and_the_rest_is_read(tmp_path, body, color, note):
     path = obj(tmp_path, body, MATERIALS)
     surface = read(path)
-    assert (surface.colors == colour).all() and not surface.textures
+    assert (surface.colors == color).all() and not surface.textures
     (said,) = surface.notes
     assert note in said
     if note == "gone.mtl":
@@ -212,7 +212,7 @@ def test_what_of_the_materials_is_missing_is_noted_and_the_rest_is_read(tmp_path
 
 
 @pytest.mark.parametrize("use", ["", "usemtl lost\n"])
-def test_colours_of_vertices_need_no_material(tmp_path, use):
+def test_colors_of_vertices_need_no_material(tmp_path, use):
     vertices = "".join(f"v {x} {y} {z} 0.2 0.6 0.4\n" for x, y, z in CUBE)
     faces = "".join("f {} {} {} {}\n".format(*side) for side in SIDES)
     (tmp_path / "a.obj").write_text(f"mtllib gone.mtl\n{vertices}{use}{faces}")
@@ -241,7 +241,7 @@ def test_a_grey_of_one_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("colour", "expected", "noted"),
+    ("color", "expected", "noted"),
     [
         ("200 100 50", (200, 100, 50), True),
         ("1 0.4 0", (255, 102, 0), False),
@@ -249,8 +249,8 @@ def test_a_grey_of_one_number(tmp_path):
         ("1.25 0.4 0", (255, 102, 0), True),
     ],
 )
-def test_vertex_colours_above_1_are_noted(tmp_path, colour, expected, noted):
-    rows = "".join(f"v {place} {colour}\n" for place in ("0 0 0", "1 0 0", "0 1 0"))
+def test_vertex_colors_above_1_are_noted(tmp_path, color, expected, noted):
+    rows = "".join(f"v {place} {color}\n" for place in ("0 0 0", "1 0 0", "0 1 0"))
     (tmp_path / "a.obj").write_text(rows + "f 1 2 3\n")
     surface = read(tmp_path / "a.obj")
     assert (surface.colors == expected).all()

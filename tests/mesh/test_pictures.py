@@ -10,7 +10,7 @@ from PIL import Image
 
 from jsdpipe.mesh.readers.referenced import decode
 
-GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # PNG's colour types
+GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6  # PNG's color types
 
 
 def png(kind, depth, samples, interlace=0, **chunks):
@@ -54,7 +54,7 @@ def shorts(*numbers):
         (png(GREY_ALPHA, 16, [32768, 16448, 65535, 0]), [[128, 128, 128, 64], [255, 255, 255, 0]]),
         (png(RGB_ALPHA, 8, [1, 2, 3, 4, 5, 6, 7, 255]), [[1, 2, 3, 4], [5, 6, 7, 255]]),
         (png(RGB_ALPHA, 16, [32768, 16448, 65535, 16448]), [[128, 64, 255, 64]]),
-        # tRNS: the alphas of a palette, or the one colour that is clear, in the picture's own depth
+        # tRNS: the alphas of a palette, or the one color that is clear, in the picture's own depth
         (
             png(PALETTE, 2, [0, 1, 2], PLTE=COLORS, tRNS=b"\0\x40"),
             [[255, 0, 0, 0], [10, 200, 30, 64], [0, 0, 255, 255]],
@@ -71,7 +71,7 @@ def shorts(*numbers):
         ),
     ],
 )
-def test_png_of_every_colour_type_and_depth(content, expected):
+def test_png_of_every_color_type_and_depth(content, expected):
     assert decode(content, "it").tolist() == [expected]
 
 

@@ -1,4 +1,4 @@
-"""PLY as it is met in the wild: ASCII and binary, polygons, numbers of any type, colours and textures."""
+"""PLY as it is met in the wild: ASCII and binary, polygons, numbers of any type, colors and textures."""
 
 import struct
 
@@ -10,7 +10,7 @@ from mesh_files import CORNERS, PIXELS, TWO, png
 from jsdpipe.mesh.reading import BadMesh, read
 
 
-def test_face_colours_of_a_ply_are_sharp(tmp_path):
+def test_face_colors_of_a_ply_are_sharp(tmp_path):
     mesh = trimesh.Trimesh(CORNERS, TWO, process=False)
     mesh.visual.face_colors = [[255, 0, 0, 255], [0, 0, 255, 255]]
     mesh.export(tmp_path / "a.ply")
@@ -77,8 +77,8 @@ BYTES = [(255, 0, 0), (0, 255, 0), (51, 102, 204), (255, 255, 255)]
         ("ascii", "uchar", ("diffuse_red", "diffuse_green", "diffuse_blue"), 1),
     ],
 )
-def test_colours_of_vertices(tmp_path, form, kind, names, whole):
-    rows = [tuple(value * whole for value in colour) for colour in BYTES]
+def test_colors_of_vertices(tmp_path, form, kind, names, whole):
+    rows = [tuple(value * whole for value in color) for color in BYTES]
     path = ply(tmp_path / "a.ply", TWO.tolist(), [(names, kind, rows)], form=form)
     surface = read(path)
     assert np.array_equal(surface.vertices, CORNERS) and np.array_equal(surface.faces, TWO)
@@ -95,7 +95,7 @@ def test_polygons_become_triangles(tmp_path, form):
         assert found == sorted(tuple(CORNERS[list(face)].sum(axis=0).tolist()) for face in fans)
 
 
-def test_colours_stay_beside_coordinates_without_a_texture_and_are_multiplied_by_one(tmp_path):
+def test_colors_stay_beside_coordinates_without_a_texture_and_are_multiplied_by_one(tmp_path):
     columns = [(("s", "t"), "float", [(0.25, 0.5)] * 4), (RGB, "uchar", BYTES)]
     (tmp_path / "my skin.png").write_bytes(png())
     for comment, count in (("", 0), ("comment TextureFile my skin.png\n", 1)):
@@ -160,10 +160,10 @@ def test_values_behind_those_that_the_header_declares_are_left_out(tmp_path):
 
 def test_a_texture_that_is_not_there_is_noted(tmp_path):
     uv = (("s", "t"), "float", [(0, 0)] * 4)
-    for columns, colours in (([uv], (102, 102, 102)), ([uv, (RGB, "uchar", BYTES)], BYTES)):
+    for columns, colors in (([uv], (102, 102, 102)), ([uv, (RGB, "uchar", BYTES)], BYTES)):
         path = ply(tmp_path / "a.ply", TWO.tolist(), columns, comment="comment TextureFile none.png\n")
         surface = read(path)
-        assert (surface.colors == colours).all() and surface.textures == ()
+        assert (surface.colors == colors).all() and surface.textures == ()
         assert ["none.png" in note for note in surface.notes] == [True]
         with pytest.raises(BadMesh, match=r"none\.png"):
             read(path, require_materials=True)
@@ -178,11 +178,11 @@ def test_coordinates_in_double_precision_are_kept(tmp_path):
     assert np.array_equal(read(tmp_path / "a.ply").vertices, far)
 
 
-def of_type(kind, colour):
-    """An ASCII PLY file of a triangle in a colour, with or without an alpha."""
-    rows = "".join(f"{place} {' '.join(map(str, colour))}\n" for place in ("0 0 0", "1 0 0", "0 1 0"))
+def of_type(kind, color):
+    """An ASCII PLY file of a triangle in a color, with or without an alpha."""
+    rows = "".join(f"{place} {' '.join(map(str, color))}\n" for place in ("0 0 0", "1 0 0", "0 1 0"))
     header = "".join(f"property float {axis}\n" for axis in "xyz")
-    header += "".join(f"property {kind} {of}\n" for of in ("red", "green", "blue", "alpha")[: len(colour)])
+    header += "".join(f"property {kind} {of}\n" for of in ("red", "green", "blue", "alpha")[: len(color)])
     return (
         f"ply\nformat ascii 1.0\nelement vertex 3\n{header}element face 1\nproperty list uchar int vertex_indices\n"
         f"end_header\n{rows}3 0 1 2\n"
@@ -203,7 +203,7 @@ def of_type(kind, colour):
         ("float", (1.5, 0.5, 0), [255, 128, 0], True),
     ],
 )
-def test_colours_are_of_0_to_255_unless_they_cannot_be(tmp_path, kind, stored, expected, noted):
+def test_colors_are_of_0_to_255_unless_they_cannot_be(tmp_path, kind, stored, expected, noted):
     (tmp_path / "a.ply").write_text(of_type(kind, stored))
     surface = read(tmp_path / "a.ply")
     assert surface.colors.tolist() == [expected] * 3

@@ -43,9 +43,9 @@ def test_axes_are_rotations(up):
 
 def test_the_parts_of_a_scene_keep_their_places_and_textures(tmp_path):
     scene = trimesh.Scene()
-    for name, shift, colour in (("a", 0.0, 0), ("b", 5.0, 1), ("c", 9.0, 0)):
+    for name, shift, color in (("a", 0.0, 0), ("b", 5.0, 1), ("c", 9.0, 0)):
         box = trimesh.creation.box((1, 1, 1))
-        pixels = np.roll(PIXELS, colour, axis=0)
+        pixels = np.roll(PIXELS, color, axis=0)
         material = PBRMaterial(name=name, baseColorTexture=Image.fromarray(pixels))
         box.visual = TextureVisuals(uv=box.vertices[:, :2], material=material)
         turn = trimesh.transformations.rotation_matrix(np.pi / 2, (0, 0, 1))
@@ -100,16 +100,16 @@ def test_the_same_mesh_of_any_kind_has_the_same_mean(tmp_path, suffix):
 def test_equal_vertices_become_one_and_no_corner_moves(tmp_path_factory, seed):
     draw = np.random.default_rng(seed)
     vertices = draw.integers(0, 3, (12, 3)).astype(np.float64)
-    colours = draw.integers(0, 2, (12, 3), np.uint8) * 255
+    colors = draw.integers(0, 2, (12, 3), np.uint8) * 255
     faces = draw.integers(0, 12, (8, 3))
     path = tmp_path_factory.getbasetemp() / "any.ply"
-    trimesh.Trimesh(vertices, faces, vertex_colors=colours, process=False).export(path)
+    trimesh.Trimesh(vertices, faces, vertex_colors=colors, process=False).export(path)
     try:
         surface = read(path)
     except BadMesh:
         return
     assert np.array_equal(surface.vertices[surface.faces], vertices[faces])
-    assert np.array_equal(surface.colors[surface.faces], colours[faces])
+    assert np.array_equal(surface.colors[surface.faces], colors[faces])
     rows = np.concatenate([surface.vertices, surface.colors], axis=1)
     assert len(np.unique(rows, axis=0)) == len(rows) == len(np.unique(surface.faces))
 
@@ -190,7 +190,7 @@ FOREIGN = re.compile(
 
 
 def whole_files(folder):
-    """A good file of each kind, with colours, materials and a texture where the kind has them."""
+    """A good file of each kind, with colors, materials and a texture where the kind has them."""
     box = trimesh.creation.box()
     box.visual.vertex_colors = (1, 2, 3, 255)
     files = {f"box.{kind}": box.export(file_type=kind) for kind in ("glb", "ply", "stl")}

@@ -1,4 +1,4 @@
-"""Baked textures: the field's colours at any point of the surface, in GLB and in OBJ."""
+"""Baked textures: the field's colors at any point of the surface, in GLB and in OBJ."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ TEXELS = 256
 
 @dataclass
 class Waves:
-    """A ball in waves of colour."""
+    """A ball in waves of color."""
 
     bound: float = 1.0
 
@@ -30,7 +30,7 @@ class Waves:
 
 
 def sampled(surface, count=5000):
-    """Random points of a surface, and their colours (N, 3) by its texture: bilinear, v upwards."""
+    """Random points of a surface, and their colors (N, 3) by its texture: bilinear, v upwards."""
     draw = np.random.default_rng(0)
     corners = surface.faces[draw.integers(0, len(surface.faces), count)]
     weights = draw.dirichlet((1, 1, 1), count)[..., None]
@@ -51,8 +51,8 @@ def baked():
 
 
 @pytest.mark.parametrize("name", [None, "mesh.glb", "mesh.obj"])
-def test_a_point_s_colour_is_the_field_s(baked, tmp_path, name):
-    """Also at the seams, and where vertex colours, interpolated over the triangle, are far off."""
+def test_a_point_s_color_is_the_field_s(baked, tmp_path, name):
+    """Also at the seams, and where vertex colors, interpolated over the triangle, are far off."""
     plain, surface = baked
     if name:
         (glb if name.endswith("glb") else obj).save(surface, tmp_path / name)
@@ -82,7 +82,7 @@ def test_the_shape_is_the_same_and_so_are_the_bytes_of_another_time(baked, tmp_p
     assert all((tmp_path / "a" / n).read_bytes() == (tmp_path / "b" / n).read_bytes() for n in names)
 
 
-def test_an_obj_of_vertex_colours_is_one_file_that_is_read_back(baked, tmp_path):
+def test_an_obj_of_vertex_colors_is_one_file_that_is_read_back(baked, tmp_path):
     plain, _ = baked
     obj.save(plain, tmp_path / "mesh.obj")
     back = read(tmp_path / "mesh.obj")

@@ -63,7 +63,7 @@ def test_what_leaves_no_hole(meshes, closed, parts):
     assert component_labels(faces).max() + 1 == parts
 
 
-def test_seams_of_colour_are_no_holes_and_triangles_without_area_do_not_count():
+def test_seams_of_color_are_no_holes_and_triangles_without_area_do_not_count():
     loose = trimesh.Trimesh(CUBE.triangles.reshape(-1, 3), np.arange(36).reshape(-1, 3), process=False)
     assert not loose.is_watertight and is_watertight(merged(surface(loose)))
     line = np.array([[0, 1, 1], [2, 2, 2]])

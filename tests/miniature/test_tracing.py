@@ -11,13 +11,13 @@ from jsdpipe.miniature.tracing import DISTANCE, FOVY, shade, trace
 SUN = torch.tensor([[0.0, 0.0, 1.0]])
 
 
-def sphere(radius: float, colour: tuple[float, float, float]) -> Part:
+def sphere(radius: float, color: tuple[float, float, float]) -> Part:
     zero = torch.zeros(1)
     return Part(
         "ellipsoid",
         torch.zeros(1, 3),
         torch.full((1, 3), radius),
-        torch.tensor([colour]),
+        torch.tensor([color]),
         zero,
         zero,
         torch.ones(1, dtype=torch.bool),
@@ -39,9 +39,9 @@ def test_a_sphere_covers_its_disc_and_is_lit_from_above(elevation):
     torch.testing.assert_close(
         layers.albedo[0][covered], torch.tensor([1.0, 0.5, 0.25]).expand(int(covered.sum()), 3), atol=1e-6, rtol=0
     )
-    # at the centre the normal points to the camera: n . l = sin(elevation)
-    centre = layers.light[0, 31:33, 31:33].mean()
-    assert float(centre) == pytest.approx(max(math.sin(elevation), 0), abs=0.03)
+    # at the center the normal points to the camera: n . l = sin(elevation)
+    center = layers.light[0, 31:33, 31:33].mean()
+    assert float(center) == pytest.approx(max(math.sin(elevation), 0), abs=0.03)
 
 
 def test_the_front_is_seen_from_azimuth_zero():

@@ -49,7 +49,7 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
     figures = read_json(out / "figures.json")
     assert set(figures["found"]) == {"ground truth", "3 samples, guidance 2", "search: 3 samples, guidance 2"}
     text = (out / "README.md").read_text()
-    assert re.search(r"\b128 .*\b64 x 64", text) and re.search(r"\b24 kinds .*\b9 colours", text)
+    assert re.search(r"\b128 .*\b64 x 64", text) and re.search(r"\b24 kinds .*\b9 colors", text)
     assert text.count("reached") + text.count("missed by") == len(card.BARS)
     for name in ("samples.png", "world.png"):
         assert (out / name).is_file()

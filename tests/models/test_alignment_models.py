@@ -1,12 +1,12 @@
-"""The alignment stage by the paper-scale adapters: dolls of the captioners and the chat model, and a real endpoint."""
+"""The alignment stage by the paper-scale adapters: tiny random captioners and chat model, and a real endpoint."""
 
 from dataclasses import replace
 from weakref import ref
 
 import chat_server
-import dolls_language
 import pytest
 import scored_run
+import tiny_language
 from chat_server import Reply
 
 from jsdpipe.base.files import read_json
@@ -32,7 +32,7 @@ def balls(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def captioner(tmp_path_factory):
-    return {"kind": "blip2", "model": str(dolls_language.blip2(tmp_path_factory.mktemp("blip2") / "doll"))}
+    return {"kind": "blip2", "model": str(tiny_language.blip2(tmp_path_factory.mktemp("blip2") / "tiny"))}
 
 
 def scored(balls, captioner, judge, **others):
@@ -93,7 +93,7 @@ def test_an_endpoint_grades_and_what_it_cannot_grade_does_not_stop_the_shard(bal
 
 
 def test_captions_outlive_another_judge_and_other_texts(balls, captioner, tmp_path, monkeypatch):
-    one, other = ({"kind": "transformers", "model": str(dolls_language.chat(tmp_path / name))} for name in "ab")
+    one, other = ({"kind": "transformers", "model": str(tiny_language.chat(tmp_path / name))} for name in "ab")
     before = [details["captions"] for details in scored(balls, captioner, one)[2]]
     assert before[0] and not before[2]
     monkeypatch.setattr(Blip2Captioner, "_parts", property(lambda _: pytest.fail("the captioner was read again")))
@@ -124,7 +124,7 @@ def test_the_captioner_is_out_of_memory_when_the_judge_is_loaded(balls, captione
 
 
 def test_a_local_model_grades_every_asset(balls, captioner, tmp_path):
-    judge = {"kind": "transformers", "model": str(dolls_language.chat(tmp_path / "doll"))}
+    judge = {"kind": "transformers", "model": str(tiny_language.chat(tmp_path / "tiny"))}
     _, records, details = scored(balls, captioner, judge)
     assert [record["status"] for record in records] == ["ok", "ok", "failed", "ok", "failed", "ok"]
     for record, detail in zip(records, details, strict=True):

@@ -1,10 +1,10 @@
-"""The captioners, on dolls: whose draws, in which batch, of which files."""
+"""The captioners, on tiny models: whose draws, in which batch, of which files."""
 
 import shutil
 
-import dolls_language
 import numpy as np
 import pytest
+import tiny_language
 import torch
 import transformers
 from PIL import Image
@@ -16,8 +16,8 @@ from jsdpipe.models.captioners import blip, blip2
 from jsdpipe.models.roles import CAPTIONERS
 
 KINDS = {
-    "blip": (dolls_language.blip, blip.BlipCaptioner.Settings, transformers.BlipForConditionalGeneration),
-    "blip2": (dolls_language.blip2, blip2.Blip2Captioner.Settings, transformers.Blip2ForConditionalGeneration),
+    "blip": (tiny_language.blip, blip.BlipCaptioner.Settings, transformers.BlipForConditionalGeneration),
+    "blip2": (tiny_language.blip2, blip2.Blip2Captioner.Settings, transformers.Blip2ForConditionalGeneration),
 }
 SEED = 7
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 40, 30, 3), dtype=np.uint8)
@@ -25,7 +25,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (5, 40, 30, 3), dtype=np.uint
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    return {kind: make(tmp_path_factory.mktemp(kind) / "doll") for kind, (make, _, _) in KINDS.items()}
+    return {kind: make(tmp_path_factory.mktemp(kind) / "tiny") for kind, (make, _, _) in KINDS.items()}
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 import json
 
-import dolls_vision
 import numpy as np
 import pytest
+import tiny_vision
 import torch
 from safetensors.numpy import load_file
 from scipy.special import erf, softmax
@@ -17,7 +17,7 @@ from jsdpipe.models.roles import FEATURES
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return dolls_vision.vit(tmp_path_factory.mktemp("doll") / "dino")
+    return tiny_vision.vit(tmp_path_factory.mktemp("tiny") / "dino")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def images():
 
 
 def bilinear(image, size):
-    """An image (H, W, C) at `size` x `size`, pixel centres at halves, edges repeated, no averaging."""
+    """An image (H, W, C) at `size` x `size`, pixel centers at halves, edges repeated, no averaging."""
 
     def axis(length):
         place = ((np.arange(size) + 0.5) * length / size - 0.5).clip(0, length - 1)
@@ -123,7 +123,7 @@ def test_the_identity_says_what_moves_the_numbers(dino, folder):
 
 
 def test_a_folder_of_something_else(folder, tmp_path):
-    other = dolls_vision.vit(tmp_path / "other")
+    other = tiny_vision.vit(tmp_path / "other")
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     with pytest.raises(UserError, match="weights are missing"):

@@ -1,11 +1,11 @@
-"""ImageReward's adapter on a doll, against the network written out in NumPy from the papers of BLIP and ImageReward."""
+"""ImageReward's adapter on a tiny model, against the network written in NumPy from BLIP's and ImageReward's papers."""
 
 import logging
 import pickle
 
-import dolls_imagereward as dolls
 import numpy as np
 import pytest
+import tiny_imagereward
 import torch
 from PIL import Image
 from scipy.special import erf, softmax
@@ -26,7 +26,9 @@ TEXTS = {  # and their tokens
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return dolls.make_imagereward(dolls.make_vocabulary(tmp_path_factory.mktemp("doll") / "imagereward"))
+    return tiny_imagereward.make_imagereward(
+        tiny_imagereward.make_vocabulary(tmp_path_factory.mktemp("tiny") / "imagereward")
+    )
 
 
 def settings(weights, vocabulary):
@@ -80,7 +82,7 @@ class Reference:
     def reward(self, tokens: list[str], pixels: np.ndarray) -> float:
         """Of the text's tokens without the padding, which nothing attends to."""
         reader, heads, seen = "blip.text_encoder", self.sizes["text"]["num_attention_heads"], self.seen(pixels)
-        ids = [(*dolls.SPECIAL, *dolls.WORDS).index(token) for token in tokens]
+        ids = [(*tiny_imagereward.SPECIAL, *tiny_imagereward.WORDS).index(token) for token in tokens]
         x = self.w[f"{reader}.embeddings.word_embeddings.weight"][ids]
         x = x + self.w[f"{reader}.embeddings.position_embeddings.weight"][: len(ids)]
         x = self.norm(f"{reader}.embeddings.LayerNorm", x, 1e-12)
@@ -110,7 +112,7 @@ def pixels(image: np.ndarray, side: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def reference(folder):
-    return Reference(torch.load(folder / "ImageReward.pt", weights_only=True), dolls.SMALL)
+    return Reference(torch.load(folder / "ImageReward.pt", weights_only=True), tiny_imagereward.SMALL)
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -135,13 +137,13 @@ def test_batches_change_nothing(model, monkeypatch):
 
 
 def test_the_settings_name_weights_and_vocabulary(folder, tmp_path, model):
-    vocabulary = dolls.make_vocabulary(tmp_path / "words")
+    vocabulary = tiny_imagereward.make_vocabulary(tmp_path / "words")
     chosen = settings(folder, vocabulary)
     again = REWARDS.load(chosen)
     assert again.identity == model.identity
     assert "float32" in again.identity  # on a CPU
     np.testing.assert_array_equal(again.score("a ball", IMAGES[:2]), model.score("a ball", IMAGES[:2]))
-    (vocabulary / "vocab.txt").write_text("\n".join((*dolls.SPECIAL, *dolls.WORDS[::-1])))
+    (vocabulary / "vocab.txt").write_text("\n".join((*tiny_imagereward.SPECIAL, *tiny_imagereward.WORDS[::-1])))
     assert REWARDS.load(chosen).identity != model.identity
 
 
@@ -186,7 +188,7 @@ def _without(name):
     ],
 )
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, capsys, change, said):
-    folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path))
+    folder = tiny_imagereward.make_imagereward(tiny_imagereward.make_vocabulary(tmp_path))
     state = torch.load(folder / "ImageReward.pt", weights_only=True)
     change(state)
     torch.save(state, folder / "ImageReward.pt")
@@ -198,7 +200,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, capsys, change, sai
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", pickle.dumps(Code())])
 def test_no_checkpoint_is_refused(tmp_path, capsys, content):
-    folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path))
+    folder = tiny_imagereward.make_imagereward(tiny_imagereward.make_vocabulary(tmp_path))
     (folder / "ImageReward.pt").write_bytes(content)
     with pytest.raises(UserError, match=r"ImageReward\.pt: cannot be read as a checkpoint"):
         ImageReward(settings(folder, folder))
@@ -209,7 +211,7 @@ def test_no_checkpoint_is_refused(tmp_path, capsys, content):
     ("text", "said"), [("{", "med_config.json: "), ('{"vocab_size": 3}', "hidden_size"), ("[]", "med_config.json: ")]
 )
 def test_a_configuration_of_something_else_is_refused(tmp_path, text, said):
-    folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path))
+    folder = tiny_imagereward.make_imagereward(tiny_imagereward.make_vocabulary(tmp_path))
     (folder / "med_config.json").write_text(text)
     with pytest.raises(UserError, match=said):
         ImageReward(settings(folder, folder))
@@ -217,7 +219,7 @@ def test_a_configuration_of_something_else_is_refused(tmp_path, text, said):
 
 @pytest.mark.parametrize("name", ["ImageReward.pt", "med_config.json", "vocab.txt"])
 def test_a_missing_file_is_named_before_work_begins(tmp_path, name):
-    folder = dolls.make_imagereward(dolls.make_vocabulary(tmp_path / "doll"))
+    folder = tiny_imagereward.make_imagereward(tiny_imagereward.make_vocabulary(tmp_path / "tiny"))
     (folder / name).unlink()
     chosen = settings(folder, folder)
     with pytest.raises(UserError, match=name):

@@ -1,12 +1,12 @@
-"""The adapters of the miniature CLIP, on a doll of it; and the captioner's search, on a CLIP that knows the answer."""
+"""The miniature CLIP's adapters on a tiny random CLIP, and the captioner's search on a CLIP that knows the answer."""
 
 import json
 from dataclasses import replace
 
-import dolls_clip
 import numpy as np
 import open_clip
 import pytest
+import tiny_clip
 import torch
 from torch import Tensor
 
@@ -26,7 +26,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3)).astype(np.uin
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return dolls_clip.make_clip(tmp_path_factory.mktemp("doll") / "clip", mean=0.1, std=0.2)
+    return tiny_clip.make_clip(tmp_path_factory.mktemp("tiny") / "clip", mean=0.1, std=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def clip(folder):
 
 @pytest.fixture(scope="module")
 def reference(folder):
-    """Features of the doll's weights, by open_clip's own classes without our code or its loader."""
+    """Features of the tiny model's weights, by open_clip's own classes without our code or its loader."""
     from safetensors.torch import load_file
     from transformers import CLIPTokenizer
 
@@ -67,7 +67,7 @@ def test_the_reward_has_imagerewards_floor(folder, tmp_path, reference):
     cosines = np.sort(image @ text[0])
     # such a mean and deviation that the least cosine is 3 deviations below the mean, the greatest 1
     std = float(cosines[-1] - cosines[0]) / 4
-    strict = Clip(dolls_clip.make_clip(tmp_path / "clip", mean=float(cosines[-1]) - std, std=std))
+    strict = Clip(tiny_clip.make_clip(tmp_path / "clip", mean=float(cosines[-1]) - std, std=std))
     score = MiniatureReward(clip=strict).score("a red mushroom", IMAGES)
     assert score.min() == -2.25
     assert score.max() == pytest.approx(1, abs=1e-3)
@@ -101,7 +101,7 @@ def test_any_prompt_can_be_scored(clip):
 
 
 def test_same_weights_same_identity(clip, folder, tmp_path):
-    again = MiniatureReward(clip=Clip(dolls_clip.make_clip(tmp_path / "clip", mean=0.1, std=0.2)))
+    again = MiniatureReward(clip=Clip(tiny_clip.make_clip(tmp_path / "clip", mean=0.1, std=0.2)))
     assert again.identity == MiniatureReward(clip=clip).identity
     (tmp_path / "clip/normalisation.json").write_text('{"mean": 0, "std": 1}')
     assert MiniatureReward(clip=Clip(tmp_path / "clip")).identity != again.identity
@@ -109,14 +109,14 @@ def test_same_weights_same_identity(clip, folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"])
 def test_missing_file_is_named(name, tmp_path):
-    folder = dolls_clip.make_clip(tmp_path / "clip")
+    folder = tiny_clip.make_clip(tmp_path / "clip")
     (folder / name).unlink()
     with pytest.raises(UserError, match=name):
         Clip(folder)
 
 
 def test_broken_files_are_named(tmp_path):
-    folder = dolls_clip.make_clip(tmp_path / "clip")
+    folder = tiny_clip.make_clip(tmp_path / "clip")
     (folder / "normalisation.json").write_text('{"mean": 0}')
     with pytest.raises(UserError, match="normalisation"):
         MiniatureReward(clip=Clip(folder))
@@ -193,15 +193,15 @@ def test_prior_sums_to_the_shares_of_the_forms():
 
 @pytest.mark.parametrize("form", ["single", "surr", "multi"])
 def test_prior_is_that_of_the_training_s_captions(form):
-    """How often captions tell a colour and a pattern is what the prior makes of it, for the thing named first."""
+    """How often captions tell a color and a pattern is what the prior makes of it, for the thing named first."""
     draw = torch.Generator().manual_seed(0)
     told = [parse(data.random_caption(random_description(draw, form), draw)) for _ in range(1500)]
     first = [replace(d, things=(Thing("ball"), *d.things[1:])) for d in told]
     plain = np.array([log_prior(d) for d in first])
-    coloured = np.array([log_prior(replace(d, things=(Thing("ball", "red"), *d.things[1:]))) for d in first])
+    colored = np.array([log_prior(replace(d, things=(Thing("ball", "red"), *d.things[1:]))) for d in first])
     marked = np.array([log_prior(replace(d, things=(Thing("ball", None, "spotted"), *d.things[1:]))) for d in first])
     for extra, choices, share in (
-        (coloured, len(COLORS), np.mean([d.things[0].color is not None for d in told])),
+        (colored, len(COLORS), np.mean([d.things[0].color is not None for d in told])),
         (marked, len(PATTERNS), np.mean([d.things[0].pattern is not None for d in told])),
     ):
         odds = np.exp(extra - plain) * choices

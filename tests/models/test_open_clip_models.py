@@ -2,10 +2,10 @@
 
 import json
 
-import dolls_clip
 import numpy as np
 import open_clip
 import pytest
+import tiny_clip
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -36,12 +36,12 @@ def make_plain(folder):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return make_plain(tmp_path_factory.mktemp("doll") / "clip")
+    return make_plain(tmp_path_factory.mktemp("tiny") / "clip")
 
 
 @pytest.fixture(scope="module")
 def cosines(folder):
-    """Of the doll's weights, by open_clip's own classes and tokenizer without our code or its loader."""
+    """Of the tiny model's weights, by open_clip's own classes and tokenizer without our code or its loader."""
     model = open_clip.CLIP(**MODEL)
     model.load_state_dict(load_file(folder / "open_clip_model.safetensors"))
     transform = open_clip.image_transform(32, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN)
@@ -73,7 +73,7 @@ def test_the_reward_is_the_cosine_normalised_down_to_the_floor(folder, cosines):
 
 
 def test_a_model_s_own_tokenizer_must_be_there(tmp_path):
-    folder = dolls_clip.make_clip(tmp_path / "clip")
+    folder = tiny_clip.make_clip(tmp_path / "clip")
     first = Clip(folder).texts(TEXTS)
     assert not torch.allclose(first[0], first[1])
     (folder / "tokenizer.json").unlink()

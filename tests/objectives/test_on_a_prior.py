@@ -1,7 +1,7 @@
 """Every objective on a real, if tiny, latent diffusion model, in every precision."""
 
-import dolls
 import pytest
+import tiny_models
 import torch
 from test_objectives import ALL, NAMES, generators
 
@@ -16,14 +16,16 @@ VIEWS = load_recipe("jsdlr").view_prompts  # with Perp-Neg
 
 @pytest.fixture(scope="module", params=["float32", "float16", "bfloat16"])
 def guidance(request, tmp_path_factory):
-    prior = load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior"))), dtype=getattr(torch, request.param))
+    prior = load_prior(
+        str(tiny_models.diffusion(tmp_path_factory.mktemp("prior"))), dtype=getattr(torch, request.param)
+    )
     prompts = PromptEmbeddings(prior, ["a ball", "a cube"], VIEWS, negative="ugly")
     return prompts.guidance_for(torch.tensor([0, 1]), torch.tensor([0.2, 2.0]), torch.zeros(2), torch.ones(2))
 
 
 @pytest.mark.parametrize("settings", ALL, ids=NAMES)
 def test_finite_at_both_ends_of_the_schedule_in_every_precision(guidance, settings):
-    z = torch.randn(2, 4, dolls.LATENT, dolls.LATENT, generator=torch.Generator().manual_seed(0))
+    z = torch.randn(2, 4, tiny_models.LATENT, tiny_models.LATENT, generator=torch.Generator().manual_seed(0))
     for t in (0.0, 1.0):
         objective, draws = objectives.build(settings.model_copy(update={"t_range": (t, t)})), generators(2)
         for step in range(2):

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tomllib
 
-import dolls_vision
 import pytest
 import tiny
+import tiny_vision
 from priors_on_disk import COMMIT, fill, store
 
 from jsdpipe.base.errors import UserError
@@ -61,7 +61,7 @@ def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
 
 @pytest.mark.parametrize("revision", [None, "main", COMMIT])
 def test_a_hub_id_is_found_in_the_cache(cache, revision):
-    store(cache, "org/name", "main", licence="apache-2.0")
+    store(cache, "org/name", "main", license="apache-2.0")
     found = prior("org/name", revision)
     assert (found.size, found.license, found.mends) == (550, "apache-2.0", ())
     assert found.origin == f"hub: org/name@{revision or 'main'}"
@@ -102,7 +102,7 @@ def test_withdrawn_weights_are_elsewhere(cache):
 
 
 def test_a_folder_lacks_a_file(tmp_path):
-    folder = fill(tmp_path / "mine", licence="openrail++")
+    folder = fill(tmp_path / "mine", license="openrail++")
     found = prior(str(folder))
     assert (found.size, found.license, found.origin) == (550, "openrail++", f"folder: {folder}")
     (folder / "vae/config.json").unlink()
@@ -145,7 +145,7 @@ def test_models_of_captions_and_grades_are_of_the_hub(tmp_path, cache):
 @pytest.mark.parametrize(
     "card", ["# A model\n", "---\n: [\n---\n", "---\n- a\n---\n", "---\nlicense: [a]\n---\n", "---"]
 )
-def test_a_card_that_states_no_licence(tmp_path, card):
+def test_a_card_that_states_no_license(tmp_path, card):
     folder = fill(tmp_path / "mine")
     assert prior(str(folder)).license == "unstated"
     (folder / "README.md").write_text(card)
@@ -209,7 +209,7 @@ def test_dino_from_the_hub_and_in_a_folder(tmp_path, cache):
     found = diversity(tmp_path, features=hub)["facebook/dino-vitb8"]
     assert (found.stages, found.amount, found.license) == (("diversity",), "343.0 MB", "Apache-2.0")
     assert "hf download facebook/dino-vitb8 --include config.json --include model.safetensors" in found.mends[0]
-    folder = dolls_vision.vit(tmp_path / "dino")
+    folder = tiny_vision.vit(tmp_path / "dino")
     found = diversity(tmp_path, features={"kind": "dino", "model": str(folder)})[str(folder)]
     assert (found.size, found.mends) == (sum(path.stat().st_size for path in folder.iterdir()), ())
 

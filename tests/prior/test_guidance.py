@@ -1,8 +1,8 @@
 import math
 
-import dolls
 import numpy as np
 import pytest
+import tiny_models
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ PLAIN = VIEWS.model_copy(update={"perp_neg": False})
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory):
-    return load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior"))))
+    return load_prior(str(tiny_models.diffusion(tmp_path_factory.mktemp("prior"))))
 
 
 def radians(*degrees):
@@ -55,7 +55,7 @@ def reference_mixture(azimuth, elevation):
 
 
 @given(st.floats(-180, 180), st.floats(-90, 90))
-def test_perp_neg_mixes_neighbouring_directions(azimuth, elevation):
+def test_perp_neg_mixes_neighboring_directions(azimuth, elevation):
     assume(abs(elevation - 60) > 1e-3 and abs(abs(azimuth) - 90) > 1e-3)
     shares, negatives, weights = perp_neg(radians(azimuth), radians(elevation), VIEWS)
     expected, wrong, by = reference_mixture(azimuth, elevation)
@@ -84,7 +84,7 @@ def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
     texts, azimuth, elevation = ["a ball", "a cube"], radians(10, 100, 170), radians(0, 5, 75)
     of_item = torch.tensor([0, 1, 1])
     guidance = PromptEmbeddings(prior, texts, PLAIN).guidance_for(of_item, azimuth, elevation, torch.ones(3))
-    z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
+    z, t = torch.randn(3, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([20, 500, 990])
     batches, handle = counted(prior)
     found = guidance.predict_cfg(z, t, 7.5).numpy()
     handle.remove()
@@ -98,7 +98,7 @@ def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
 def test_the_negative_prompt_takes_the_null_texts_place(prior):
     views = PLAIN.model_copy(update={"negative_prompt": "ugly"})
     view = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
-    z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
+    z, t = torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([500])
     found = PromptEmbeddings(prior, ["a ball"], views).guidance_for(*view).predict_cfg(z, t, 0.0)
     assert torch.allclose(found, prior.predict_noise(z, t, prior.embed(["ugly"])), atol=1e-5)
 
@@ -112,7 +112,7 @@ LONGER = "a brown fox and a lazy dog, " * 4
 @pytest.mark.parametrize("prompt", [LONG, LONGER])
 def test_the_view_of_a_long_prompt_counts(prior, views, prompt):
     """A view's noise in a batch with a short prompt is its noise alone, and front, side and back differ."""
-    z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
+    z, t = torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([500])
     mixed, alone = PromptEmbeddings(prior, ["a ball", prompt], views), PromptEmbeddings(prior, [prompt], views)
     azimuth, level, distance = radians(0, 0, 90, 180), torch.zeros(4), torch.ones(4)
     guidance = mixed.guidance_for(torch.tensor([0, 1, 1, 1]), azimuth, level, distance)
@@ -137,7 +137,7 @@ def test_perp_neg_guidance_is_one_call_and_the_formula(prior, prompt):
     guidance = PromptEmbeddings(prior, [prompt], VIEWS).guidance_for(
         torch.zeros(3, dtype=torch.long), azimuth, elevation, torch.ones(3)
     )
-    z, t = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([20, 500, 990])
+    z, t = torch.randn(3, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([20, 500, 990])
     batches, handle = counted(prior)
     found = guidance.predict_cfg(z, t, -13.5).numpy()
     handle.remove()
@@ -165,7 +165,7 @@ def test_perp_neg_guidance_is_one_call_and_the_formula(prior, prompt):
 def test_what_else_objectives_ask_for(prior):
     view = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
     guidance = PromptEmbeddings(prior, ["a ball"], PLAIN, negative="blurry").guidance_for(*view)
-    z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
+    z, t = torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([500])
     text, null, bad = (prior.predict_noise(z, t, prior.embed([w])) for w in ("a ball, front view", "", "blurry"))
     assert torch.allclose(guidance.predict_text(z, t), text, atol=1e-5)
     assert torch.allclose(guidance.predict_null(z, t), null, atol=1e-5)

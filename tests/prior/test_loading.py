@@ -1,10 +1,10 @@
 import json
 import shutil
 
-import dolls
 import huggingface_hub
 import pytest
 import tiny
+import tiny_models
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -17,12 +17,12 @@ from jsdpipe.prior.prior import load_prior
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    return dolls.diffusion(tmp_path_factory.mktemp("prior") / "doll")
+    return tiny_models.diffusion(tmp_path_factory.mktemp("prior") / "tiny")
 
 
 @pytest.fixture
 def folder(whole, tmp_path):
-    return shutil.copytree(whole, tmp_path / "doll")
+    return shutil.copytree(whole, tmp_path / "tiny")
 
 
 def change(path, **values):
@@ -130,7 +130,11 @@ def test_weights_in_parts_and_in_half_precision(folder, whole, parts, half):
         index = {"metadata": {"total_size": 1}, "weight_map": of_part}
         file.with_name(f"{file.stem}.safetensors.index{variant}.json").write_text(json.dumps(index))
     prior = load_prior(str(folder))
-    z, t, text = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500]), expected.embed(["a ball"])
+    z, t, text = (
+        torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT),
+        torch.tensor([500]),
+        expected.embed(["a ball"]),
+    )
     noise = prior.predict_noise(z, t, prior.embed(["a ball"]))
     assert torch.allclose(noise, expected.predict_noise(z, t, text), atol=2e-2 if half else 1e-5)
     assert prior.digest != expected.digest or (parts == 1 and not half)
@@ -158,7 +162,7 @@ def test_pickled_weights_are_refused_with_the_reason(folder, part, pickled):
 
 def test_a_tokenizer_of_older_transformers(whole, folder):
     (folder / "tokenizer/tokenizer.json").unlink()
-    vocabulary = dolls.tokenizer().get_vocab()
+    vocabulary = tiny_models.tokenizer().get_vocab()
     words = {"ba": len(vocabulary), "ll</w>": len(vocabulary) + 1, "ball</w>": len(vocabulary) + 2}
     (folder / "tokenizer/vocab.json").write_text(json.dumps(vocabulary | words))
     (folder / "tokenizer/merges.txt").write_text("#version: 0.2\nb a\nl l</w>\nba ll</w>\n")
@@ -172,17 +176,17 @@ def test_a_tokenizer_of_older_transformers(whole, folder):
 
 
 def test_a_hub_id_is_found_in_the_cache_by_its_revision(whole, tmp_path, monkeypatch):
-    stored = tmp_path / "models--someone--doll"
+    stored = tmp_path / "models--someone--tiny"
     shutil.copytree(whole, stored / "snapshots" / ("0" * 40))
     (stored / "refs").mkdir()
     (stored / "refs/v1").write_text("0" * 40)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    prior = load_prior("someone/doll", revision="v1")
-    assert prior.name == "someone/doll"
+    prior = load_prior("someone/tiny", revision="v1")
+    assert prior.name == "someone/tiny"
     assert prior.digest == load_prior(str(whole)).digest
-    with pytest.raises(UserError, match="someone/doll"):
-        load_prior("someone/doll", revision="v2")
+    with pytest.raises(UserError, match="someone/tiny"):
+        load_prior("someone/tiny", revision="v2")
 
 
 def test_json_that_is_broken_is_named(folder):
@@ -192,7 +196,7 @@ def test_json_that_is_broken_is_named(folder):
 
 def test_latents_that_do_not_fit_are_refused(folder, tmp_path):
     shutil.rmtree(folder / "vae")
-    other = dolls.diffusion(tmp_path / "other", latent_channels=8)
+    other = tiny_models.diffusion(tmp_path / "other", latent_channels=8)
     shutil.copytree(other / "vae", folder / "vae")
     assert "in_channels" in refused(folder)
 
@@ -214,7 +218,7 @@ def test_the_schedule_is_stable_diffusions(whole):
 
 def test_weights_in_half_precision(whole):
     prior = load_prior(str(whole), dtype=torch.bfloat16)
-    z, t = torch.randn(1, 4, dolls.LATENT, dolls.LATENT), torch.tensor([500])
+    z, t = torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([500])
     noise = prior.predict_noise(z, t, prior.embed(["a ball"]))
     assert prior.unet.dtype == torch.bfloat16
     assert noise.dtype == torch.float32

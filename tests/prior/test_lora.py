@@ -1,8 +1,8 @@
 import math
 
-import dolls
 import numpy as np
 import pytest
+import tiny_models
 import torch
 
 from jsdpipe.base.cameras import look_at_origin, orbit
@@ -23,7 +23,7 @@ AZIMUTH, ELEVATION, DISTANCE = (
 
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory):
-    return load_prior(str(dolls.diffusion(tmp_path_factory.mktemp("prior"))))
+    return load_prior(str(tiny_models.diffusion(tmp_path_factory.mktemp("prior"))))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def generators(*seeds):
 
 
 def latents():
-    return torch.randn(3, 4, dolls.LATENT, dolls.LATENT, generator=torch.Generator().manual_seed(1))
+    return torch.randn(3, 4, tiny_models.LATENT, tiny_models.LATENT, generator=torch.Generator().manual_seed(1))
 
 
 def stirred(adapter):

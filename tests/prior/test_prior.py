@@ -1,8 +1,8 @@
 import json
 
-import dolls
 import numpy as np
 import pytest
+import tiny_models
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny, DDIMInverseScheduler, UNet2DConditionModel
 from PIL import Image
@@ -10,12 +10,14 @@ from transformers import CLIPTextModel
 
 from jsdpipe.prior.prior import load_prior
 
-WHOLE = torch.arange(dolls.IMAGE**2 * 3).view(1, 3, dolls.IMAGE, dolls.IMAGE) / (dolls.IMAGE**2 * 3)
+WHOLE = torch.arange(tiny_models.IMAGE**2 * 3).view(1, 3, tiny_models.IMAGE, tiny_models.IMAGE) / (
+    tiny_models.IMAGE**2 * 3
+)
 
 
 @pytest.fixture(scope="module", params=["kl", "tiny"])
 def folder(request, tmp_path_factory):
-    return dolls.diffusion(tmp_path_factory.mktemp("prior"), tiny_vae=request.param == "tiny")
+    return tiny_models.diffusion(tmp_path_factory.mktemp("prior"), tiny_vae=request.param == "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def test_latents_are_the_autoencoders_scaled(folder, prior):
     vae = (AutoencoderKL if kl else AutoencoderTiny).from_pretrained(folder, subfolder="vae")
     out = vae.encode(WHOLE * 2 - 1)
     expected = 0.5 * (out.latent_dist.mean if kl else out.latents)
-    assert prior.encode(WHOLE).shape == (1, 4, dolls.LATENT, dolls.LATENT)
+    assert prior.encode(WHOLE).shape == (1, 4, tiny_models.LATENT, tiny_models.LATENT)
     assert torch.allclose(prior.encode(WHOLE), expected, atol=1e-6)
 
 
@@ -50,7 +52,9 @@ def test_latents_are_drawn_from_the_autoencoders_posterior(folder, prior):
 def test_images_of_another_size_are_resized_as_pillow_does(prior):
     images = torch.rand(1, 3, 48, 48)
     small = [
-        np.asarray(Image.fromarray(channel.numpy()).resize((dolls.IMAGE, dolls.IMAGE), Image.Resampling.BILINEAR))
+        np.asarray(
+            Image.fromarray(channel.numpy()).resize((tiny_models.IMAGE, tiny_models.IMAGE), Image.Resampling.BILINEAR)
+        )
         for channel in images[0]
     ]
     expected = prior.encode(torch.from_numpy(np.stack(small))[None])
@@ -60,7 +64,7 @@ def test_images_of_another_size_are_resized_as_pillow_does(prior):
 def test_the_gradient_through_the_encoder_is_the_slope(prior):
     images = WHOLE.clone().requires_grad_()
     direction = torch.randn(WHOLE.shape, generator=torch.Generator().manual_seed(0))
-    weight = torch.randn(1, 4, dolls.LATENT, dolls.LATENT, generator=torch.Generator().manual_seed(1))
+    weight = torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT, generator=torch.Generator().manual_seed(1))
     (gradient,) = torch.autograd.grad((prior.encode(images) * weight).sum(), images)
     step = 1e-2
     with torch.no_grad():
@@ -73,14 +77,14 @@ def test_embeddings_are_of_the_padded_tokens(folder, prior):
     tokens = prior.tokenizer(text).input_ids
     # start, a, n, o, x, end
     assert len(tokens) == 6
-    padded = torch.tensor([tokens + [prior.tokenizer.pad_token_id] * (dolls.LENGTH - 6)])
+    padded = torch.tensor([tokens + [prior.tokenizer.pad_token_id] * (tiny_models.LENGTH - 6)])
     encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
     with torch.no_grad():
         expected = encoder(padded).last_hidden_state
     assert torch.allclose(prior.embed([text]), expected, atol=1e-6)
 
 
-ROOM = dolls.LENGTH - 2  # tokens of a text in a window
+ROOM = tiny_models.LENGTH - 2  # tokens of a text in a window
 
 
 @pytest.mark.parametrize(("letters", "windows"), [(0, 1), (ROOM, 1), (ROOM + 1, 2), (2 * ROOM + 1, 4), (5 * ROOM, 8)])
@@ -90,7 +94,7 @@ def test_a_text_is_encoded_in_windows(folder, prior, letters, windows):
     assert len(tokens) == letters
     begin, end, pad = (prior.tokenizer.get_vocab()[f"<|{name}|>"] for name in ("startoftext", "endoftext", "endoftext"))
     rows = [[begin, *tokens[i * ROOM : (i + 1) * ROOM], end] for i in range(windows)]
-    padded = torch.tensor([row + [pad] * (dolls.LENGTH - len(row)) for row in rows])
+    padded = torch.tensor([row + [pad] * (tiny_models.LENGTH - len(row)) for row in rows])
     encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
     with torch.no_grad():
         expected = torch.cat(list(encoder(padded).last_hidden_state))
@@ -99,7 +103,7 @@ def test_a_text_is_encoded_in_windows(folder, prior, letters, windows):
 
 def test_short_texts_are_encoded_as_the_tokenizer_pads_them(folder, prior):
     texts = ["", "a ball", "z" * ROOM]
-    tokens = prior.tokenizer(texts, padding="max_length", max_length=dolls.LENGTH, return_tensors="pt").input_ids
+    tokens = prior.tokenizer(texts, padding="max_length", max_length=tiny_models.LENGTH, return_tensors="pt").input_ids
     encoder = CLIPTextModel.from_pretrained(folder / "text_encoder")
     with torch.no_grad():
         assert torch.equal(prior.embed(texts), encoder(tokens).last_hidden_state)
@@ -107,7 +111,7 @@ def test_short_texts_are_encoded_as_the_tokenizer_pads_them(folder, prior):
 
 def test_texts_of_all_lengths_in_a_batch_give_what_they_give_alone(prior):
     texts = ["", "a ball", "x" * (ROOM + 3), "y" * (3 * ROOM), "z" * ROOM]
-    z, t = torch.randn(5, 4, dolls.LATENT, dolls.LATENT), torch.tensor([3, 200, 500, 800, 999])
+    z, t = torch.randn(5, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([3, 200, 500, 800, 999])
     together = prior.predict_noise(z, t, prior.embed(texts))
     for i, text in enumerate(texts):
         alone = prior.predict_noise(z[i : i + 1], t[i : i + 1], prior.embed([text]))
@@ -116,7 +120,11 @@ def test_texts_of_all_lengths_in_a_batch_give_what_they_give_alone(prior):
 
 
 def test_noise_is_the_unets(folder, prior):
-    z, t, text = torch.randn(2, 4, dolls.LATENT, dolls.LATENT), torch.tensor([3, 900]), prior.embed(["a", "b"])
+    z, t, text = (
+        torch.randn(2, 4, tiny_models.LATENT, tiny_models.LATENT),
+        torch.tensor([3, 900]),
+        prior.embed(["a", "b"]),
+    )
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
     with torch.no_grad():
         expected = unet(z, t, text).sample
@@ -124,8 +132,12 @@ def test_noise_is_the_unets(folder, prior):
 
 
 def test_velocity_becomes_noise(tmp_path, prior):
-    other = load_prior(str(dolls.diffusion(tmp_path, prediction_type="v_prediction")))
-    z, t, text = torch.randn(3, 4, dolls.LATENT, dolls.LATENT), torch.tensor([-99, 0, 999]), other.embed(["a"] * 3)
+    other = load_prior(str(tiny_models.diffusion(tmp_path, prediction_type="v_prediction")))
+    z, t, text = (
+        torch.randn(3, 4, tiny_models.LATENT, tiny_models.LATENT),
+        torch.tensor([-99, 0, 999]),
+        other.embed(["a"] * 3),
+    )
     with torch.no_grad():
         velocity = other.unet(z, t, text).sample.numpy()
     roots = np.linspace(0.00085**0.5, 0.012**0.5, 1000)
@@ -137,7 +149,7 @@ def test_velocity_becomes_noise(tmp_path, prior):
 
 @pytest.mark.parametrize(("to_one", "before"), [(False, 1 - 0.00085), (True, 1.0)])
 def test_alpha_before_the_first_timestep_is_the_schedulers(tmp_path, to_one, before):
-    folder = dolls.diffusion(tmp_path)
+    folder = tiny_models.diffusion(tmp_path)
     file = folder / "scheduler/scheduler_config.json"
     stated = json.loads(file.read_text()) | {"set_alpha_to_one": to_one}
     file.write_text(json.dumps(stated))

@@ -31,7 +31,7 @@ def _fovys(n: int, fovy: float = FOVY) -> torch.Tensor:
 
 
 def _pixel_plane(fovy: float = FOVY) -> tuple[np.ndarray, np.ndarray]:
-    """Pixel centres on the plane at distance 1, x to the right, y up."""
+    """Pixel centers on the plane at distance 1, x to the right, y up."""
     steps = ((np.arange(SIZE) + 0.5) / SIZE * 2 - 1) * np.tan(fovy / 2)
     return np.meshgrid(steps, -steps)
 
@@ -82,7 +82,7 @@ def test_silhouette_of_a_cube(render, position):
     assert ((coverage[0] > 0) == inside).mean() > 0.995
 
 
-def test_colours_are_interpolated_over_the_triangle(render):
+def test_colors_are_interpolated_over_the_triangle(render):
     corners = np.array([[0, -1.0, -1], [0, 1, -1], [0, 0, 1]])  # in the plane x = 0, seen from +x: y to the right
     mesh = Surface.colored(corners, np.array([[0, 1, 2]]), np.uint8(np.eye(3) * 255))
     rgb, coverage = render(mesh, _cameras((2.5, 0, 0)), _fovys(1), SIZE)
@@ -98,9 +98,9 @@ def test_colours_are_interpolated_over_the_triangle(render):
 
 
 def test_front_is_seen_from_azimuth_0_with_y_to_the_right_and_z_up(render):
-    def patch(centre, colour):
-        corners = np.array([[0, -0.2, -0.2], [0, 0.2, -0.2], [0, 0.2, 0.2], [0, -0.2, 0.2]]) + centre
-        return painted(trimesh.Trimesh(corners, [[0, 1, 2], [0, 2, 3]], process=False), colour)
+    def patch(center, color):
+        corners = np.array([[0, -0.2, -0.2], [0, 0.2, -0.2], [0, 0.2, 0.2], [0, -0.2, 0.2]]) + center
+        return painted(trimesh.Trimesh(corners, [[0, 1, 2], [0, 2, 3]], process=False), color)
 
     mesh = _together(patch((0, 0.5, 0), (255, 0, 0)), patch((0, 0, 0.5), (0, 255, 0)))
     rgb, _ = render(mesh, _cameras((3, 0, 0)), _fovys(1), SIZE)
@@ -112,8 +112,8 @@ def test_front_is_seen_from_azimuth_0_with_y_to_the_right_and_z_up(render):
 
 def test_nearest_surface_wins(render):
     near, far = (
-        painted(trimesh.creation.box((0.1, 1, 1), trimesh.transformations.translation_matrix((x, 0, 0))), colour)
-        for x, colour in ((0.5, (255, 0, 0)), (-0.5, (0, 0, 255)))
+        painted(trimesh.creation.box((0.1, 1, 1), trimesh.transformations.translation_matrix((x, 0, 0))), color)
+        for x, color in ((0.5, (255, 0, 0)), (-0.5, (0, 0, 255)))
     )
     rgb, _ = render(_together(far, near), _cameras((3, 0, 0), (-3, 0, 0)), _fovys(2), 32)
     assert rgb[0, 16, 16].tolist() == [255, 0, 0]
@@ -122,8 +122,8 @@ def test_nearest_surface_wins(render):
 
 def test_supersampling_is_the_mean_of_finer_pictures(render):
     mesh = trimesh.creation.icosphere(subdivisions=3)
-    colours = np.random.default_rng(0).integers(0, 256, (len(mesh.vertices), 3)).astype(np.uint8)
-    mesh = painted(mesh, colours)
+    colors = np.random.default_rng(0).integers(0, 256, (len(mesh.vertices), 3)).astype(np.uint8)
+    mesh = painted(mesh, colors)
     cameras = _cameras((3, 1, 0.5))
     fine, _ = render(mesh, cameras, _fovys(1), 96)
     coarse, _ = render(mesh, cameras, _fovys(1), 32, supersample=3)

@@ -32,16 +32,16 @@ def _cameras(*positions, fovy=np.pi / 4) -> rigs.Cameras:
     return rigs.Cameras(poses, torch.full((len(poses),), fovy, dtype=torch.float64))
 
 
-def _coloured_blob() -> Surface:
+def _colored_blob() -> Surface:
     sphere = trimesh.creation.icosphere(subdivisions=4)
     bumps = 1 + 0.2 * np.sin(9 * sphere.vertices[:, :1]) * np.sin(7 * sphere.vertices[:, 1:2])
-    colours = DRAW.integers(0, 256, sphere.vertices.shape).astype(np.uint8)
-    return Surface.colored(sphere.vertices * bumps, sphere.faces, colours)
+    colors = DRAW.integers(0, 256, sphere.vertices.shape).astype(np.uint8)
+    return Surface.colored(sphere.vertices * bumps, sphere.faces, colors)
 
 
 def _textured_blob() -> Surface:
     """Two textures of odd sizes and no texture, a third of the faces each, mixed; uv from -2 to 3."""
-    blob = _coloured_blob()
+    blob = _colored_blob()
     textures = tuple(Texture(DRAW.integers(0, 256, shape).astype(np.uint8)) for shape in ((37, 53, 3), (64, 9, 3)))
     uv = (blob.vertices[:, :2] * 2.3 + 0.4).astype(np.float32)
     return replace(blob, uv=uv, texture=(np.arange(len(blob.faces)) % 3 - 1).astype(np.int32), textures=textures)
@@ -72,7 +72,7 @@ def _thin_parts() -> Surface:
 @pytest.mark.parametrize(
     ("make", "size", "supersample"),
     [
-        (_coloured_blob, 512, 1), (_textured_blob, 512, 1), (_masked_blob, 512, 1), (_thin_parts, 512, 1),
+        (_colored_blob, 512, 1), (_textured_blob, 512, 1), (_masked_blob, 512, 1), (_thin_parts, 512, 1),
         (_textured_blob, 128, 2),
     ],
 )  # fmt: skip
@@ -102,7 +102,7 @@ def _points(view, cameras, size) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _painted_by_place(mesh: trimesh.Trimesh) -> Surface:
-    """A mesh whose colours tell where its points are: of -1 to 1 along each axis, 50 to 250."""
+    """A mesh whose colors tell where its points are: of -1 to 1 along each axis, 50 to 250."""
     return painted(mesh, (150 + 100 * mesh.vertices).round())
 
 
@@ -149,28 +149,28 @@ WRAPS = {"repeat": "grid-wrap", "clamp": "nearest", "mirror": "reflect"}  # as S
 
 
 @pytest.mark.parametrize("wrap", [("repeat", "repeat"), ("clamp", "mirror"), ("mirror", "repeat")])
-def test_textures_are_bilinear_wrapped_upright_and_times_the_colour(kind, wrap):
-    colour = (255, 128, 51)
+def test_textures_are_bilinear_wrapped_upright_and_times_the_color(kind, wrap):
+    color = (255, 128, 51)
     texture = DRAW.integers(0, 256, (5, 7, 3)).astype(np.uint8)
     corners = np.array([[0, -1, -1], [0, 1, -1], [0, 1, 1], [0, -1, 1]], float)  # from +x: y to the right, z up
     low, high = np.array((-0.8, -1.3)), np.array((1.6, 1.9))
     uv = low + (high - low) * (corners[:, 1:] + 1) / 2
     surface = Surface(
-        corners, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), colour, np.uint8), uv.astype(np.float32),
+        corners, np.array([[0, 1, 2], [0, 2, 3]]), np.full((4, 3), color, np.uint8), uv.astype(np.float32),
         np.zeros(2, np.int32), (Texture(texture, wrap),),
     )  # fmt: skip
     (view,) = views(surface, _cameras((2.0, 0, 0), fovy=2 * np.arctan(0.5)), 64, 1, kind)  # the square fills it
     along = (np.arange(64) + 0.5) / 64
     u, v = np.meshgrid(low[0] + (high - low)[0] * along, low[1] + (high - low)[1] * along[::-1])
-    texels = _sampled(texture, wrap, (1 - v) * 5 - 0.5, u * 7 - 0.5)  # texels' centres; v upwards, rows downwards
-    expected = 255 * linear_to_srgb(srgb_to_linear(texels / 255) * srgb_to_linear(np.array(colour) / 255))
+    texels = _sampled(texture, wrap, (1 - v) * 5 - 0.5, u * 7 - 0.5)  # texels' centers; v upwards, rows downwards
+    expected = 255 * linear_to_srgb(srgb_to_linear(texels / 255) * srgb_to_linear(np.array(color) / 255))
     # OpenGL weighs texels by 1/256 at best
     assert np.abs(view - expected).max() < 2
     assert np.abs(view - expected).mean() < 0.5
 
 
 def _sampled(texture, wrap, rows, columns):
-    """A texture's bilinear values at rows and columns of texels' centres."""
+    """A texture's bilinear values at rows and columns of texels' centers."""
     (height, width), margin = texture.shape[:2], 20  # beyond the farthest coordinate
     of_rows, of_columns = (np.arange(-margin, size + margin) for size in (height, width))
     sides = [
@@ -198,13 +198,13 @@ def test_what_an_alpha_mask_cuts_away_is_not_there(kind):
         (Texture(near, cutoff=0.5), Texture(middle, cutoff=127.5 / 255), Texture(wall[..., :3])),
     )  # fmt: skip
     (view,) = views(surface, _cameras((2.0, 0, 0), fovy=0.5), 64, 1, kind)
-    for (row, column), colour in (
+    for (row, column), color in (
         ((8, 8), (255, 0, 0)),
         ((60, 8), (255, 0, 0)),
         ((8, 55), (0, 255, 0)),
         ((55, 55), (0, 0, 255)),
     ):
-        assert tuple(view[row, column]) == colour
+        assert tuple(view[row, column]) == color
     assert view.any(axis=-1).all()
     (alone,) = views(replace(surface, faces=surface.faces[:4], texture=surface.texture[:4]),
                      _cameras((2.0, 0, 0), fovy=0.5), 64, 1, kind)  # fmt: skip
@@ -218,7 +218,7 @@ class Shells:
 
     def density(self, points):
         from_ball, from_core, from_other = (
-            (points - torch.tensor(centre)).norm(dim=1) for centre in ((-0.3, 0, 0), (-0.4, 0.1, 0), (0.6, 0.5, 0.3))
+            (points - torch.tensor(center)).norm(dim=1) for center in ((-0.3, 0, 0), (-0.4, 0.1, 0), (0.6, 0.5, 0.3))
         )
         ball = torch.minimum(0.55 - from_ball, from_ball - 0.4)
         return ball.maximum(0.15 - from_core).maximum(0.25 - from_other)
@@ -251,11 +251,11 @@ def test_opengl_leaves_out_the_backs_of_a_solid_s_surface():
     assert [view[4, 4, 0] for view in (front, inside)] == [200, 100]  # x is 0.5, -0.5
 
 
-def test_colours_are_interpolated_in_space_not_on_the_screen(kind):
+def test_colors_are_interpolated_in_space_not_on_the_screen(kind):
     # a floor that runs away from the camera: half of its picture's height is not half of its length
     corners = np.array([[1, -1, 0], [1, 1, 0], [-9, 1, 0], [-9, -1, 0]], float)
-    colours = np.array([[0] * 3, [0] * 3, [250] * 3, [250] * 3])
-    surface = Surface.colored(corners, np.array([[0, 1, 2], [0, 2, 3]]), colours)
+    colors = np.array([[0] * 3, [0] * 3, [250] * 3, [250] * 3])
+    surface = Surface.colored(corners, np.array([[0, 1, 2], [0, 2, 3]]), colors)
     cameras = _cameras((3.0, 0, 1.0))
     (view,) = views(surface, cameras, 64, 1, kind)
     ray, origin = _points(view, cameras, 64)
@@ -336,10 +336,10 @@ def test_two_renderers_can_be_open_at_once(kind):
 def test_missing_opengl_names_the_packages(monkeypatch):
     monkeypatch.setenv("GLCONTEXT_LINUX_LIBEGL", "libabsent.so")
     with pytest.raises(UserError, match="libegl1, libgl1 and libgl1-mesa-dri"):
-        views(_coloured_blob(), _cameras((3.0, 0, 0)), 32, kind="moderngl")
+        views(_colored_blob(), _cameras((3.0, 0, 0)), 32, kind="moderngl")
     monkeypatch.setitem(sys.modules, "moderngl", None)
     with pytest.raises(UserError, match="moderngl"):
-        views(_coloured_blob(), _cameras((3.0, 0, 0)), 32, kind="moderngl")
+        views(_colored_blob(), _cameras((3.0, 0, 0)), 32, kind="moderngl")
 
 
 def test_a_texture_too_large_for_opengl_is_refused():

@@ -42,15 +42,15 @@ def subdivided_icosahedron(subdivisions: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("subdivision", "count"), [(0, 12), (1, 42), (2, 162)])
 def test_icosphere(subdivision, count):
-    vertices, neighbours = rigs.icosphere(subdivision)
+    vertices, neighbors = rigs.icosphere(subdivision)
     assert vertices.shape == (count, 3)
     expected = subdivided_icosahedron(subdivision)
     distance = np.linalg.norm(vertices[:, None] - expected[None], axis=-1)
     assert len(expected) == count
     assert sorted(distance.argmin(axis=1)) == list(range(count))
     assert distance.min(axis=1).max() < 1e-9
-    assert sorted(map(len, neighbours)) == [5] * 12 + [6] * (count - 12)
-    for i, near in enumerate(neighbours):
+    assert sorted(map(len, neighbors)) == [5] * 12 + [6] * (count - 12)
+    for i, near in enumerate(neighbors):
         by_distance = np.linalg.norm(vertices - vertices[i], axis=1).argsort()[1 : len(near) + 1]
         assert sorted(by_distance) == list(near)
 
@@ -58,10 +58,10 @@ def test_icosphere(subdivision, count):
 def test_icosphere_s_order_stays():
     np.testing.assert_array_equal(rigs.icosphere(2)[0], rigs.icosphere(2)[0])
     # scores are stored by vertex: a trimesh that numbers them otherwise must be noticed
-    vertices, neighbours = rigs.icosphere(2)
+    vertices, neighbors = rigs.icosphere(2)
     golden = (1 + 5**0.5) / 2
     np.testing.assert_allclose(vertices[0], np.array((-1, golden, 0)) / np.hypot(1, golden), atol=1e-9)
-    assert [list(neighbours[i]) for i in (0, 161)] == [[42, 53, 69, 120, 137], [38, 41, 142, 144, 157, 159]]
+    assert [list(neighbors[i]) for i in (0, 161)] == [[42, 53, 69, 120, 137], [38, 41, 142, 144, 157, 159]]
 
 
 def test_all_quality_poses():
@@ -116,11 +116,11 @@ def _mesh(seed: int) -> Surface:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_t3bench_centres_by_the_mean_of_vertices_and_scales_by_the_largest_coordinate(seed):
+def test_t3bench_centers_by_the_mean_of_vertices_and_scales_by_the_largest_coordinate(seed):
     mesh = _mesh(seed)
     placed = rigs.place_for_t3bench(mesh)
-    centred = mesh.vertices - mesh.vertices.sum(axis=0) / len(mesh.vertices)
-    np.testing.assert_allclose(placed.vertices, centred / max(map(abs, centred.ravel())), atol=1e-9)
+    centerd = mesh.vertices - mesh.vertices.sum(axis=0) / len(mesh.vertices)
+    np.testing.assert_allclose(placed.vertices, centerd / max(map(abs, centerd.ravel())), atol=1e-9)
     np.testing.assert_array_equal(placed.faces, mesh.faces)
     assert placed.at(mesh.vertices) == mesh
 

@@ -26,16 +26,16 @@ def test_contact_sheet_shows_each_asset_in_its_place(tmp_path):
     figures.write(run)
     sheet = Image.open(run.layout.figures / "contact-single-01.png").convert("RGB")
 
-    def centre(method, seed, row):
+    def center(method, seed, row):
         x = MARGIN + LABEL + GROUP_GAP + method * (2 * 192 + GAP + GROUP_GAP) + seed * (192 + GAP) + 96
         return sheet.getpixel((x, MARGIN + HEAD + row * (192 + GAP) + 96))
 
     for row in (0, 1):
         # The fixture's frames are red, with blue 20 times the seed; lossless.
-        assert centre(0, 0, row) == (255, 0, 0)
-        assert centre(0, 1, row) == (255, 0, 20)
-        assert centre(1, 0, row) == (255, 0, 0)
-        red, green, blue = centre(1, 1, row)
+        assert center(0, 0, row) == (255, 0, 0)
+        assert center(0, 1, row) == (255, 0, 20)
+        assert center(1, 0, row) == (255, 0, 0)
+        red, green, blue = center(1, 1, row)
         assert red == green == blue
 
 

@@ -37,7 +37,7 @@ def test_other_grades_are_refused(grade):
         ("a red mushroom", "a red mushroom", 5),
         ("a red mushroom", "a blue mushroom", 3),  # 1 of 2
         ("a red mushroom", "a mushroom", 3),
-        ("a red mushroom", "a red cone", 1),  # a colour without its kind is nothing
+        ("a red mushroom", "a red cone", 1),  # a color without its kind is nothing
         ("a striped red mushroom", "a red mushroom", 3),  # 2 of 3
         ("a red mushroom on a wooden floor", "a red mushroom", 3),
         ("a red mushroom on a wooden floor", "a red mushroom on green grass", 3),
@@ -81,9 +81,9 @@ def test_merging_equal_captions_keeps_them(description, count):
 @pytest.mark.parametrize(
     ("captions", "merged"),
     [
-        # the kind by most votes, the colour by those that name it
+        # the kind by most votes, the color by those that name it
         (["a red ball"] * 4 + ["a blue ball"] * 3 + ["a blue cone"] * 5, "a red ball"),
-        # a colour that some leave open
+        # a color that some leave open
         (["a ball"] * 9 + ["a green ball"] * 3, "a green ball"),
         # a surrounding that a third of the views show
         (["a red tree on green grass"] * 4 + ["a red tree"] * 8, "a red tree on green grass"),

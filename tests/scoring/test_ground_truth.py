@@ -77,11 +77,11 @@ def test_captions_say_what_is_there(meshes):
 
 def test_a_thing_s_own_prompt_scores_best(meshes):
     reward = MiniatureReward()
-    _, neighbours = rigs.icosphere(0)
+    _, neighbors = rigs.icosphere(0)
     scores = np.zeros((len(PROMPTS), len(PROMPTS)))
     for i, mesh in enumerate(meshes.values()):
         views = _views(rigs.place_for_t3bench(mesh), rigs.quality_cameras(QUALITY))
-        scores[i] = [quality(reward.score(text, views).reshape(12, 2), neighbours).score for text in PROMPTS]
+        scores[i] = [quality(reward.score(text, views).reshape(12, 2), neighbors).score for text in PROMPTS]
     best = scores.argmax(axis=1)
     assert (best == np.arange(len(PROMPTS))).sum() >= len(PROMPTS) - 1, scores.round()
     own = np.diag(scores).mean()

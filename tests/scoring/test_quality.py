@@ -14,7 +14,7 @@ REWARDS = arrays(np.float64, (162, 5), elements=st.floats(-3, 3))
 
 
 def averaging() -> np.ndarray:
-    """One round as a matrix, from the sphere's geometry: a vertex' neighbours are nearer than 1.5 times its nearest."""
+    """One round as a matrix, from the sphere's geometry: a vertex' neighbors are nearer than 1.5 times its nearest."""
     distance = np.linalg.norm(VERTICES[:, None] - VERTICES[None], axis=-1)
     nearest = (distance + 9 * np.eye(162)).min(axis=1, keepdims=True)
     near = (distance < 1.5 * nearest).astype(float)
@@ -49,11 +49,11 @@ def test_equal_rewards_give_twenty_times_the_reward_plus_fifty():
 
 
 def test_spike_on_the_icosahedron_by_hand():
-    """All neighbourhoods count 6. One vertex at 1: after a round it and its 5 neighbours have 1/6; after two it has
-    6/36, they 4/36 (themselves, two neighbours of theirs, it); after three it has (6 + 5 * 4)/216."""
-    _, neighbours = icosphere(0)
+    """All neighborhoods count 6. One vertex at 1: after a round it and its 5 neighbors have 1/6; after two it has
+    6/36, they 4/36 (themselves, two neighbors of theirs, it); after three it has (6 + 5 * 4)/216."""
+    _, neighbors = icosphere(0)
     rewards = np.zeros((12, 2))
     rewards[3, 1] = 1
-    result = quality(rewards, neighbours)
+    result = quality(rewards, neighbors)
     assert result.vertex == 3
     assert result.score == pytest.approx(50 + 20 * 26 / 216)

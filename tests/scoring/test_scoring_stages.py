@@ -1,10 +1,10 @@
-"""The stages that score, on a small run, with a doll for the CLIP: records, floors, what is kept."""
+"""The stages that score, on a small run, with a tiny model for the CLIP: records, floors, what is kept."""
 
-import dolls_clip
-import dolls_vision
 import numpy as np
 import pytest
 import scored_run
+import tiny_clip
+import tiny_vision
 from scipy.stats import entropy
 
 from jsdpipe.base.errors import UserError
@@ -30,7 +30,7 @@ STAGES = {"quality": quality.score, "alignment": alignment.score, "diversity": d
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    return Clip(dolls_clip.make_clip(tmp_path_factory.mktemp("doll") / "clip"))
+    return Clip(tiny_clip.make_clip(tmp_path_factory.mktemp("tiny") / "clip"))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def done(tmp_path_factory, clip):
 
 
 @pytest.fixture(autouse=True)
-def _doll(monkeypatch, clip):
+def _tiny_clip(monkeypatch, clip):
     monkeypatch.setattr(miniature_clip, "shared_clip", lambda: clip)
 
 
@@ -83,7 +83,7 @@ def test_quality_of_an_asset_is_the_formula_over_its_views(done, clip):
     detail = _detail(run, shard, record, "quality")
     np.testing.assert_allclose(detail["reward"], rewards)
     directions = quality_cameras(run.config.render.quality).camera_to_world[::2, :3, 2].numpy()
-    near = directions @ directions.T > 0.4  # neighbours are 63 degrees apart
+    near = directions @ directions.T > 0.4  # neighbors are 63 degrees apart
     expected = np.linalg.matrix_power(near / near.sum(axis=1, keepdims=True), 3) @ rewards.max(axis=1)
     np.testing.assert_allclose(detail["smoothed"], expected)
     vertex = record["best_view"] // 2
@@ -188,7 +188,7 @@ def test_one_whole_asset_has_no_diversity_but_is_recognised(done, tmp_path):
 
 def test_diversity_by_the_networks_of_the_protocol(tmp_path, inception_file):
     classifier = Inception.Settings(kind="inception-v3", weights=str(inception_file))
-    features = Dino.Settings(kind="dino", model=str(dolls_vision.vit(tmp_path / "dino")))
+    features = Dino.Settings(kind="dino", model=str(tiny_vision.vit(tmp_path / "dino")))
     run, shard = scored_run.make(
         tmp_path / "balls",
         render={**scored_run.RENDER, "diversity": {**scored_run.RENDER["diversity"], "views": 2}},

@@ -1,15 +1,15 @@
-"""T3Bench's configuration with every adapter of it, over dolls of its models: offline, from prompts to the report."""
+"""T3Bench's configuration with all its adapters, over tiny random models: offline, from prompts to the report."""
 
 import json
 from pathlib import Path
 
-import dolls
-import dolls_clip
-import dolls_imagereward
-import dolls_language
-import dolls_vision
 import pytest
 import tiny
+import tiny_clip
+import tiny_imagereward
+import tiny_language
+import tiny_models
+import tiny_vision
 import torch
 from test_plans import ROOT, STAGES, snakemake
 
@@ -27,17 +27,17 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("paper")
     (folder / "prompts.txt").write_text("a red ball\na blue mushroom on the floor\n")
     inception = folder / "inception.pth"
-    torch.save(dolls_vision.inception().state_dict(), inception)
-    words = dolls_imagereward.make_vocabulary(folder / "imagereward")
+    torch.save(tiny_vision.inception().state_dict(), inception)
+    words = tiny_imagereward.make_vocabulary(folder / "imagereward")
     config = read_yaml(ROOT / "workflow/experiments/t3bench.yaml")
     of = {section: config[section] for section in ("quality", "alignment", "diversity")}
     models = {
-        "prior": (config["prior"], dolls.stable_diffusion(folder / "prior")),
-        "reward": (of["quality"]["reward"], dolls_imagereward.make_imagereward(folder / "imagereward")),
-        "captioner": (of["alignment"]["captioner"], dolls_language.blip2(folder / "captioner")),
-        "judge": (of["alignment"]["judge"], dolls_language.chat(folder / "judge")),
-        "similarity": (of["alignment"]["similarity"], dolls_clip.make_clip(folder / "clip")),
-        "features": (of["diversity"]["features"], dolls_vision.vit(folder / "dino")),
+        "prior": (config["prior"], tiny_models.stable_diffusion(folder / "prior")),
+        "reward": (of["quality"]["reward"], tiny_imagereward.make_imagereward(folder / "imagereward")),
+        "captioner": (of["alignment"]["captioner"], tiny_language.blip2(folder / "captioner")),
+        "judge": (of["alignment"]["judge"], tiny_language.chat(folder / "judge")),
+        "similarity": (of["alignment"]["similarity"], tiny_clip.make_clip(folder / "clip")),
+        "features": (of["diversity"]["features"], tiny_vision.vit(folder / "dino")),
     }
     for settings, path in models.values():
         settings["model"] = str(path)

@@ -1,4 +1,4 @@
-"""What the readers share: the parts that they yield, their notes and errors, and the arithmetic of colours."""
+"""What the readers share: the parts that they yield, their notes and errors, and the arithmetic of colors."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,9 @@ from jsdpipe.base.errors import printable
 from jsdpipe.mesh.srgb import multiply
 from jsdpipe.mesh.surface import Texture
 
-GREY = np.array([102, 102, 102], np.uint8)  # trimesh's default colour
-SEE_THROUGH = "has colours that let things behind them show through, which are drawn opaque"
-CLIPPED = "has colours as floats above 1, which are clipped to 1"
+GREY = np.array([102, 102, 102], np.uint8)  # trimesh's default color
+SEE_THROUGH = "has colors that let things behind them show through, which are drawn opaque"
+CLIPPED = "has colors as floats above 1, which are clipped to 1"
 
 
 class BadMesh(Exception):
@@ -36,7 +36,7 @@ class Notes(list[str]):
             self.append(sentence)
 
     def add_missing(self, what: str) -> None:
-        """As `add`, for a missing file or material that only colours depend on."""
+        """As `add`, for a missing file or material that only colors depend on."""
         if self._require_materials:
             raise BadMesh(f"{what}; restore it, or set mesh.missing_material: grey")
         self.add(what)
@@ -76,7 +76,7 @@ def triangulate(polygons: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def unit_colors(values: NDArray[Any], notes: Notes) -> NDArray[np.float64]:
-    """Scale colours (N, C) to [0, 1], from files that do not state their range.
+    """Scale colors (N, C) to [0, 1], from files that do not state their range.
 
     Integers range over 0..255, or over 0..the type's maximum if one is above 255. Floats range over [0, 1], or over
     0..255 if one is above 1 and all are whole numbers of 0..255. Floats above 1 may remain.
@@ -87,14 +87,14 @@ def unit_colors(values: NDArray[Any], notes: Notes) -> NDArray[np.float64]:
     if floats.max(initial=0) <= 1:
         return floats
     if floats.min() >= 0 and floats.max() <= 255 and (floats % 1 == 0).all():
-        notes.add("has colours as floats above 1, which are taken as of 0..255")
+        notes.add("has colors as floats above 1, which are taken as of 0..255")
         return floats / 255
     notes.add(CLIPPED)
     return floats
 
 
 def base_colors(own: NDArray[Any] | None, factor: NDArray[Any] | None) -> NDArray[np.uint8]:
-    """Multiply vertices' own colours (N, 3 or 4) by a material's (3 or 4,); returns (N or 1, 3), white without either.
+    """Multiply vertices' own colors (N, 3 or 4) by a material's (3 or 4,); returns (N or 1, 3), white without either.
 
     Both are sRGB, as floats in [0, 1] or as unsigned integers; alphas are ignored.
     """

@@ -1,4 +1,4 @@
-"""glTF 2.0 files, binary or not: the triangles of a scene's nodes, and their base colours.
+"""glTF 2.0 files, binary or not: the triangles of a scene's nodes, and their base colors.
 
 It supports sparse and quantised accessors, skins and morph targets in the pose of the file's nodes, instances, any set
 of texture coordinates with `KHR_texture_transform`, samplers, alpha masks, images in buffers, data URIs and files, and
@@ -81,7 +81,7 @@ def _vertex_srgb(file: File, own: NDArray[np.float64], meant: VertexColors) -> N
         maker = str(file.tree["asset"].get("generator", ""))
         known = any(name in maker for name in STORE_SRGB)
         meant, why = ("srgb", f"as {maker} stores them") if known else ("linear", "as glTF means them")
-    file.notes.add(f"has vertex colours, which are taken as {'sRGB' if meant == 'srgb' else 'linear light'}, {why}")
+    file.notes.add(f"has vertex colors, which are taken as {'sRGB' if meant == 'srgb' else 'linear light'}, {why}")
     if np.nan_to_num(own).max(initial=0) > 1:
         file.notes.add(CLIPPED)
     return own if meant == "srgb" else _encode(own)

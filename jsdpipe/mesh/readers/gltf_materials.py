@@ -1,4 +1,4 @@
-"""A glTF file's materials: base colour, texture, alpha mask."""
+"""A glTF file's materials: base color, texture, alpha mask."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +17,7 @@ WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 
 @dataclass(frozen=True)
 class Material:
-    """A base colour.
+    """A base color.
 
     Args:
         factor: RGBA (4,) in linear light, or None for white.

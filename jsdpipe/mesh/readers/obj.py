@@ -1,4 +1,4 @@
-"""OBJ files and their MTL: polygons of any size, materials, textures, and vertex colours (`v x y z r g b`)."""
+"""OBJ files and their MTL: polygons of any size, materials, textures, and vertex colors (`v x y z r g b`)."""
 
 from array import array
 from collections import defaultdict
@@ -65,7 +65,7 @@ def parts(path: Path, notes: Notes) -> Iterator[Part]:
         raise BadMesh(f"its line {shown(line)} is not as OBJ has it") from None
     xyz, uvs = np.array(places).reshape(-1, 3), np.array(coordinates).reshape(-1, 2)
     own = None
-    if len(colors) == len(places):  # otherwise we could not tell which vertices have colours
+    if len(colors) == len(places):  # otherwise we could not tell which vertices have colors
         own = unit_colors(np.array(colors).reshape(-1, 3), notes)
     undefined = {name: None for name, _ in corners if name not in {"", *materials}}
     _note_missing(missing, list(undefined), notes)
@@ -107,7 +107,7 @@ def _part(
 
     Args:
         places: all vertices (V, 3).
-        own: their colours (V, 3), if they have any.
+        own: their colors (V, 3), if they have any.
         coordinates: all texture coordinates (C, 2).
         corners: indices into `places` (3 F,).
         at: indices into `coordinates` (3 F,), or (0,).

@@ -1,4 +1,4 @@
-"""PLY files, ASCII or binary: polygons of any size, colours of vertices or faces, and a texture (`TextureFile`)."""
+"""PLY files, ASCII or binary: polygons of any size, colors of vertices or faces, and a texture (`TextureFile`)."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -111,7 +111,7 @@ def _columns(element: NDArray[Any], names: tuple[tuple[str, ...], ...]) -> NDArr
 
 
 def _colors(element: NDArray[Any], notes: Notes) -> NDArray[np.float64] | None:
-    """Read the colours (N, 3) of an element's rows, in [0, 1]."""
+    """Read the colors (N, 3) of an element's rows, in [0, 1]."""
     colors, alpha = _columns(element, COLORS), _columns(element, ALPHAS)
     if alpha is not None and (unit_colors(alpha, notes) < 1).any():
         notes.add(SEE_THROUGH)

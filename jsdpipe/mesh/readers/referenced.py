@@ -48,9 +48,9 @@ def decode(content: bytes, source: str) -> NDArray[np.uint8]:
 
 
 def _to_8_bits(image: ImageFile.ImageFile) -> NDArray[np.uint8]:
-    """Convert as Pillow does, but scale 16-bit greys, which Pillow clips, and mend transparent colours (tRNS).
+    """Convert as Pillow does, but scale 16-bit greys, which Pillow clips, and mend transparent colors (tRNS).
 
-    Pillow compares a PNG's transparent colour with 8-bit pixels, though it is stored at the image's own bit depth.
+    Pillow compares a PNG's transparent color with 8-bit pixels, though it is stored at the image's own bit depth.
     """
     transparent = image.info.get("transparency")
     if image.mode.startswith("I;16"):

@@ -1,4 +1,4 @@
-"""STL files, ASCII or binary, by trimesh; colours are ignored, because programs store them in different ways."""
+"""STL files, ASCII or binary, by trimesh; colors are ignored, because programs store them in different ways."""
 
 from collections.abc import Iterator
 from io import BytesIO

@@ -53,7 +53,7 @@ class AttributesJudge:
     def grade(self, prompt: str, caption: str) -> int:
         """1 + floor(4 * recall), recall being the share of the prompt's attributes that the caption states.
 
-        Attributes are each thing's kind, colour and pattern, the relation, and the surrounding. A colour or pattern
+        Attributes are each thing's kind, color and pattern, the relation, and the surrounding. A color or pattern
         counts only with its kind, a relation only with both kinds; things are matched in the way that recalls most. So
         5 means all, and whatever else the caption says costs nothing.
         """
@@ -106,7 +106,7 @@ def _in_order(description: Description) -> Description:
 
 
 def _elect(things: Iterable[Thing]) -> Thing:
-    """One thing from several of one kind: colour by most votes, pattern if at least a third see it."""
+    """One thing from several of one kind: color by most votes, pattern if at least a third see it."""
     things = list(things)
     colors = [t.color for t in things if t.color]
     patterns = [t.pattern for t in things if t.pattern]

@@ -1,4 +1,4 @@
-"""A doll of the miniature CLIP: random weights in open_clip's true local-dir format, small enough for any test."""
+"""A tiny random the miniature CLIP: random weights in open_clip's true local-dir format, small enough for any test."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from jsdpipe.miniature_training import tokenizer as miniature_tokenizer
 
 
 def make_clip(folder: Path, image_size: int = 64, mean: float = 0.1, std: float = 0.2) -> Path:
-    """Write the doll into `folder`; the seed is fixed, so two dolls are the same."""
+    """Write the tiny model into `folder`; the seed is fixed, so two tiny models are the same."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = miniature_tokenizer.build()
     tokenizer.save_pretrained(folder)

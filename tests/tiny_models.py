@@ -14,7 +14,7 @@ from diffusers import (
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-LENGTH = 40  # tokens that the doll's text encoder reads: about as many letters
+LENGTH = 40  # tokens that the tiny model's text encoder reads: about as many letters
 LATENT = 8  # the side of its latents
 IMAGE = 32  # the side of its images
 

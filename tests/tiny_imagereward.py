@@ -1,4 +1,4 @@
-"""A doll of ImageReward: random weights in the checkpoint's true names and layout, of any size."""
+"""A tiny random ImageReward: random weights in the checkpoint's true names and layout, of any size."""
 
 import json
 from pathlib import Path
