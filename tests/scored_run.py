@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from jsdpipe.config.run_config import RunConfig
+from jsdpipe.config.run_config import resolve
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
@@ -49,28 +49,26 @@ def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
     """
     folder.mkdir(parents=True)
     (folder / "prompts.txt").write_text("\n".join(PROMPTS) + "\n")
-    config = RunConfig.model_validate(
-        {
-            "run": "balls",
-            "seeds": [0, 1, 2],
-            "sets": {"single": {"file": str(folder / "prompts.txt")}},
-            "methods": {"sds": {"recipe": "sds-miniature"}},
-            "prior": {"model": "miniature"},
-            "generation": {"shard_assets": 6, "batch_assets": 2},
-            "mesh": {"resolution": 24, "threshold": THRESHOLD},
-            "render": RENDER,
-            "quality": {"reward": {"kind": "miniature-clip"}},
-            "alignment": {
-                "captioner": {"kind": "miniature"},
-                "judge": {"kind": "attributes"},
-                "similarity": {"kind": "miniature-clip"},
-            },
-            "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
-            "report": {"title": "balls", "turntable_views": 4},
-            **sections,
-        }
-    )
-    run = Run.resolve(config, folder)
+    config = {
+        "run": "balls",
+        "seeds": [0, 1, 2],
+        "sets": {"single": {"file": str(folder / "prompts.txt")}},
+        "methods": {"sds": {"recipe": "sds-miniature"}},
+        "prior": {"model": "miniature"},
+        "generation": {"shard_assets": 6, "batch_assets": 2},
+        "mesh": {"resolution": 24, "threshold": THRESHOLD},
+        "render": RENDER,
+        "quality": {"reward": {"kind": "miniature-clip"}},
+        "alignment": {
+            "captioner": {"kind": "miniature"},
+            "judge": {"kind": "attributes"},
+            "similarity": {"kind": "miniature-clip"},
+        },
+        "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
+        "report": {"title": "balls", "turntable_views": 4},
+        **sections,
+    }
+    run = Run.of(resolve(config), folder)
     run.save()
     (shard,) = run.shards()
     records = []

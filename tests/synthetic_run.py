@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from jsdpipe.base.files import write_json
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.config.run_config import RunConfig
+from jsdpipe.config.run_config import resolve
 from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
@@ -46,29 +46,27 @@ def make_run(
         "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
         "study": {},
     }
-    config = RunConfig.model_validate(
-        {
-            "run": "synthetic",
-            "seeds": seeds,
-            "sets": {name: {"file": str(folder / f"{name}.txt")} for name in sets},
-            "methods": {name: {"recipe": "sds-miniature", "label": (labels or {}).get(name)} for name in methods},
-            "prior": {"model": "miniature"},
-            "generation": {"shard_assets": 4, "batch_assets": 2, "preview_views": 4},
-            "mesh": {"resolution": 32, "threshold": "auto"},
-            "render": {
-                "size": 64,
-                "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [45.0]},
-                "alignment": {"subdivision": 0, "radius": 4.84, "fovy_deg": 60.0},
-                "diversity": {"views": 8, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
-            },
-            **{name: section for name, section in sections.items() if name not in without},
-            "report": {"title": "A synthetic run", "bootstrap": 500, "turntable_views": 4, **report},
-        }
-    )
+    config = {
+        "run": "synthetic",
+        "seeds": seeds,
+        "sets": {name: {"file": str(folder / f"{name}.txt")} for name in sets},
+        "methods": {name: {"recipe": "sds-miniature", "label": (labels or {}).get(name)} for name in methods},
+        "prior": {"model": "miniature"},
+        "generation": {"shard_assets": 4, "batch_assets": 2, "preview_views": 4},
+        "mesh": {"resolution": 32, "threshold": "auto"},
+        "render": {
+            "size": 64,
+            "quality": {"subdivision": 0, "radius": 2.2, "fovy_deg": [45.0]},
+            "alignment": {"subdivision": 0, "radius": 4.84, "fovy_deg": 60.0},
+            "diversity": {"views": 8, "elevation_deg": 15.0, "distance": 1.5, "fovy_deg": 70.0},
+        },
+        **{name: section for name, section in sections.items() if name not in without},
+        "report": {"title": "A synthetic run", "bootstrap": 500, "turntable_views": 4, **report},
+    }
     folder.mkdir(parents=True)
     for name, prompts in sets.items():
         (folder / f"{name}.txt").write_text("\n".join(prompts), encoding="utf-8")
-    run = Run.resolve(config, folder)
+    run = Run.of(resolve(config), folder)
     run.save()
     for shard in run.shards():
         stages: dict[str, list[dict[str, Any]]] = {}

@@ -1,4 +1,4 @@
-"""A tiny random the miniature CLIP: random weights in open_clip's true local-dir format, small enough for any test."""
+"""A tiny random CLIP in open_clip's local-dir format, as the miniature's is, small enough for any test."""
 
 import json
 from pathlib import Path

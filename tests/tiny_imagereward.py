@@ -1,4 +1,4 @@
-"""A tiny random ImageReward: random weights in the checkpoint's true names and layout, of any size."""
+"""A tiny random ImageReward: the true names and layout of its checkpoint, in any size."""
 
 import json
 from pathlib import Path

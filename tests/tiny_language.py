@@ -1,4 +1,4 @@
-"""Dolls of captioners and chat models: random weights, in the true architectures and folder layouts."""
+"""Tiny captioners and chat models: random weights, in the true architectures and folder layouts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Dolls: tiny models with random weights, in the true formats, for tests."""
+"""Tiny models with random weights, in the true formats, for tests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Dolls of the networks that look at pictures: true architectures and file layouts, random weights."""
+"""Tiny vision networks: true architectures and file layouts, random weights."""
 
 from pathlib import Path
 

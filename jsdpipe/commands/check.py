@@ -11,7 +11,7 @@ from jsdpipe.base.validation import at
 from jsdpipe.commands.config_argument import Config, source
 from jsdpipe.config.external import External
 from jsdpipe.config.plausibility import warnings
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.config.stages import STAGES
 from jsdpipe.models.settings import Endpoint
 from jsdpipe.pipeline.layout import of_run
@@ -69,8 +69,8 @@ def _left_out(run: Run) -> str:
 def _resolve(config: str | None, folder: Path | None = None) -> tuple[Run, str]:
     """The run of a configuration, and the configuration's name for messages."""
     content, name = source(config)
-    loaded = load_config(content, name)
-    run = Run.resolve(loaded, folder or of_run(loaded.run))
+    resolved = resolve(content, name)
+    run = Run.of(resolved, folder or of_run(resolved.config.run))
     with at(name):
         check_prompts(run)
     warn(*warnings(run.config, run.recipes))

@@ -6,6 +6,7 @@ Torch-free until the recipes are validated, which imports the files of their obj
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,7 +20,8 @@ from jsdpipe.base.validation import NAME, at, read_yaml, validate
 from jsdpipe.config.external import External
 from jsdpipe.config.methods import RecipeMethod
 from jsdpipe.config.plausibility import warnings
-from jsdpipe.config.prompts import read_prompts
+from jsdpipe.config.prompts import Prompt, read_prompts
+from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.scoring_models import check_models
 from jsdpipe.config.stages import SCORES, SHARD_STAGES, STAGES
 from jsdpipe.model_files.formats import PRIOR
@@ -251,16 +253,33 @@ def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
 
     Of what it names only the plugins are looked at, and loaded.
 
-    Raises `UserError` as `load_config` does.
+    Raises `UserError` as `resolve` does.
     """
     return validate(RunConfig, read_yaml(source) if isinstance(source, Path) else source, name)
 
 
-def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
-    """Read and check a configuration, from a YAML file or from a mapping that errors call `name`.
+@dataclass(frozen=True)
+class Resolved:
+    """A configuration, with the prompts of its sets and the recipes of its methods, by name."""
 
-    Everything it names is looked at: prompt files, recipes, models. Paths are relative to the working directory. Raises
-    `UserError`: one line with the file, the key, what is wrong and the mend.
+    config: RunConfig
+    prompts: dict[str, tuple[Prompt, ...]]
+    recipes: dict[str, Recipe]
+
+
+def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
+    """Read and check a configuration and what it names; arguments and errors as of `resolve`."""
+    return resolve(source, name).config
+
+
+def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Resolved:
+    """Read and check a configuration, from a YAML file or from a mapping that errors call `name`, and what it names.
+
+    These are prompt files, recipes, models and metrics; the plugins that recipes name become the configuration's. Paths
+    are relative to the working directory.
+
+    Raises:
+        UserError: one line with the file, the key, what is wrong and what to do.
     """
     name = str(source) if isinstance(source, Path) else name
     config = read_config(source, name)
@@ -298,7 +317,10 @@ def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -
                 recipes[key] = recipe
     with at(name):
         warnings(config, recipes)
-    return config
+    plugins = dict.fromkeys(config.plugins) | {
+        str(path): None for method in config.methods.values() for path in method.plugins()
+    }
+    return Resolved(config.model_copy(update={"plugins": list(plugins)}), prompts, recipes)
 
 
 def _check_case(section: str, names: Iterable[str]) -> None:

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, try_writing, write_text
 from jsdpipe.base.validation import at
-from jsdpipe.config.prompts import Prompt, read_prompts
+from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.config.run_config import RunConfig
+from jsdpipe.config.run_config import Resolved, RunConfig
 from jsdpipe.pipeline.layout import Layout, Shard, shards
 
 
@@ -29,16 +29,9 @@ class Run:
     prompts: dict[str, tuple[Prompt, ...]]
 
     @classmethod
-    def resolve(cls, config: RunConfig, folder: Path) -> "Run":
-        """Read the recipes and prompt files that a configuration names; the recipes' plugins become the run's."""
-        recipes = {
-            name: recipe for name, method in config.methods.items() if (recipe := method.recipe_with_overrides())
-        }
-        prompts = {name: read_prompts(Path(of.file), of.limit) for name, of in config.sets.items()}
-        plugins = dict.fromkeys(config.plugins) | {
-            str(path): None for method in config.methods.values() for path in method.plugins()
-        }
-        return cls(folder, config.model_copy(update={"plugins": list(plugins)}), recipes, prompts)
+    def of(cls, resolved: Resolved, folder: Path) -> "Run":
+        """The run of a configuration that was read with all that it names."""
+        return cls(folder, resolved.config, resolved.recipes, resolved.prompts)
 
     @classmethod
     def load(cls, folder: Path) -> "Run":

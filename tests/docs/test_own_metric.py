@@ -9,7 +9,7 @@ import pytest
 import trimesh
 import yaml
 
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.generation.stage import generate
 from jsdpipe.mesh.stage import extract
 from jsdpipe.pipeline.run import Run
@@ -40,7 +40,7 @@ def test_the_page_s_metric_has_columns_tables_charts_and_places_in_the_report(tm
     Path("prompts.txt").write_text("\n".join(PROMPTS) + "\n")
     meshes(tmp_path)
     config = yaml.safe_load(Path("shapes.yaml").read_text()) | {"report": {"turntable_views": 4}}
-    Run.resolve(load_config(config), tmp_path / "run").save()
+    Run.of(resolve(config), tmp_path / "run").save()
     run = Run.load(tmp_path / "run")
     for shard in run.shards():
         for stage in (generate, extract, render, custom_metrics.score):

@@ -8,7 +8,7 @@ import pytest
 import tiny
 import yaml
 
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.pipeline.run import Run
 
@@ -48,7 +48,7 @@ def test_the_recipe_is_shown_with_its_plugin(jsdpipe):
 
 def test_a_run_knows_the_plugin_of_its_recipe(tmp_path, forget_plugins):
     methods = yaml.safe_load(BLOCKS["methods of config.yaml"])
-    Run.resolve(load_config(tiny.config(tmp_path) | methods), tmp_path / "run").save()
+    Run.of(resolve(tiny.config(tmp_path) | methods), tmp_path / "run").save()
     forget_plugins()
     assert "one-step" not in OBJECTIVES.kinds()
     loaded = Run.load(tmp_path / "run")

@@ -25,7 +25,7 @@ from jsdpipe.base.files import read_json, sha256
 from jsdpipe.base.mesh_references import files_of
 from jsdpipe.config.path_patterns import filled, filled_for_a_shell, values
 from jsdpipe.config.prompts import to_prompt
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import load_config, resolve
 from jsdpipe.generation.external import collect
 from jsdpipe.mesh import glb
 from jsdpipe.mesh.external import convert
@@ -59,7 +59,7 @@ def boxes(folder, pattern, parts=("single",)):
 
 
 def run_of(folder, method):
-    Run.resolve(load_config(config(folder, method)), folder / "run").save()
+    Run.of(resolve(config(folder, method)), folder / "run").save()
     run = Run.load(folder / "run")
     (shard,) = run.shards()
     return run, shard
@@ -190,7 +190,7 @@ def test_a_star_must_match_one_file(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
         trimesh.creation.box((1, 1, 1)).export(tmp_path / folder / "model.obj")
     of = config(tmp_path, {"path": "{underscored}@*/model.obj"}, prompts) | {"seeds": [0]}
-    run = Run.resolve(load_config(of), tmp_path / "run")
+    run = Run.of(resolve(of), tmp_path / "run")
     (shard,) = run.shards()
     found = [path for path in run.config.methods[shard.method].sources(run, shard) if path.suffix == ".obj"]
     assert found == [Path("a_[red]_ball@2023-07-18/model.obj")]
@@ -270,7 +270,7 @@ def test_a_command_runs_once_an_asset_and_sees_the_prompt_as_data(tmp_path, monk
     trimesh.creation.box((1, 1, 1)).export(theirs / "box.glb")
     hostile = "a \"$(touch x)\" 'ball'; touch y"
     of = config(tmp_path, {"command": COPY, "cwd": "their checkout"}, f"{hostile}\n")
-    run = Run.resolve(load_config(of), tmp_path / "run")
+    run = Run.of(resolve(of), tmp_path / "run")
     (shard,) = run.shards()
     folders = [run.layout.external(AssetKey("theirs", "single", shard.prompts[0].id, seed)) for seed in (0, 1)]
 
@@ -349,7 +349,7 @@ def test_a_job_ignores_the_signals_that_it_was_started_to_ignore(tmp_path):
 def one_asset(folder, command, **method):
     """A saved run of one command, one prompt and one seed."""
     of = {"command": command, "cwd": str(folder)} | method
-    Run.resolve(load_config(config(folder, of, "a ball\n") | {"seeds": [0]}), folder / "run").save()
+    Run.of(resolve(config(folder, of, "a ball\n") | {"seeds": [0]}), folder / "run").save()
     run = Run.load(folder / "run")
     (shard,) = run.shards()
     return run, shard
@@ -396,7 +396,7 @@ def test_a_missing_material_is_noted_or_fails_and_is_read_anew_when_it_comes(tmp
     of = config(tmp_path, {"path": "{seed}.obj"}, "a box\n") | {"mesh": {}}
 
     def extracted(mesh):
-        run = Run.resolve(load_config(of | {"mesh": mesh}), tmp_path / "run")
+        run = Run.of(resolve(of | {"mesh": mesh}), tmp_path / "run")
         (shard,) = run.shards()
         collect(run, shard)
         convert(run, shard)
@@ -433,7 +433,7 @@ def test_a_mesh_far_from_the_origin_gives_the_same_views(tmp_path, monkeypatch):
         lines += ["f {} {} {}".format(*face) for face in faces]
         Path(f"{seed}.obj").write_text("\n".join(lines))
     of = config(tmp_path, {"path": "{seed}.obj"}, "a ball\n")
-    run = Run.resolve(load_config(of), tmp_path / "run")
+    run = Run.of(resolve(of), tmp_path / "run")
     (shard,) = run.shards()
     for stage in (collect, convert, render):
         stage(run, shard)
@@ -456,7 +456,7 @@ def test_views_that_are_all_black_are_noted(tmp_path, monkeypatch):
     specks = [trimesh.creation.box((1e-4,) * 3).apply_translation((x, 0, 0)) for x in (-1, 1)]
     trimesh.util.concatenate(specks).export("3.glb")
     of = config(tmp_path, {"path": "{seed}.glb"}, "a box\n") | {"seeds": [0, 1, 2, 3]}
-    run = Run.resolve(load_config(of), tmp_path / "run")
+    run = Run.of(resolve(of), tmp_path / "run")
     (shard,) = run.shards()
     for stage in (collect, convert, render):
         stage(run, shard)

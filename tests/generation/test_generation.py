@@ -13,7 +13,7 @@ from toys import burning, towards
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.prompts import Prompt, prompt_id
 from jsdpipe.config.recipes import FOLDER, load_recipe
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.generation import generate_one
 from jsdpipe.generation.asset import batch_fingerprint
 from jsdpipe.generation.loop import Subject, optimize
@@ -191,8 +191,7 @@ class TestStage:
     def run(self, folder, prior_folder, **override):
         prompts = folder.parent / "prompts.txt"
         prompts.write_text("".join(f"{prompt.text}\n" for prompt in self.PROMPTS))
-        config = load_config(
-            {
+        config = {
                 "run": "test", "seeds": [0, 1], "sets": {"single": {"file": str(prompts)}},
                 "methods": {"jsd": {"recipe": "jsd-miniature", "override": SMALL | override}},
                 "prior": {"model": str(prior_folder)},
@@ -207,9 +206,8 @@ class TestStage:
                 "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
                 "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
                 "report": {"title": "Test"},
-            }
-        )  # fmt: skip
-        run = Run.resolve(config, folder)
+            }  # fmt: skip
+        run = Run.of(resolve(config), folder)
         (shard,) = run.shards()
         return run, shard
 

@@ -4,7 +4,7 @@ import pytest
 import tiny
 
 from jsdpipe.base.files import read_json, write_json
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.config.stages import STAGES, WITHIN
 from jsdpipe.pipeline.code_closure import Code, closure
 from jsdpipe.pipeline.fingerprints import code, code_in, fingerprint, made_by
@@ -15,7 +15,7 @@ from jsdpipe.pipeline.run import Run
 def run(tmp_path):
     config = tiny.config(tmp_path)
     config["methods"]["theirs"] = {"kind": "external", "command": "cp {seed}.glb {out}"}
-    return Run.resolve(load_config(config), tmp_path / "run")
+    return Run.of(resolve(config), tmp_path / "run")
 
 
 def test_a_fingerprint_is_of_code_and_parts():

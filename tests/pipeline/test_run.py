@@ -4,7 +4,7 @@ import pytest
 import tiny
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
 
@@ -13,7 +13,7 @@ from jsdpipe.pipeline.run import Run
 def run(tmp_path):
     config = tiny.config(tmp_path, 'a red mushroom\na "blue" $(cube) 🍄\na/b\n')
     config["methods"] = dict(reversed(config["methods"].items()))
-    run = Run.resolve(load_config(config), tmp_path / "run")
+    run = Run.of(resolve(config), tmp_path / "run")
     run.save()
     return run
 
@@ -61,7 +61,7 @@ def test_a_recipe_of_another_version_is_refused_when_it_is_asked_for(run):
 def test_a_run_whose_plugin_is_gone_is_refused(run, tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.touch()
-    Run.resolve(load_config(tiny.config(tmp_path) | {"plugins": [str(plugin)]}), run.folder).save()
+    Run.of(resolve(tiny.config(tmp_path) | {"plugins": [str(plugin)]}), run.folder).save()
     assert Run.load(run.folder).config.plugins == [str(plugin)]
     plugin.unlink()
     with pytest.raises(UserError, match=f"^{run.layout.run_json}: plugins: {plugin}: cannot be read"):
@@ -83,7 +83,7 @@ def test_a_manifest_holds_every_asset_of_its_shard(run):
 def test_a_manifest_of_other_seeds_is_refused(run, tmp_path):
     shard = run.shard("jsd/single/000")
     write_manifest(run, "mesh", shard, [asset_record(*asset) for asset in shard.assets()], {})
-    other = Run.resolve(load_config(tiny.config(tmp_path) | {"seeds": [0, 2]}), run.folder)
+    other = Run.of(resolve(tiny.config(tmp_path) | {"seeds": [0, 2]}), run.folder)
     with pytest.raises(UserError, match="prompts or seeds"):
         read_manifest(other, "mesh", other.shard("jsd/single/000"))
 

@@ -6,7 +6,7 @@ import re
 import pytest
 import tiny
 
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
@@ -16,7 +16,7 @@ PROMPTS = "a red ball\na green ball\na blue ball\n"
 
 
 def resolved(folder, config):
-    return Run.resolve(load_config(config), folder / "run")
+    return Run.of(resolve(config), folder / "run")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_nothing_is_said_where_nothing_is_lost(tmp_path, held):
         lambda c: c["seeds"].append(2),
     ):
         assert said(tmp_path, held, change) == []
-    assert changes(Run.resolve(load_config(held), tmp_path / "other")) == []
+    assert changes(Run.of(resolve(held), tmp_path / "other")) == []
 
 
 @pytest.mark.parametrize(

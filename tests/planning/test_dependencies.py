@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import load_config, resolve
 from jsdpipe.config.scoring_models import weight_files
 from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.model_files.formats import Format
@@ -22,7 +22,7 @@ def changed_digests(folder, change):
     before = tiny.config(folder)
     after = copy.deepcopy(before)
     change(after)
-    one, other = (digests(Run.resolve(load_config(config), folder)) for config in (before, after))
+    one, other = (digests(Run.of(resolve(config), folder)) for config in (before, after))
     return {key for key in one if one[key] != other[key]}
 
 
@@ -60,7 +60,7 @@ def test_a_change_touches_only_the_stages_that_take_it(tmp_path, change, stages)
 
 def test_the_set_s_other_prompts_touch_what_is_ranked_among_them(tmp_path):
     config = tiny.config(tmp_path)
-    one = Run.resolve(load_config(config), tmp_path)
+    one = Run.of(resolve(config), tmp_path)
     shard = one.shard("jsd/single/000")
     more = Run(one.folder, one.config, one.recipes, {"single": (*one.prompts["single"], Prompt("other-1", "other"))})
     assert Dependencies(one).digest("alignment", shard) == Dependencies(more).digest("alignment", shard)
@@ -77,9 +77,9 @@ def test_the_set_s_other_prompts_touch_what_is_ranked_among_them(tmp_path):
 def test_what_no_grade_depends_on_touches_nothing(tmp_path, key, value, touched):
     config = tiny.config(tmp_path)
     config["alignment"]["judge"] = {"kind": "openai", "base_url": "http://a/v1", "model": "a"}
-    one = Run.resolve(load_config(config), tmp_path)
+    one = Run.of(resolve(config), tmp_path)
     config["alignment"]["judge"][key] = value
-    other = Run.resolve(load_config(config), tmp_path)
+    other = Run.of(resolve(config), tmp_path)
     assert (digests(one)["alignment", "jsd"] != digests(other)["alignment", "jsd"]) == touched
 
 
@@ -89,7 +89,7 @@ def test_a_recipe_touches_only_its_method(tmp_path):
 
 
 def test_the_prompts_of_a_shard_touch_its_generation(tmp_path):
-    run = Run.resolve(load_config(tiny.config(tmp_path)), tmp_path)
+    run = Run.of(resolve(tiny.config(tmp_path)), tmp_path)
     shard = run.shard("jsd/single/000")
     run.prompts["single"] = (Prompt("other-1", "other"),)
     other = Run(run.folder, run.config, run.recipes, run.prompts).shard("jsd/single/000")
@@ -99,21 +99,21 @@ def test_the_prompts_of_a_shard_touch_its_generation(tmp_path):
 
 def test_the_files_of_models(tmp_path):
     config = tiny.config(tmp_path)
-    run = Run.resolve(load_config(config), tmp_path)
+    run = Run.of(resolve(config), tmp_path)
     assert {path.parts[-2] for path in run.config.methods["jsd"].shared_sources(run)} == {
         "unet", "vae", "text_encoder", "tokenizer", "scheduler",
     }  # fmt: skip
     assert any(path.suffix == ".safetensors" for path in weight_files(run.config, "quality"))
     assert weight_files(run.config, "mesh") == []
     config["prior"]["model"] = "owner/of-the-hub"
-    other = Run.resolve(load_config(config), tmp_path)
+    other = Run.of(resolve(config), tmp_path)
     assert other.config.methods["jsd"].shared_sources(other) == []
 
 
 def test_what_jobs_share_is_found_out_once(tmp_path, monkeypatch):
     """Of 2 methods by 20 prompts: a hash a method and stage, and one a shard that makes assets of its prompts."""
     config = tiny.config(tmp_path, "".join(f"prompt {number}\n" for number in range(20)))
-    run = Run.resolve(load_config(config), tmp_path)
+    run = Run.of(resolve(config), tmp_path)
     hashed, looked_up = [], []
     monkeypatch.setattr(dependencies, "fingerprint", lambda *parts: hashed.append(parts) or str(len(hashed)))
     monkeypatch.setattr(Format, "files", lambda *_: looked_up.append(1) or [])

@@ -3,7 +3,7 @@
 import pytest
 import tiny
 
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.outcome import LINES, failures
@@ -15,7 +15,7 @@ def run(tmp_path):
     config = tiny.config(tmp_path, "".join(f"prompt {number}\n" for number in range(30)))
     config |= {"seeds": [0]}
     config["generation"]["shard_assets"] = 1
-    return Run.resolve(load_config(config), tmp_path / "run")
+    return Run.of(resolve(config), tmp_path / "run")
 
 
 def wrote(run, stage, reasons):

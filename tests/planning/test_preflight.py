@@ -6,7 +6,7 @@ import pytest
 import tiny
 from priors_on_disk import store
 
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning import preflight
@@ -27,7 +27,7 @@ def online(monkeypatch):
 
 
 def lines(folder, config, stages=tuple(stage.name for stage in SHARD_STAGES)):
-    return lacking(Run.resolve(load_config(config), folder / "run"), "c.yaml", stages)
+    return lacking(Run.of(resolve(config), folder / "run"), "c.yaml", stages)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from jsdpipe.base.files import write_text
 from jsdpipe.base.progress import LOG_EVERY_S, duration
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.pipeline.run import Run
 from jsdpipe.planning.run_progress import Estimate, RunProgress, seconds_a_job
 
@@ -81,7 +81,7 @@ def test_how_long_jobs_took_before(tmp_path):
     """Shards of 2 and 1 prompts, in 30 and 12 s: 14 s a prompt, and a shard has 1.5 on average."""
     config = tiny.config(tmp_path, "a red ball\na green ball\na blue ball\n") | {"seeds": [0]}
     del config["methods"]["sds"]
-    run = Run.resolve(load_config(config), tmp_path / "run")
+    run = Run.of(resolve(config), tmp_path / "run")
     assert seconds_a_job(run) == {}
     for shard, seconds in zip(run.shards(), (30.0, 12.0), strict=True):
         write_text(run.layout.benchmark("mesh", shard), f"s\tmax_rss\n{seconds}\t-\n")

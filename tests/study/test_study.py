@@ -9,7 +9,7 @@ import tiny
 import torch
 
 from jsdpipe.base.files import read_json
-from jsdpipe.config.run_config import Study, load_config
+from jsdpipe.config.run_config import Study, resolve
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.pipeline.run import Run
 from jsdpipe.study import presentation, stage
@@ -21,7 +21,7 @@ from jsdpipe.study.targets import TARGETS
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    found = Run.resolve(load_config(tiny.config(folder)), folder / "run")
+    found = Run.of(resolve(tiny.config(folder)), folder / "run")
     found.save()
     stage.write(found)
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from jsdpipe import metrics
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.validation import overrides, read_yaml
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.config.stages import STAGES
 from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import of_run
@@ -40,8 +40,9 @@ with one_line_errors():
     # Snakemake has read the file already, but keeps the last of two equal keys without a word.
     read_yaml(Path(CONFIG_NAME))
     update_config(config, overrides(workflow.config_settings.config_args or []))
-    CONFIG = load_config(config, CONFIG_NAME)
-    RUN = Run.resolve(CONFIG, of_run(CONFIG.run))
+    RESOLVED = resolve(config, CONFIG_NAME)
+    CONFIG = RESOLVED.config
+    RUN = Run.of(RESOLVED, of_run(CONFIG.run))
 
 LAYOUT = RUN.layout
 DEPENDENCIES = Dependencies(RUN)
