@@ -15,7 +15,7 @@ from jsdpipe.base.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
 from jsdpipe.base.errors import UserError, shown
 from jsdpipe.base.fields import NonEmpty, Seconds
 from jsdpipe.base.mesh_references import files_of
-from jsdpipe.config.methods import Method, Prompts, Taken
+from jsdpipe.config.methods import Method, Prompts, Keys
 from jsdpipe.config.path_patterns import OUT, check_pattern, filled, filled_for_a_shell, located, values
 from jsdpipe.config.prompts import Prompt
 
@@ -105,7 +105,7 @@ class External(Method):
             return None
         return f"command: {word[1]}: no such command here; install it, or correct its name or path"
 
-    def taken(self, stage: str, run: "Run", name: str) -> Taken:
+    def depends_on(self, stage: str, run: "Run", name: str) -> Keys:
         reading = ("up", "front", "vertex_colors")
         if stage == "mesh":
             return {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jsdpipe.pipeline.run import Run
 
 Prompts = Mapping[str, Sequence[Prompt]]  # by set
-Taken = dict[str, Any]  # by the configuration's keys
+Keys = dict[str, Any]  # by the configuration's keys
 
 
 class Method(Strict):
@@ -47,8 +47,8 @@ class Method(Strict):
         return None
 
     @abstractmethod
-    def taken(self, stage: str, run: "Run", name: str) -> Taken:
-        """What `generate` or `mesh` takes of a run for all assets of the method, which the run calls `name`."""
+    def depends_on(self, stage: str, run: "Run", name: str) -> Keys:
+        """What of the configuration the results of `generate` or `mesh` depend on; the run calls the method `name`."""
 
     def uses(self, stage: str, run: "Run", name: str) -> list[str]:
         """The registries' entries that `generate` or `mesh` runs."""
@@ -82,7 +82,7 @@ class RecipeMethod(Method):
     def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
         read_recipe(self.recipe)
 
-    def taken(self, stage: str, run: "Run", name: str) -> Taken:
+    def depends_on(self, stage: str, run: "Run", name: str) -> Keys:
         config = run.config
         if stage == "mesh":
             return {"mesh": config.mesh.model_dump(exclude={"missing_material"})}

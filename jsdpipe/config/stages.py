@@ -1,4 +1,4 @@
-"""The stages of a run, in the one list of them: what runs each, what it reads and writes, and what its results take.
+"""The stages of a run, in the one list of them: what runs each, what it reads and writes, and what its results depend on.
 
 Another stage is another entry: its rule of the workflow, its command, and what makes its jobs run again follow.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jsdpipe.config.run_config import RunConfig
     from jsdpipe.pipeline.run import Run
 
-Taken = dict[str, Any]
+Keys = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Stage:
         views: whether it writes or reads the archives of the shard's views.
         protocol: whether it scores by a protocol, with cameras of its own, `render.<name>`.
         of_prompts: whether its records are of prompts, not of assets.
-        taken: what it takes of a run for all assets of a method and a set, by the configuration's keys.
+        depends_on: what of the configuration its results depend on, by key, for a method and a set.
         uses: the registries' entries that it runs for a method, as "module:name" or a plugin's file.
     """
 
@@ -52,7 +52,7 @@ class Stage:
     views: Literal["write", "read"] | None = None
     protocol: bool = False
     of_prompts: bool = False
-    taken: Callable[["Run", str, str], Taken] = lambda run, method, prompt_set: {}
+    depends_on: Callable[["Run", str, str], Keys] = lambda run, method, prompt_set: {}
     uses: Callable[["Run", str], Iterable[str]] = lambda run, method: ()
 
     @property
@@ -69,15 +69,15 @@ class Stage:
         return run.config.methods[method].functions.get(self.name, self.function) if method else self.function
 
 
-def _taken_by_method(stage: str) -> Callable[["Run", str, str], Taken]:
-    return lambda run, method, prompt_set: run.config.methods[method].taken(stage, run, method)
+def _depends_by_method(stage: str) -> Callable[["Run", str, str], Keys]:
+    return lambda run, method, prompt_set: run.config.methods[method].depends_on(stage, run, method)
 
 
 def _used_by_method(stage: str) -> Callable[["Run", str], Iterable[str]]:
     return lambda run, method: run.config.methods[method].uses(stage, run, method)
 
 
-def _rendered(run: "Run", method: str, prompt_set: str) -> Taken:
+def _rendered(run: "Run", method: str, prompt_set: str) -> Keys:
     return {
         "render": run.config.render.model_dump(exclude={"keep_views"}),
         "scores": run.config.rigs,
@@ -85,12 +85,12 @@ def _rendered(run: "Run", method: str, prompt_set: str) -> Taken:
     }
 
 
-def _quality(run: "Run", method: str, prompt_set: str) -> Taken:
+def _quality(run: "Run", method: str, prompt_set: str) -> Keys:
     assert run.config.quality is not None
     return {"quality": run.config.quality.model_dump()}
 
 
-def _alignment(run: "Run", method: str, prompt_set: str) -> Taken:
+def _alignment(run: "Run", method: str, prompt_set: str) -> Keys:
     alignment = run.config.alignment
     assert alignment is not None
     return {
@@ -100,7 +100,7 @@ def _alignment(run: "Run", method: str, prompt_set: str) -> Taken:
     }
 
 
-def _diversity(run: "Run", method: str, prompt_set: str) -> Taken:
+def _diversity(run: "Run", method: str, prompt_set: str) -> Keys:
     assert run.config.diversity is not None
     return {"seed": run.config.seed, "diversity": run.config.diversity.model_dump()}
 
@@ -121,7 +121,7 @@ STAGES = {
             "generate",
             "Generate the assets of",
             "jsdpipe.generation.stage:generate",
-            taken=_taken_by_method("generate"),
+            depends_on=_depends_by_method("generate"),
             uses=_used_by_method("generate"),
         ),
         Stage(
@@ -129,7 +129,7 @@ STAGES = {
             "Extract the meshes of",
             "jsdpipe.mesh.stage:extract",
             after=("generate",),
-            taken=_taken_by_method("mesh"),
+            depends_on=_depends_by_method("mesh"),
             uses=_used_by_method("mesh"),
         ),
         Stage(
@@ -138,7 +138,7 @@ STAGES = {
             "jsdpipe.render.stage:render",
             after=("mesh",),
             views="write",
-            taken=_rendered,
+            depends_on=_rendered,
             uses=lambda run, method: [f"jsdpipe.render.{run.config.render.renderer}:prepare"],
         ),
         Stage(
@@ -149,7 +149,7 @@ STAGES = {
             section="quality",
             views="read",
             protocol=True,
-            taken=_quality,
+            depends_on=_quality,
             uses=_models("quality"),
         ),
         Stage(
@@ -160,7 +160,7 @@ STAGES = {
             section="alignment",
             views="read",
             protocol=True,
-            taken=_alignment,
+            depends_on=_alignment,
             uses=_models("alignment"),
         ),
         Stage(
@@ -172,7 +172,7 @@ STAGES = {
             views="read",
             protocol=True,
             of_prompts=True,
-            taken=_diversity,
+            depends_on=_diversity,
             uses=_models("diversity"),
         ),
         Stage(
@@ -183,7 +183,7 @@ STAGES = {
             also_after=lambda config: ("alignment",) if "captions" in metrics.needs(config) else (),
             section="metrics",
             views="read",
-            taken=lambda run, method, prompt_set: {"metrics": run.config.metrics},
+            depends_on=lambda run, method, prompt_set: {"metrics": run.config.metrics},
             uses=lambda run, method: [str(METRICS.root(name)) for name in run.config.metrics or []],
         ),
         Stage("tables", "Write the tables of", "jsdpipe.report.tables:write", of_run=True, reads_all=True),

@@ -68,7 +68,7 @@ def _first_changed(old: Run, new: Run, method: str, part: str) -> Iterator[tuple
     """The first stage of a method and set that takes something else than before; of scores, each that does."""
 
     def changed(stage: str) -> Changes:
-        one, other = (STAGES[stage].taken(run, method, part) for run in (old, new))
+        one, other = (STAGES[stage].depends_on(run, method, part) for run in (old, new))
         return tuple(_differences(one, other))
 
     for stage in MAKING:

@@ -29,8 +29,8 @@ class Dependencies:
         by = code(self._run, stage, shard)
         key = by, stage, shard.method, shard.set
         if key not in self._shared:
-            taken = STAGES[stage].taken(self._run, shard.method, shard.set)
-            self._shared[key] = fingerprint(by, taken, self._shared_files(stage, shard.method))
+            keys = STAGES[stage].depends_on(self._run, shard.method, shard.set)
+            self._shared[key] = fingerprint(by, keys, self._shared_files(stage, shard.method))
         if stage != "generate":
             return self._shared[key]
         sources = self._run.config.methods[shard.method].sources(self._run, shard)
