@@ -69,11 +69,14 @@ def refusal(jsdpipe):
 def forget_plugins():
     """A function that forgets every plugin and what it registered, which is also done afterwards."""
     from jsdpipe.base import registry
+    from jsdpipe.metrics import METRICS
+    from jsdpipe.models.roles import ROLES
     from jsdpipe.objectives import OBJECTIVES
 
     def forget() -> None:
-        for kind in [kind for kind in OBJECTIVES.kinds() if isinstance(OBJECTIVES.root(kind), Path)]:
-            del OBJECTIVES._entries[kind]
+        for entries in (METRICS, OBJECTIVES, *ROLES):
+            for kind in [kind for kind in entries._entries if isinstance(entries.root(kind), Path)]:
+                del entries._entries[kind], entries._from[kind]
         for module in registry._PLUGINS:
             sys.modules.pop(module, None)
         registry._PLUGINS.clear()

@@ -57,7 +57,8 @@ class Registry(Generic[Entry]):
 
         def add(entry: Entry) -> Entry:
             if missing := sorted(getattr(entry, "__abstractmethods__", ())):
-                raise UserError(f"{self.what} {kind!r}: {_name(entry)} has no {', '.join(missing)}; define it")
+                name = getattr(entry, "__name__", kind)
+                raise UserError(f"{self.what} {kind!r}: {name} has no {', '.join(missing)}; define it")
             known, of = self._entries.get(kind), module or entry.__module__
             other = self._from.get(kind) or self._modules.get(kind, of)
             twice = known and other == of and _name(known) != _name(entry)

@@ -15,7 +15,7 @@ from jsdpipe.base.axes import SUFFIXES, Front, Up, VertexColors, to_world, up_of
 from jsdpipe.base.errors import UserError, shown
 from jsdpipe.base.fields import NonEmpty, Seconds
 from jsdpipe.base.mesh_references import files_of
-from jsdpipe.config.methods import Method, Prompts, Keys
+from jsdpipe.config.methods import Keys, Method, Prompts
 from jsdpipe.config.path_patterns import OUT, check_pattern, filled, filled_for_a_shell, located, values
 from jsdpipe.config.prompts import Prompt
 

@@ -1,4 +1,4 @@
-"""The stages of a run, in the one list of them: what runs each, what it reads and writes, and what its results depend on.
+"""The one list of a run's stages: what runs each, what it reads and writes, and what its results depend on.
 
 Another stage is another entry: its rule of the workflow, its command, and what makes its jobs run again follow.
 """
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jsdpipe.pipeline.run import Run
 
 Keys = dict[str, Any]
+# the kinds of objectives that the study compares
+STUDIED = ("jsd", "sdi", "sds", "sjc", "csd", "nfsd", "vsd", "asd-adversarial", "asd-asynchronous", "ism")
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ STAGES = {
             "jsdpipe.study.stage:write",
             of_run=True,
             section="study",
-            uses=lambda run, method: [str(OBJECTIVES.root(kind)) for kind in OBJECTIVES.kinds()],
+            uses=lambda run, method: [str(OBJECTIVES.root(kind)) for kind in STUDIED],
         ),
         Stage("report", "Write the report of", "jsdpipe.report.html:write", of_run=True, reads_all=True),
     )

@@ -72,19 +72,25 @@ class Code:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
-@cache
 def closure(*entries: str) -> Code:
     """The code that entries run: modules such as "jsdpipe.mesh.stage", or files of Python, ":name" in them left aside.
 
     An entry counts also if it is neutral. `UserError` if a file cannot be read, or is no Python.
     """
+    names = [entry.rpartition(":")[0] or entry for entry in entries]
+    return _closure(*((name, sha256(Path(name)) if _is_file(name) else "") for name in names))
+
+
+@cache
+def _closure(*entries: tuple[str, str]) -> Code:
+    """As `closure`, of names, each with the content of its file if that may change while this process runs."""
     found: dict[str, _Source] = {}
-    ahead = [(name, _file(name)) for name in (entry.rpartition(":")[0] or entry for entry in entries)]
+    ahead = [(name, _file(name), content) for name, content in entries]
     while ahead:
-        name, path = ahead.pop()
+        name, path, content = ahead.pop()
         if name not in found:
-            found[name] = _source(path)
-            ahead += [(of, file) for of, file in _modules(found[name].imports) if not _neutral(of)]
+            found[name] = _source(path, content)
+            ahead += [(of, file, "") for of, file in _modules(found[name].imports) if not _neutral(of)]
     read = {_file(name).parent for name, source in found.items() if source.reads_beside and not _is_file(name)}
     data = {path.relative_to(_PACKAGE.parent).as_posix(): sha256(path) for folder in read for path in _data(folder)}
     tops = {name.partition(".")[0] for source in found.values() for name in source.imports}
@@ -108,7 +114,7 @@ class _Source:
 
 
 @cache
-def _source(path: Path) -> _Source:
+def _source(path: Path, content: str = "") -> _Source:
     try:
         tree = ast.parse(path.read_bytes())
     except OSError as error:

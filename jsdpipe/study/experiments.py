@@ -9,6 +9,7 @@ from torch import Tensor
 from jsdpipe.base.progress import Advance
 from jsdpipe.base.seeding import generator
 from jsdpipe.config.recipes import load_recipe
+from jsdpipe.config.stages import STUDIED
 from jsdpipe.study.descent import Descent, descend
 from jsdpipe.study.distillation import distill
 from jsdpipe.study.divergences import WEIGHTS, grid, measure
@@ -23,7 +24,7 @@ SETTINGS = (("particles", "annealed"), ("particles", "clean"), ("parametric", "a
 # part B: targets, guidance, objectives
 DISTILLED = ("circle", "uneven")
 GUIDANCE: tuple[Guidance, ...] = ("exact", "published")
-RECIPES = ("jsdlr", "sdi", "sds", "sjc", "csd", "nfsd", "vsd", "asd-adversarial", "asd-asynchronous", "ism")
+RECIPES = {kind: kind for kind in STUDIED} | {"jsd": "jsdlr"}  # by kind of objective, in the order of tables
 OBJECTIVE_LABELS = {
     "jsd": "JSD", "sdi": "SDI", "sds": "SDS", "sjc": "SJC", "csd": "CSD", "nfsd": "NFSD", "vsd": "VSD",
     "asd-adversarial": "ASD (adversarial)", "asd-asynchronous": "ASD (asynchronous)", "ism": "ISM",
@@ -92,7 +93,7 @@ def count_runs() -> int:
 def objective_settings(guidance: Guidance, steps: int) -> list[Any]:
     """The settings of every objective, taken from its recipe, with schedules scaled to a run of `steps`."""
     found = []
-    for name in RECIPES:
+    for name in RECIPES.values():
         recipe = load_recipe(name)
         stated = {key: _scaled(value, steps / recipe.steps) for key, value in recipe.objective}
         changes = OVERRIDES | (EXACT if guidance == "exact" else {})

@@ -10,8 +10,8 @@ import trimesh
 import yaml
 
 from jsdpipe.config.run_config import resolve
-from jsdpipe.generation.stage import generate
-from jsdpipe.mesh.stage import extract
+from jsdpipe.generation.external import collect
+from jsdpipe.mesh.external import convert
 from jsdpipe.pipeline.run import Run
 from jsdpipe.render.stage import render
 from jsdpipe.report import figures, html, tables
@@ -43,7 +43,7 @@ def test_the_page_s_metric_has_columns_tables_charts_and_places_in_the_report(tm
     Run.of(resolve(config), tmp_path / "run").save()
     run = Run.load(tmp_path / "run")
     for shard in run.shards():
-        for stage in (generate, extract, render, custom_metrics.score):
+        for stage in (collect, convert, render, custom_metrics.score):
             stage(run, shard)
     for write in (tables.write, figures.write, html.write):
         write(run)

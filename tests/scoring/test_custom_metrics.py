@@ -5,7 +5,7 @@ import pytest
 import scored_run
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.base.files import read_json, write_json
+from jsdpipe.base.files import write_json
 from jsdpipe.mesh.stage import extract
 from jsdpipe.pipeline.manifests import asset_record, read_manifest, write_manifest
 from jsdpipe.pipeline.run import Run
@@ -22,13 +22,15 @@ GROUP = Group("balls", "Balls", "Balls:")
 FAILED = [("a red ball", 2), ("a blue ball on a wooden floor", 1)]
 
 
-def make(folder, body, *names, head=HEAD, **sections):
+def make(folder, body, *names, head=HEAD, more=(), **sections):
     """A rendered run without scores, whose metrics are a plugin's."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     plugin = folder / "plugin.py"
     plugin.write_text(head + body)
     scores = dict.fromkeys(("quality", "alignment", "diversity"))
-    run, shard = scored_run.make(folder / "run", **scores | {"plugins": [str(plugin)], "metrics": [*names], **sections})
+    run, shard = scored_run.make(
+        folder / "run", **scores | {"plugins": [str(plugin), *more], "metrics": [*names], **sections}
+    )
     extract(run, shard)
     render(run, shard)
     return run, shard, plugin
@@ -118,16 +120,14 @@ def counted(of):
 
 
 def test_what_is_computed_is_kept_until_its_own_file_changes(tmp_path):
-    run, shard, plugin = make(tmp_path / "a", COUNTED.format(name="kept_a", per="asset", value=1), "kept_a", "kept_b")
-    other = plugin.with_name("other.py")
+    other = tmp_path / "other.py"
     other.write_text(HEAD + COUNTED.format(name="kept_b", per="prompt", value=2))
-    content = read_json(run.layout.run_json)
-    content["config"]["plugins"].append(str(other))
-    write_json(run.layout.run_json, content)
+    body = COUNTED.format(name="kept_a", per="asset", value=1)
+    run, shard, plugin = make(tmp_path / "a", body, "kept_a", "kept_b", more=[str(other)])
 
     def calls():
         score(Run.load(run.folder), shard)
-        return [len((plugin.parent / name).read_text()) for name in ("kept_a", "kept_b")]
+        return [len(path.read_text()) for path in (plugin.with_name("kept_a"), other.with_name("kept_b"))]
 
     assert calls() == [4, 2]
     before = run.layout.manifest("metrics", shard).read_bytes()

@@ -91,13 +91,11 @@ def test_a_checkout_that_was_moved_has_nothing_to_do(moved):
 def test_harmless_edits_have_nothing_to_do(moved):
     """All of them at once, because a plan takes some seconds."""
     moved.edit("jsdpipe.objectives.jsd", '"""Jensen-Shannon', '"""The Jensen-Shannon')
-    moved.edit("jsdpipe.generation.loop", "\nRECORDS = ", "\n# how many\nRECORDS = ")
-    moved.edit("jsdpipe.mesh.stage", "records, steps = [], ", "records, steps = [ ], ")
+    moved.edit("jsdpipe.generation.outcome", "\nRECORDS = ", "\n# how many\nRECORDS = ")
+    moved.edit("jsdpipe.mesh.mesh_files", "list(shard.assets()), []", "list(shard.assets()), [ ]")
     moved.edit("jsdpipe.base.progress", "import sys\n", "import sys\n\nX = 1\n")
     moved.edit("jsdpipe.render.moderngl", "import os\n", "import os\n\nX = 1\n")  # which the run does not use
-    moved.edit("jsdpipe.models.chat", "import json\n", "import json\n\nX = 1\n")
-    entry = 'OBJECTIVES = {\n    "mine": "jsdpipe.objectives.mine:Mine",'
-    moved.edit("jsdpipe.objectives.__init__", "OBJECTIVES = {", entry)
+    moved.edit("jsdpipe.models.captioners.blip2", "import UserError\n", "import UserError\n\nX = 1\n")
     (moved.folder / "jsdpipe/objectives/mine.py").write_text("class Mine: ...\n")
     for path in (moved.folder / "jsdpipe").rglob("*.*"):
         os.utime(path)

@@ -127,9 +127,9 @@ def test_the_same_seed_elsewhere_and_by_hand_gives_the_same_bytes(finished, tmp_
     by_hand("configure", folder / "tiny.yaml", "--run", run)
     for stage in STAGES:
         for method in METHODS:
-            by_hand(stage, "--run", run, "--shard", f"{method}/single/000")
+            by_hand("stage", stage, "--run", run, "--shard", f"{method}/single/000")
     for summary in (stage.name for stage in RUN_STAGES):
-        by_hand(summary, "--run", run)
+        by_hand("stage", summary, "--run", run)
     one, other = files(folder / "results/tiny"), files(run)
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
