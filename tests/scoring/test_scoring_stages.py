@@ -196,7 +196,7 @@ def test_diversity_by_the_networks_of_the_protocol(tmp_path, inception_file):
     run, shard = scored_run.make(
         tmp_path / "balls",
         render={**scored_run.RENDER, "diversity": {**scored_run.RENDER["diversity"], "views": 2}},
-        diversity={"classifier": classifier, "features": features},
+        diversity={"classifier": classifier.model_dump(), "features": features.model_dump()},
     )
     for stage in (extract, render, diversity.score):
         stage(run, shard)
