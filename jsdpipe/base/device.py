@@ -19,20 +19,20 @@ CUDA_PACKAGES = {"nerfacc": "the marching of rays", "tinycudann": "the hash enco
 UNUSABLE = (ImportError, OSError, RuntimeError)
 
 
-def device() -> str:
+def available_device() -> str:
     """ "cuda" if there is a GPU, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def has_bfloat16() -> bool:
-    """Whether the device calculates in bfloat16 (2-3 times as fast as float32); other CPUs only imitate it, slowly."""
-    return device() == "cuda" or bool(calculates_in("bfloat16"))
+def has_bfloat16(device: str) -> bool:
+    """Whether a device calculates in bfloat16 (2-3 times as fast as float32); other CPUs only imitate it, slowly."""
+    return device == "cuda" or bool(calculates_in("bfloat16"))
 
 
-def number_format(name: str) -> torch.dtype:
+def number_format(name: str, device: str) -> torch.dtype:
     """PyTorch's format of that name on a GPU; float32 on a CPU, which is slower with any other."""
     dtype: torch.dtype = getattr(torch, name)
-    return dtype if device() == "cuda" else torch.float32
+    return dtype if device == "cuda" else torch.float32
 
 
 @cache

@@ -22,6 +22,7 @@ import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
+from jsdpipe.base.device import available_device
 from jsdpipe.base.progress import progress
 from jsdpipe.config.run_config import Render, RunConfig
 from jsdpipe.mesh.surface import Surface
@@ -76,7 +77,7 @@ def evaluate(config: RunConfig) -> Costs:
     """
     assert config.quality is not None
     torch.set_num_threads(1)
-    reward = REWARDS.load(config.quality.reward)
+    reward = REWARDS.load(config.quality.reward, available_device())
     surface, cameras = place_for_t3bench(boulder()), quality_cameras(config.render.quality)
     some = torch.arange(0, len(cameras.fovy), -(-len(cameras.fovy) // VIEWS))
     cameras = Cameras(cameras.camera_to_world[some], cameras.fovy[some])

@@ -10,7 +10,7 @@ from rich.filesize import decimal
 
 from jsdpipe.base.columns import columns
 from jsdpipe.base.cpu import INSTRUCTIONS, calculates_in
-from jsdpipe.base.device import CUDA_PACKAGES, UNUSABLE, device
+from jsdpipe.base.device import CUDA_PACKAGES, UNUSABLE, available_device
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import size_at
 from jsdpipe.config.recipes import load_recipe, names
@@ -24,18 +24,19 @@ INSTALL = {"nerfacc": "pip install nerfacc", "tinycudann": "see https://github.c
 
 def report() -> str:
     """The text that `jsdpipe doctor` prints."""
+    device = available_device()
     priors = {model: prior(model) for model in PRIORS}
     parts = [
-        columns(_machine()),
+        columns(_machine(device)),
         f"make demo: {_demo()}",
         "Recipes, with the priors that they are made for:",
-        columns(_recipes(priors)),
+        columns(_recipes(priors, device)),
         *(_about(found) for found in priors.values() if PRIORS[found.name].download),
     ]
     return "\n\n".join(parts)
 
 
-def _machine() -> list[tuple[str, str]]:
+def _machine(device: str) -> list[tuple[str, str]]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     cuda = f"for CUDA {torch.version.cuda}" if torch.version.cuda else "without CUDA"
@@ -44,27 +45,27 @@ def _machine() -> list[tuple[str, str]]:
         ("system", platform.platform()),
         ("CPU", f"{cores} cores, {decimal(memory)} of memory"),
         ("PyTorch", f"{torch.__version__}, {cuda}"),
-        *(("GPU", gpu) for gpu in _gpus()),
-        *((format, _format(format)) for format in INSTRUCTIONS),
-        *((name, _cuda_package(name)) for name in CUDA_PACKAGES),
+        *(("GPU", gpu) for gpu in _gpus(device)),
+        *((format, _format(format, device)) for format in INSTRUCTIONS),
+        *((name, _cuda_package(name, device)) for name in CUDA_PACKAGES),
     ]
 
 
-def _format(name: str) -> str:
-    if device() == "cuda":
+def _format(name: str, device: str) -> str:
+    if device == "cuda":
         return "yes"
     return {True: "yes", False: "no: only emulated, many times slower", None: "unknown"}[calculates_in(name)]
 
 
-def _gpus() -> list[str]:
-    if device() == "cpu":
+def _gpus(device: str) -> list[str]:
+    if device == "cpu":
         return ["none that PyTorch can use"]
     found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
     return [f"{gpu.name}, {decimal(gpu.total_memory)} of memory" for gpu in found]
 
 
-def _cuda_package(name: str) -> str:
-    if device() == "cpu":
+def _cuda_package(name: str, device: str) -> str:
+    if device == "cpu":
         return f"not used, because there is no GPU; it would make {CUDA_PACKAGES[name]} faster"
     try:
         importlib.import_module(name)
@@ -82,19 +83,19 @@ def _demo() -> str:
     return f"no: {', '.join(missing)} missing; see `jsdpipe models check {DEMO}`" if missing else "yes"
 
 
-def _recipes(priors: dict[str, Needed]) -> list[tuple[str, ...]]:
+def _recipes(priors: dict[str, Needed], device: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("recipe", "scene", "pixels", "steps", "prior", "runs here")]
     for name in names():
         recipe = load_recipe(name)
         pixels = size_at(recipe.cameras.size, recipe.steps - 1)
-        row = (name, recipe.field.kind, str(pixels), str(recipe.steps), recipe.prior, _runs(priors[recipe.prior]))
-        rows.append(row)
+        runs = _runs(priors[recipe.prior], device)
+        rows.append((name, recipe.field.kind, str(pixels), str(recipe.steps), recipe.prior, runs))
     return rows
 
 
-def _runs(found: Needed) -> str:
+def _runs(found: Needed, device: str) -> str:
     # The package's own prior is small enough for a CPU.
-    slowly = "slowly, without a GPU" if PRIORS[found.name].download and device() == "cpu" else ""
+    slowly = "slowly, without a GPU" if PRIORS[found.name].download and device == "cpu" else ""
     if found.mends:
         return "not yet: prior missing" + (f"; then {slowly}" if slowly else "")
     return slowly or "yes"

@@ -162,14 +162,15 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     """Do the work; its record stands first as unfinished, so that a folder always says what it is of."""
     import torch
 
-    from jsdpipe.base.device import device
+    from jsdpipe.base.device import available_device
     from jsdpipe.generation import generate_one
     from jsdpipe.mesh.stage import extract_one
     from jsdpipe.prior.prior import load_prior
 
     torch.set_num_threads(Resources().threads)  # as a job of the workflow: the last bits depend on it
+    device = available_device()
     with at("--prior"):
-        model = load_prior(prior.model, prior.revision, getattr(torch, prior.dtype), device())
+        model = load_prior(prior.model, prior.revision, getattr(torch, prior.dtype), device)
     inputs = inputs | {"prior": {"dtype": prior.dtype, "sha256": model.digest}}
     before = _stamps(folder)
     write_json(folder / RECORD, inputs | {"status": UNFINISHED})
@@ -179,7 +180,7 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     record = asset_record(subject, seed, reason, **numbers) | inputs
     record |= {
         "files": sorted(path.name for path in _stamps(folder)),
-        "provenance": provenance(device(), prior=f"{model.name} sha256:{model.digest}"),
+        "provenance": provenance(device, prior=f"{model.name} sha256:{model.digest}"),
     }
     write_json(folder / RECORD, record)
     written = [path for path, stamp in _stamps(folder).items() if before.get(path) != stamp]

@@ -2,7 +2,7 @@
 
 import torch
 
-from jsdpipe.base.device import device
+from jsdpipe.base.device import available_device
 from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at
@@ -24,9 +24,9 @@ def generate(run: Run, shard: Shard) -> None:
     config = run.config
     recipe = run.recipes[shard.method]
     assert config.prior is not None
-    target = device()
+    device = available_device()
     with at("prior.model"):
-        prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), target)
+        prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device)
 
     assets = list(shard.assets())
     subjects = [Subject(prompt.text, (config.seed, shard.method, prompt.id, seed)) for prompt, seed in assets]
@@ -44,5 +44,5 @@ def generate(run: Run, shard: Shard) -> None:
         for batch, mark in missing:
             generate_batch(subjects[batch], folders[batch], recipe, prior, views, mark, advance)
     records = [asset_record(*asset, reason=failure(folder)) for asset, folder in zip(assets, folders, strict=True)]
-    origin = provenance(target, prior=f"{prior.name} sha256:{prior.digest}")
+    origin = provenance(device, prior=f"{prior.name} sha256:{prior.digest}")
     write_manifest(run, "generate", shard, records, origin)

@@ -6,7 +6,6 @@ import torch
 from diffusers import AutoencoderTiny
 from torch import Tensor
 
-from jsdpipe.base.device import device
 from jsdpipe.miniature import data
 from jsdpipe.miniature_training.training import train
 
@@ -34,26 +33,25 @@ def _edges(x: Tensor) -> tuple[Tensor, Tensor]:
     return x[..., 1:, :] - x[..., :-1, :], x[..., :, 1:] - x[..., :, :-1]
 
 
-def train_autoencoder(pictures: data.Pictures, folder: Path) -> AutoencoderTiny:
+def train_autoencoder(pictures: data.Pictures, folder: Path, device: str) -> AutoencoderTiny:
     """Train on composited images with L1, L2 and edge losses; the scaling factor gives latents unit deviation."""
     torch.manual_seed(0)
-    target = device()
-    vae = build().to(target, memory_format=torch.channels_last)
+    vae = build().to(device, memory_format=torch.channels_last)
 
     def loss_of(step: int, draw: torch.Generator) -> Tensor:
         index = torch.randint(len(pictures), (BATCH,), generator=draw)
-        x = pictures.compose(index, draw, unlit_on_black=0.1).permute(0, 3, 1, 2).to(target) * 2 - 1
+        x = pictures.compose(index, draw, unlit_on_black=0.1).permute(0, 3, 1, 2).to(device) * 2 - 1
         z = vae.encoder(x)
-        noise = LATENT_NOISE * torch.randn(z.shape, generator=draw).to(target)
+        noise = LATENT_NOISE * torch.randn(z.shape, generator=draw).to(device)
         y = vae.decoder(z + noise * z.detach().std())
         sharp = sum((a - b).abs().mean() for a, b in zip(_edges(x), _edges(y), strict=True))
         return (x - y).abs().mean() + (x - y).square().mean() + sharp + 1e-3 * z.square().mean()
 
-    train("autoencoder", vae, loss_of, steps=STEPS, lr=2e-3, folder=folder)
+    train("autoencoder", vae, loss_of, steps=STEPS, lr=2e-3, folder=folder, device=device)
     with torch.no_grad():
         draw = torch.Generator().manual_seed(1)
         index = torch.randint(len(pictures), (1024,), generator=draw)
-        x = pictures.compose(index, draw).permute(0, 3, 1, 2).to(target) * 2 - 1
+        x = pictures.compose(index, draw).permute(0, 3, 1, 2).to(device) * 2 - 1
         z = torch.cat([vae.encoder(part) for part in x.split(64)])
     vae.register_to_config(scaling_factor=round(1 / float(z.std()), 4))
     return vae

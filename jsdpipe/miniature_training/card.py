@@ -56,10 +56,10 @@ BARS = (
 GRID_VIEWS = (", front view", ", side view", ", back view", ", overhead view", "", "")
 
 
-def write(pictures_folder: Path, weights: Path) -> None:
+def write(pictures_folder: Path, weights: Path, device: str) -> None:
     """Measure the models in `weights` on held-out images; write figures.json, README.md and its images there."""
     pictures = data.load(pictures_folder, held_out=True)
-    model = Clip(weights / "clip")
+    model = Clip(weights / "clip", device)
     write_json(weights / "clip" / "normalisation.json", reward_normalization(model, pictures))
     pipe = load_pipeline(weights / "diffusion")
     truth = evaluate_clip(model, pictures)

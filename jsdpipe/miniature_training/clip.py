@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPTokenizer
 
-from jsdpipe.base.device import device
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS, Description, Thing
@@ -112,22 +111,21 @@ def altered(d: Description, draw: torch.Generator) -> Description:
             return chosen
 
 
-def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) -> open_clip.model.CLIP:
+def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path, device: str) -> open_clip.model.CLIP:
     """Train with a contrastive loss over captions and hard negatives, and by classifying kinds and colors.
 
     Equal captions are positives of each other. No text mentions a held-out pair.
     """
-    target = device()
     torch.manual_seed(0)
-    clip = open_clip.CLIP(**config(tokenizer)["model_cfg"]).to(target)
+    clip = open_clip.CLIP(**config(tokenizer)["model_cfg"]).to(device)
     clip.visual.to(memory_format=torch.channels_last)
     of_kind = [str(Thing(k)) for k in KINDS]
     unseen = set(data.held_out_pairs())
-    seen = torch.tensor([[(k, c) not in unseen for c in COLORS] for k in KINDS], device=target)
+    seen = torch.tensor([[(k, c) not in unseen for c in COLORS] for k in KINDS], device=device)
 
     def tokens(texts: list[str]) -> Tensor:
         ids = tokenizer(texts, padding="max_length", truncation=True, max_length=CAPTION_LENGTH, return_tensors="pt")
-        return ids.input_ids.to(target)
+        return ids.input_ids.to(device)
 
     @torch.autocast("cpu", enabled=False)  # bfloat16 would lose colors
     def batch(draw: torch.Generator) -> tuple[Tensor, list[Description]]:
@@ -140,7 +138,7 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
         for i in rows.tolist():
             shown[i] = replace(shown[i], things=tuple(replace(t, color=None) for t in shown[i].things))
         images = (augment(images, draw) - NORMAL[0]) / NORMAL[1]
-        return images.to(target, memory_format=torch.channels_last), shown
+        return images.to(device, memory_format=torch.channels_last), shown
 
     def loss_of(step: int, draw: torch.Generator) -> Tensor:
         images, shown = batch(draw)
@@ -157,7 +155,7 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
         text = clip.encode_text(tokens(captions + wrong + of_kind + of_color), normalize=True).float()
         logits = clip.logit_scale.exp().clamp_max(100) * image @ text.T
         contrast, kinds, colors = logits.split((BATCH + len(wrong), len(of_kind), len(of_color)), dim=1)
-        same = torch.tensor([[a == b for b in captions] for a in captions], device=target).float()
+        same = torch.tensor([[a == b for b in captions] for a in captions], device=device).float()
         to_text = same / same.sum(dim=1, keepdim=True)
         loss = -(F.pad(to_text, (0, len(wrong))) * contrast.log_softmax(dim=1)).sum(dim=1).mean()
         loss = loss - (to_text * contrast[:, :BATCH].T.log_softmax(dim=1)).sum(dim=1).mean()
@@ -169,7 +167,7 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path) 
         goals = [(row, COLORS.index(str(t.color)), share) for row, (_, _, t, share) in enumerate(named)]
         return loss / 2 + kind_loss + _cross_entropy(chosen, goals)
 
-    train("clip", clip, loss_of, steps=STEPS, lr=2e-3, folder=folder, weight_decay=0.05)
+    train("clip", clip, loss_of, steps=STEPS, lr=2e-3, folder=folder, device=device, weight_decay=0.05)
     # the statistics of batch normalization are those of the last steps, not of the averaged weights
     fresh = (batch(generator("miniature", "clip", "statistics", i))[0] for i in range(STATISTICS))
     torch.optim.swa_utils.update_bn(fresh, clip.visual)

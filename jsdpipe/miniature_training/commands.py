@@ -49,20 +49,21 @@ def train(
         )
     from diffusers import AutoencoderTiny
 
+    from jsdpipe.base.device import available_device
     from jsdpipe.miniature import data
     from jsdpipe.miniature_training import autoencoder, clip, diffusion, tokenizer
 
-    checkpoints = work / "checkpoints"
+    checkpoints, device = work / "checkpoints", available_device()
     words = tokenizer.build()
     if model in (Model.autoencoder, Model.all):
         pictures = data.load(work / "pictures", held_out=False, chunks=autoencoder.CHUNKS)
-        autoencoder.train_autoencoder(pictures, checkpoints).save_pretrained(work / "vae")
+        autoencoder.train_autoencoder(pictures, checkpoints, device).save_pretrained(work / "vae")
     if model in (Model.clip, Model.all):
-        trained = clip.train_clip(data.load(work / "pictures", held_out=False), words, checkpoints)
+        trained = clip.train_clip(data.load(work / "pictures", held_out=False), words, checkpoints, device)
         clip.save(trained, words, out / "clip")
     if model in (Model.diffusion, Model.all):
         vae = AutoencoderTiny.from_pretrained(work / "vae")
-        pipe = diffusion.train_diffusion(data.load(work / "pictures", held_out=False), vae, words, checkpoints)
+        pipe = diffusion.train_diffusion(data.load(work / "pictures", held_out=False), vae, words, checkpoints, device)
         diffusion.save(pipe, out / "diffusion")
 
 
@@ -70,9 +71,10 @@ def train(
 def evaluate(work: Work = Path("build/miniature"), out: Out = WEIGHTS) -> None:
     """Measure the models on held-out pictures, write their card, and the CLIP's reward normalisation."""
     _check_pictures(work)
+    from jsdpipe.base.device import available_device
     from jsdpipe.miniature_training import card
 
-    card.write(work / "pictures", out)
+    card.write(work / "pictures", out, available_device())
 
 
 def _check_pictures(work: Path) -> None:

@@ -7,7 +7,6 @@ from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionPipeline, U
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from jsdpipe.base.device import device
 from jsdpipe.base.files import read_json, write_json
 from jsdpipe.base.progress import progress
 from jsdpipe.miniature import data
@@ -71,34 +70,32 @@ def scheduler() -> DDIMScheduler:
 
 
 @torch.no_grad()
-def encode(vae: AutoencoderTiny, pictures: data.Pictures) -> Tensor:
+def encode(vae: AutoencoderTiny, pictures: data.Pictures, device: str) -> Tensor:
     """Encode N images to latents (VARIANTS, N, 8, 16, 16) in half precision."""
-    target = device()
-    vae = vae.to(target)
+    vae = vae.to(device)
     draw = torch.Generator().manual_seed(2)
     result = torch.empty(VARIANTS, len(pictures), LATENT_CHANNELS, 16, 16, dtype=torch.float16)
     with progress("encoding the pictures", VARIANTS * len(pictures)) as advance:
         for variant in range(VARIANTS):
             for index in torch.arange(len(pictures)).split(128):
-                images = pictures.compose(index, draw).to(target)
+                images = pictures.compose(index, draw).to(device)
                 result[variant, index] = latents(vae, images).half().cpu()
                 advance(len(index))
     return result
 
 
 def train_diffusion(
-    pictures: data.Pictures, vae: AutoencoderTiny, tokenizer: CLIPTokenizer, folder: Path
+    pictures: data.Pictures, vae: AutoencoderTiny, tokenizer: CLIPTokenizer, folder: Path, device: str
 ) -> StableDiffusionPipeline:
     """Train the U-Net and the text encoder to predict noise, on views from the usual elevations."""
     low, high = data.USUAL_ELEVATION
     usual = (pictures.elevation >= low) & (pictures.elevation <= high)
     pictures = pictures.subset(torch.nonzero(usual)[:, 0].tolist())
-    encoded = encode(vae, pictures)
-    target = device()
+    encoded = encode(vae, pictures, device)
     torch.manual_seed(0)
-    model = TextToLatents(tokenizer).to(target)
+    model = TextToLatents(tokenizer).to(device)
     model.unet.to(memory_format=torch.channels_last)
-    alphas = scheduler().alphas_cumprod.to(target)
+    alphas = scheduler().alphas_cumprod.to(device)
 
     def loss_of(step: int, draw: torch.Generator) -> Tensor:
         index = torch.randint(len(pictures), (BATCH,), generator=draw)
@@ -107,17 +104,17 @@ def train_diffusion(
         ids = tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
         z = encoded[variant, index].float()
         eps = torch.randn(z.shape, generator=draw)
-        z, eps = z.to(target), eps.to(target)
-        t = torch.randint(1000, (BATCH,), generator=draw).to(target)
+        z, eps = z.to(device), eps.to(device)
+        t = torch.randint(1000, (BATCH,), generator=draw).to(device)
         a = alphas[t][:, None, None, None]
         noisy = a.sqrt() * z + (1 - a).sqrt() * eps
-        text = model.text_encoder(ids.to(target)).last_hidden_state
+        text = model.text_encoder(ids.to(device)).last_hidden_state
         predicted = model.unet(noisy.contiguous(memory_format=torch.channels_last), t, text).sample
         snr = alphas[t] / (1 - alphas[t])
         weight = snr.clamp_max(MIN_SNR) / snr
         return (weight * (predicted.float() - eps).square().mean(dim=(1, 2, 3))).mean()
 
-    train("diffusion", model, loss_of, steps=STEPS, lr=1e-3, folder=folder)
+    train("diffusion", model, loss_of, steps=STEPS, lr=1e-3, folder=folder, device=device)
     return pipeline(model, vae, tokenizer)
 
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from jsdpipe.base.device import device, has_bfloat16
+from jsdpipe.base.device import has_bfloat16
 from jsdpipe.base.files import atomic
 from jsdpipe.base.optimizer_state import optimizer_tensors, restore_optimizer
 from jsdpipe.base.progress import progress
@@ -29,6 +29,7 @@ def train(
     steps: int,
     lr: float,
     folder: Path,
+    device: str,
     seed: int = 0,
     weight_decay: float = 0.01,
     warmup: int = 200,
@@ -44,7 +45,7 @@ def train(
     optimizer = torch.optim.AdamW(parameters.values(), lr=lr, weight_decay=weight_decay, betas=(0.9, 0.99))
     average = {k: v.detach().clone() for k, v in parameters.items()}
     path = folder / f"{name}.safetensors"
-    bfloat16 = has_bfloat16()
+    bfloat16 = has_bfloat16(device)
     first = _resume(path, module, optimizer, average) if path.exists() else 0
     with progress(f"training the {name}", steps, start=first) as advance:
         smooth = 0.0
@@ -52,7 +53,7 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = lr * min((step + 1) / warmup, 1 - step / steps)
             # on CPUs, plain attention has the faster backward pass
-            with torch.autocast(device(), torch.bfloat16, enabled=bfloat16), sdpa_kernel(SDPBackend.MATH):
+            with torch.autocast(device, torch.bfloat16, enabled=bfloat16), sdpa_kernel(SDPBackend.MATH):
                 loss = loss_of(step, generator(seed, "miniature", name, step))
             optimizer.zero_grad()
             loss.backward()

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from jsdpipe.base.device import device, number_format
+from jsdpipe.base.device import number_format
 from jsdpipe.base.errors import UserError, first_line
 from jsdpipe.model_files.formats import OPEN_CLIP, TOKENIZED_CLIP
 
@@ -22,10 +22,10 @@ PRECISION = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16
 class Clip:
     """An open_clip model from a local folder; `dtype` is that of its weights on a GPU, float32 on a CPU."""
 
-    def __init__(self, folder: Path, dtype: str = "float32") -> None:
+    def __init__(self, folder: Path, device: str = "cpu", dtype: str = "float32") -> None:
         OPEN_CLIP.files(folder)
         self.folder = folder
-        self.device, self.dtype = device(), number_format(dtype)
+        self.device, self.dtype = device, number_format(dtype, device)
         name = f"local-dir:{folder.resolve()}"
         try:
             if open_clip.get_model_config(name)["text_cfg"].get("hf_tokenizer_name"):

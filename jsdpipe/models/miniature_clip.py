@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 @cache
-def shared_clip() -> "Clip":
-    """The package's CLIP, loaded once a process."""
+def shared_clip(device: str) -> "Clip":
+    """The package's CLIP on a device, loaded once a process."""
     from jsdpipe.models.clip import Clip
 
-    return Clip(WEIGHTS / "clip")
+    return Clip(WEIGHTS / "clip", device)
 
 
 class MiniatureClip:
@@ -35,8 +35,8 @@ class MiniatureClip:
         def files(self) -> "list[Path]":
             return self.format.files(self.folder())
 
-    def __init__(self, settings: Settings | None = None, clip: "Clip | None" = None) -> None:
-        self.clip = clip or shared_clip()
+    def __init__(self, settings: Settings | None = None, device: str = "cpu", clip: "Clip | None" = None) -> None:
+        self.clip = clip or shared_clip(device)
 
     @property
     def identity(self) -> str:

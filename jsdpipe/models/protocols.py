@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 
 class Model(Protocol):
-    """What all adapters have, beside a class `Settings`, with which they are called.
+    """What all adapters have, beside a class `Settings`.
 
-    Calling raises `UserError` if files are missing, or are of another model.
+    They are called with the settings and a device, "cpu" or "cuda". Calling raises `UserError` if files are missing, or
+    are of another model.
     """
 
     @property

@@ -46,9 +46,9 @@ class Role(Registry[Any], Generic[Adapter]):
 
         return register
 
-    def load(self, settings: Settings, *more: Any) -> Adapter:
-        """The model that settings name, whose answers are checked; `more` is for its class."""
-        adapter = self[settings.kind](settings, *more)
+    def load(self, settings: Settings, device: str, *more: Any) -> Adapter:
+        """The model that settings name, on a device; its answers are checked. `more` is for its class."""
+        adapter = self[settings.kind](settings, device, *more)
         name = f"{self.root(settings.kind)}: {self.what} {settings.kind!r}"
         if missing := [member for member in self._members if not hasattr(adapter, member)]:
             raise UserError(f"{name}: {type(adapter).__name__} has no {', '.join(missing)}; define it")

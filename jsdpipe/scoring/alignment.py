@@ -1,5 +1,6 @@
 """T3Bench's alignment score (arXiv 2310.02977, section 3.3, and its authors on the mapping to percent)."""
 
+from jsdpipe.base.device import available_device
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.models.language_judge import Unanswered
 from jsdpipe.models.roles import JUDGES
@@ -31,9 +32,10 @@ def score(run: Run, shard: Shard) -> None:
     """
     assert run.config.alignment is not None
     again = f"to ask again, run the workflow with --forcerun {run.layout.manifest('alignment', shard)}"
-    of_views, captioner = caption_assets(run, shard)
-    judge = JUDGES.load(run.config.alignment.judge, run.layout.judge_calls)
-    judge_free = JudgeFree.of(run, shard)
+    device = available_device()
+    of_views, captioner = caption_assets(run, shard, device)
+    judge = JUDGES.load(run.config.alignment.judge, device, run.layout.judge_calls)
+    judge_free = JudgeFree.of(run, shard, device)
 
     def of(prompt: Prompt, seed: int, views: ViewArchive | None) -> tuple[Numbers, Numbers]:
         captions = of_views.get((prompt.id, seed), [])
@@ -52,4 +54,4 @@ def score(run: Run, shard: Shard) -> None:
     if judge_free:
         models["similarity"] = judge_free.model.identity
     texts = judge_free.texts if judge_free else []
-    score_assets(run, shard, "alignment", {"texts": texts}, models, of)
+    score_assets(run, shard, "alignment", device, {"texts": texts}, models, of)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from jsdpipe.base.device import device
 from jsdpipe.base.files import read_fitting, sha256, write_json
 from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
@@ -23,18 +22,18 @@ Numbers = dict[str, Any]
 Score = Callable[[Prompt, int, ViewArchive | None], tuple[Numbers, Numbers]]
 
 
-def origin(**models: str) -> dict[str, Any]:
-    """The provenance of scores by these models (role to identity)."""
-    return provenance(device(), **models) | {"protocol_version": PROTOCOL_VERSION}
+def origin(device: str, **models: str) -> dict[str, Any]:
+    """The provenance of scores that these models (role to identity) gave on a device."""
+    return provenance(device, **models) | {"protocol_version": PROTOCOL_VERSION}
 
 
 def score_assets(
-    run: Run, shard: Shard, stage: str, depends: dict[str, Any], models: dict[str, str], of: Score
+    run: Run, shard: Shard, stage: str, device: str, depends: dict[str, Any], models: dict[str, str], of: Score
 ) -> None:
     """Score each asset of a shard by `of`; write `<stage>.json` beside it, and the manifest.
 
-    An asset whose `<stage>.json` was made of the same views, prompt, seed, `depends` and `models` (role to identity) is
-    not scored again, unless it failed here.
+    An asset whose `<stage>.json` was made of the same views, prompt, seed, `depends` and `models` (role to identity) on
+    the same device is not scored again, unless it failed here.
     """
     assets = list(shard.assets())
     by = code(run, stage, shard)
@@ -45,7 +44,7 @@ def score_assets(
             path = run.layout.asset(shard.key(prompt.id, seed)) / f"{stage}.json"
             views = run.layout.views(shard, prompt.id, seed)
             source = None if reason else sha256(views)
-            expected = fingerprint(by, source, prompt.text, [run.config.seed, seed], depends, models, device())
+            expected = fingerprint(by, source, prompt.text, [run.config.seed, seed], depends, models, device)
             done = read_fitting(path, expected)
             if done is None or done["record"].get("reason"):
                 record, details = of(prompt, seed, None if reason else ViewArchive(views, stage))
@@ -53,4 +52,4 @@ def score_assets(
                 write_json(path, done | {"protocol_version": PROTOCOL_VERSION})
             records.append(asset_record(prompt, seed, **{"reason": reason, **done["record"]}))
             advance()
-    write_manifest(run, stage, shard, records, origin(**models))
+    write_manifest(run, stage, shard, records, origin(device, **models))

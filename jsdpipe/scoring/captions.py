@@ -1,6 +1,5 @@
 """The captions of views, most of what an alignment costs: kept by what they alone depend on."""
 
-from jsdpipe.base.device import device
 from jsdpipe.base.files import read_fitting, sha256, write_json
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import seed_of
@@ -13,14 +12,14 @@ from jsdpipe.render.view_archive import read_views
 from jsdpipe.scoring.assets import PROTOCOL_VERSION
 
 
-def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[str]], str]:
+def caption_assets(run: Run, shard: Shard, device: str) -> tuple[dict[tuple[str, int], list[str]], str]:
     """The captions of every whole asset's alignment views, by prompt id and seed; and the captioner's identity.
 
     An asset's `captions.json` keeps them, whoever judges them and whatever other prompts its set has. The captioner is
     out of memory when this returns, because a local judge is about as large.
     """
     assert run.config.alignment is not None
-    captioner = CAPTIONERS.load(run.config.alignment.captioner)
+    captioner = CAPTIONERS.load(run.config.alignment.captioner, device)
     by = code(run, "captions", shard)
     found: dict[tuple[str, int], list[str]] = {}
     assets = list(shard.assets())
@@ -30,7 +29,7 @@ def caption_assets(run: Run, shard: Shard) -> tuple[dict[tuple[str, int], list[s
                 path = run.layout.asset(shard.key(prompt.id, seed)) / "captions.json"
                 views = run.layout.views(shard, prompt.id, seed)
                 draws = seed_of(run.config.seed, prompt.id, seed, "captions")  # of equal views the same by any method
-                expected = fingerprint(by, sha256(views), draws, captioner.identity, device())
+                expected = fingerprint(by, sha256(views), draws, captioner.identity, device)
                 done = read_fitting(path, expected)
                 if done is None:
                     captions = captioner.caption(read_views(views, "alignment"), draws)

@@ -11,7 +11,7 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from jsdpipe.base.device import device
+from jsdpipe.base.device import available_device
 from jsdpipe.base.errors import UserError, first_line
 from jsdpipe.base.files import read_fitting, read_json, sha256, write_json
 from jsdpipe.base.progress import progress
@@ -78,6 +78,7 @@ def score(run: Run, shard: Shard) -> None:
     Records, one an asset, hold `values`, by metric, and `of_prompt`: the values of its prompt's assets together. A
     failed asset has the values that the metrics have for one; it is left out of what is computed per prompt.
     """
+    device = available_device()
     named = [METRICS[name] for name in run.config.metrics or []]
     if any("captions" in metric.needs for metric in named):
         check_there(run, ("alignment",), shard)
@@ -90,7 +91,7 @@ def score(run: Run, shard: Shard) -> None:
             whole = [seed for seed in shard.seeds if reasons[prompt.id, seed] is None]
 
             def value(metric: Metric, seeds: Sequence[int], prompt: Prompt = prompt) -> float | None:
-                return _value(run, shard, metric, prompt, seeds)
+                return _value(run, shard, metric, prompt, seeds, device)
 
             of_prompt = {of.name: value(of, whole) if whole else None for of in named if of.per == "prompt"}
             for seed in shard.seeds:
@@ -101,10 +102,10 @@ def score(run: Run, shard: Shard) -> None:
                 records.append(asset_record(prompt, seed, reason, values=values, of_prompt=of_prompt))
                 advance()
     identities = {name: f"{METRICS.root(name)}, sha256 {digest}" for name, digest in digests.items()}
-    write_manifest(run, STAGE, shard, records, provenance(device(), **identities))
+    write_manifest(run, STAGE, shard, records, provenance(device, **identities))
 
 
-def _value(run: Run, shard: Shard, metric: Metric, prompt: Prompt, seeds: Sequence[int]) -> float | None:
+def _value(run: Run, shard: Shard, metric: Metric, prompt: Prompt, seeds: Sequence[int], device: str) -> float | None:
     """A metric's value of some seeds of a prompt, from the file that keeps it if that fits."""
     assets = [
         Asset(
@@ -121,7 +122,7 @@ def _value(run: Run, shard: Shard, metric: Metric, prompt: Prompt, seeds: Sequen
     path = run.layout.metric(metric.name, shard.key(prompt.id, seeds[0]), of_prompt=not single)
     sources = [[asset.seed, asset.sources()] for asset in assets]
     code = closure(__name__, str(METRICS.root(metric.name))).hash
-    expected = fingerprint(code, metric.name, prompt.text, sources, device())
+    expected = fingerprint(code, metric.name, prompt.text, sources, device)
     done = read_fitting(path, expected)
     if done is None:
         where = f"{METRICS.root(metric.name)}: metric {metric.name!r} of {prompt.id}" + f", seed {seed}" * single

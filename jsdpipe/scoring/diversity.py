@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.base.device import device
+from jsdpipe.base.device import available_device
 from jsdpipe.base.files import read_fitting, sha256, write_json
 from jsdpipe.base.progress import progress
 from jsdpipe.config.prompts import Prompt
@@ -31,28 +31,29 @@ def score(run: Run, shard: Shard) -> None:
     One asset's pictures are in memory at a time.
     """
     assert run.config.diversity is not None
-    classifier = CLASSIFIERS.load(run.config.diversity.classifier)
-    extractor = FEATURES.load(run.config.diversity.features)
+    device = available_device()
+    classifier = CLASSIFIERS.load(run.config.diversity.classifier, device)
+    extractor = FEATURES.load(run.config.diversity.features, device)
     failed = {(r["prompt_id"], r["seed"]): r["reason"] is not None for r in read_manifest(run, "render", shard)}
     records = []
     with progress(f"diversity {shard.name}", len(failed)) as advance:
         for prompt in shard.prompts:
             seeds = [seed for seed in shard.seeds if not failed[prompt.id, seed]]
-            records.append(_score(run, shard, prompt, seeds, classifier, extractor))
+            records.append(_score(run, shard, prompt, seeds, device, classifier, extractor))
             advance(len(shard.seeds))
     models = {"classifier": classifier.identity, "features": extractor.identity}
-    write_manifest(run, "diversity", shard, records, origin(**models))
+    write_manifest(run, "diversity", shard, records, origin(device, **models))
 
 
 def _score(
-    run: Run, shard: Shard, prompt: Prompt, seeds: list[int], classifier: Classifier, extractor: Features
+    run: Run, shard: Shard, prompt: Prompt, seeds: list[int], device: str, classifier: Classifier, extractor: Features
 ) -> Record:
     """The record of one prompt, from its assets' files if all of them fit."""
     zips = {seed: run.layout.views(shard, prompt.id, seed) for seed in seeds}
     files = {seed: run.layout.asset(shard.key(prompt.id, seed)) / "diversity.json" for seed in seeds}
     sources = [(seed, sha256(path)) for seed, path in zips.items()]
     models = [classifier.identity, extractor.identity]
-    expected = fingerprint(code(run, "diversity", shard), prompt.text, shard.seeds, sources, models, device())
+    expected = fingerprint(code(run, "diversity", shard), prompt.text, shard.seeds, sources, models, device)
     kept = [done["record"] for path in files.values() if (done := read_fitting(path, expected))]
     if kept and len(kept) == len(seeds):
         return kept[0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from jsdpipe.base.device import available_device
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.models.roles import REWARDS
@@ -46,7 +47,8 @@ def score(run: Run, shard: Shard) -> None:
     field of view.
     """
     assert run.config.quality is not None
-    reward = REWARDS.load(run.config.quality.reward)
+    device = available_device()
+    reward = REWARDS.load(run.config.quality.reward, device)
     rig = run.config.render.quality
     _, neighbors = icosphere(rig.subdivision)
     fovs, size = len(rig.fovy_deg), run.config.render.size
@@ -72,4 +74,5 @@ def score(run: Run, shard: Shard) -> None:
         return numbers, {"reward": rewards.tolist(), "smoothed": result.smoothed.tolist()}
 
     # Nothing of the configuration counts beside the views, but a failed asset's black images have a size.
-    score_assets(run, shard, "quality", {"rig": rig.model_dump(), "size": size}, {"reward": reward.identity}, of)
+    depends = {"rig": rig.model_dump(), "size": size}
+    score_assets(run, shard, "quality", device, depends, {"reward": reward.identity}, of)

@@ -44,11 +44,11 @@ class JudgeFree:
     texts: list[str]
 
     @classmethod
-    def of(cls, run: Run, shard: Shard) -> Self | None:
+    def of(cls, run: Run, shard: Shard, device: str) -> Self | None:
         """What a run says of a shard's assets; None if its configuration leaves these scores out."""
         settings = run.config.alignment and run.config.alignment.similarity
         return (
-            cls(SIMILARITIES.load(settings), list(dict.fromkeys(p.text for p in run.prompts[shard.set])))
+            cls(SIMILARITIES.load(settings, device), list(dict.fromkeys(p.text for p in run.prompts[shard.set])))
             if settings
             else None
         )

@@ -3,7 +3,7 @@ import importlib
 import pytest
 import torch
 
-from jsdpipe.base.device import cuda_package
+from jsdpipe.base.device import cuda_package, number_format
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +33,8 @@ def test_on_a_cpu_nothing_is_missed(monkeypatch, capsys):
 def test_what_is_installed_is_used(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", lambda name: torch)
     assert cuda_package("tinycudann", "cuda") is torch
+
+
+def test_a_cpu_calculates_in_single_precision():
+    assert number_format("bfloat16", "cuda") is torch.bfloat16
+    assert number_format("bfloat16", "cpu") is torch.float32

@@ -7,6 +7,7 @@ import pictures
 import pytest
 import tiny_imagereward
 
+from jsdpipe.base.device import available_device
 from jsdpipe.base.validation import read_yaml
 from jsdpipe.commands import bench
 from jsdpipe.config.run_config import read_config
@@ -35,7 +36,7 @@ def test_both_ways_give_the_rewards_of_the_views(tmp_path):
     cameras = Cameras(every.camera_to_world[::step], every.fovy[::step])
     surface = place_for_t3bench(bench.boulder())
     seen = pictures.views(surface, cameras, config.render.size, config.render.supersample)
-    expected = REWARDS.load(config.quality.reward).score(bench.PROMPT, np.stack(seen))
+    expected = REWARDS.load(config.quality.reward, available_device()).score(bench.PROMPT, np.stack(seen))
     assert len(set(expected.round(3))) == 3
     for way in (costs.theirs, costs.ours):
         np.testing.assert_allclose(way.rewards, expected, atol=1e-4)

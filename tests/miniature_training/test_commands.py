@@ -57,7 +57,7 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
 
 @pytest.mark.parametrize("bfloat16", [False, True])
 def test_the_same_pictures_give_the_same_models(jsdpipe, small, tmp_path, monkeypatch, bfloat16):
-    monkeypatch.setattr(training, "has_bfloat16", lambda: bfloat16)  # every CPU can, some slowly
+    monkeypatch.setattr(training, "has_bfloat16", lambda device: bfloat16)  # every CPU can, some slowly
     jsdpipe("miniature", "render", "--work", tmp_path, "--count", 64)
     weights = []
     for name in ("one", "two"):

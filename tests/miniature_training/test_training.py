@@ -16,7 +16,9 @@ def fit(folder, steps, stop=None):
         x = torch.randn(16, 3, generator=draw)
         return (model(x)[:, 0] - x @ torch.tensor([1.0, -2.0, 0.5]) - 0.3).square().mean()
 
-    training.train("line", model, loss_of, steps=steps, lr=0.05, folder=folder, weight_decay=0.0, warmup=1)
+    training.train(
+        "line", model, loss_of, steps=steps, lr=0.05, folder=folder, device="cpu", weight_decay=0.0, warmup=1
+    )
     return model
 
 

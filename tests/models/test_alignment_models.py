@@ -9,6 +9,7 @@ import scored_run
 import tiny_language
 from chat_server import Reply
 
+from jsdpipe.base.device import available_device
 from jsdpipe.base.files import read_json
 from jsdpipe.base.seeding import seed_of
 from jsdpipe.config.run_config import Alignment
@@ -84,7 +85,7 @@ def test_an_endpoint_grades_and_what_it_cannot_grade_does_not_stop_the_shard(bal
     assert [record["caption"] for record in records[:4:3]] == ["a ball of some kind"] * 2
     views = read_views(run.layout.views(balls[1], records[0]["prompt_id"], 0), "alignment")
     draws = seed_of(run.config.seed, records[0]["prompt_id"], 0, "captions")
-    captions = CAPTIONERS.load(run.config.alignment.captioner).caption(views, draws)
+    captions = CAPTIONERS.load(run.config.alignment.captioner, available_device()).caption(views, draws)
     assert details[0]["captions"] == captions
     assert server.requests[0]["body"]["messages"] == questions.merging(captions).messages()
     assert read_json(run.layout.judge_calls) == {"calls": made}

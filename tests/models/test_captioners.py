@@ -30,7 +30,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def captioners(folders):
-    return {kind: CAPTIONERS.load(settings_of(kind, folder)) for kind, folder in folders.items()}
+    return {kind: CAPTIONERS.load(settings_of(kind, folder), "cpu") for kind, folder in folders.items()}
 
 
 def settings_of(kind, folder):
@@ -98,10 +98,10 @@ def test_a_broken_folder_is_refused(folders, tmp_path, name, content, said):
     if content is not None:
         (folder / name).write_text(content)
     with pytest.raises(UserError, match=f"{folder}.*{said}") as error:
-        CAPTIONERS.load(settings_of("blip2", folder)).caption(IMAGES, SEED)
+        CAPTIONERS.load(settings_of("blip2", folder), "cpu").caption(IMAGES, SEED)
     assert "\n" not in str(error.value)
 
 
 def test_weights_of_another_kind_are_refused(folders):
     with pytest.raises(UserError, match=r"\d+ weights are missing"):
-        CAPTIONERS.load(settings_of("blip", folders["blip2"])).caption(IMAGES, SEED)
+        CAPTIONERS.load(settings_of("blip", folders["blip2"]), "cpu").caption(IMAGES, SEED)

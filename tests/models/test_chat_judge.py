@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 
 def load(folder):
-    return JUDGES.load(ChatJudge.Settings(kind="transformers", model=str(folder)))
+    return JUDGES.load(ChatJudge.Settings(kind="transformers", model=str(folder)), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_a_caption_without_end_is_cut_and_refused(judge, monkeypatch):
 def test_a_model_without_a_system_role(tmp_path, judge):
     template = "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}" + CHAT_TEMPLATE
     folder = tiny_language.chat(tmp_path / "tiny", template)
-    alone = JUDGES.load(ChatJudge.Settings(kind="transformers", model=str(folder), system_role=False))
+    alone = JUDGES.load(ChatJudge.Settings(kind="transformers", model=str(folder), system_role=False), "cpu")
     assert alone.grade("a", "b") in range(1, 6)
     assert alone.identity.endswith("without a system role")
 

@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dino(folder) -> Dino:
-    return FEATURES.load(Dino.Settings(kind="dino", model=str(folder)))
+    return FEATURES.load(Dino.Settings(kind="dino", model=str(folder)), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_a_folder_of_something_else(folder, tmp_path):
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     with pytest.raises(UserError, match="weights are missing"):
-        FEATURES.load(Dino.Settings(kind="dino", model=str(other)))
+        FEATURES.load(Dino.Settings(kind="dino", model=str(other)), "cpu")
     (other / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"model\.safetensors is missing"):
         Dino.Settings(kind="dino", model=str(other)).files()

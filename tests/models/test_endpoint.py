@@ -38,7 +38,7 @@ def judge(server, tmp_path, monkeypatch):
     monkeypatch.setenv("JUDGE_KEY", KEY)
 
     def make(**changed):
-        return JUDGES.load(settings(server.base_url, tmp_path, **changed), tmp_path / "run/judge-calls.json")
+        return JUDGES.load(settings(server.base_url, tmp_path, **changed), "cpu", tmp_path / "run/judge-calls.json")
 
     return make
 
@@ -291,7 +291,7 @@ def test_processes_share_answers_and_the_cap(server, judge, tmp_path):
     code = (
         "import sys; from pathlib import Path; from jsdpipe.base.errors import UserError\n"
         "from jsdpipe.models.judges.openai import EndpointJudge\n"
-        "judge = EndpointJudge(EndpointJudge.Settings.model_validate_json(sys.argv[1]), Path(sys.argv[2]))\n"
+        "judge = EndpointJudge(EndpointJudge.Settings.model_validate_json(sys.argv[1]), calls=Path(sys.argv[2]))\n"
         "grades = []\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "try:\n"

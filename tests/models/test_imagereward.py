@@ -139,12 +139,12 @@ def test_batches_change_nothing(model, monkeypatch):
 def test_the_settings_name_weights_and_vocabulary(folder, tmp_path, model):
     vocabulary = tiny_imagereward.make_vocabulary(tmp_path / "words")
     chosen = settings(folder, vocabulary)
-    again = REWARDS.load(chosen)
+    again = REWARDS.load(chosen, "cpu")
     assert again.identity == model.identity
     assert "float32" in again.identity  # on a CPU
     np.testing.assert_array_equal(again.score("a ball", IMAGES[:2]), model.score("a ball", IMAGES[:2]))
     (vocabulary / "vocab.txt").write_text("\n".join((*tiny_imagereward.SPECIAL, *tiny_imagereward.WORDS[::-1])))
-    assert REWARDS.load(chosen).identity != model.identity
+    assert REWARDS.load(chosen, "cpu").identity != model.identity
 
 
 def test_the_true_sizes_are_those_of_vit_l(tmp_path):

@@ -23,7 +23,7 @@ from jsdpipe.models.roles import CLASSIFIERS
 
 @pytest.fixture(scope="module")
 def inception(inception_file) -> Inception:
-    return CLASSIFIERS.load(Inception.Settings(kind="inception-v3", weights=str(inception_file)))
+    return CLASSIFIERS.load(Inception.Settings(kind="inception-v3", weights=str(inception_file)), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +107,7 @@ def test_without_network_it_says_where_to_put_the_file(monkeypatch, tmp_path, in
     unnamed = Inception.Settings(kind="inception-v3")
     assert unnamed.files() == []
     with pytest.raises(UserError, match=r"no network.*copy it to .*/hub/checkpoints/inception_v3_google-0cc3c7bd\.pth"):
-        CLASSIFIERS.load(unnamed)
+        CLASSIFIERS.load(unnamed, "cpu")
     (tmp_path / "hub/checkpoints").mkdir(parents=True, exist_ok=True)
     (tmp_path / "hub/checkpoints/inception_v3_google-0cc3c7bd.pth").hardlink_to(inception_file)
-    assert sha256(inception_file) in CLASSIFIERS.load(unnamed).identity
+    assert sha256(inception_file) in CLASSIFIERS.load(unnamed, "cpu").identity

@@ -54,7 +54,7 @@ def cosines(folder):
 
 
 def test_similarity_is_the_cosine(folder, cosines):
-    model = SIMILARITIES.load(OpenClipSimilarity.Settings(kind="open-clip", model=str(folder)))
+    model = SIMILARITIES.load(OpenClipSimilarity.Settings(kind="open-clip", model=str(folder)), "cpu")
     np.testing.assert_allclose(model.cosines(IMAGES, TEXTS), cosines, atol=1e-6)
     assert cosines.std(axis=0).min() > 1e-3
     assert "float32" in model.identity  # on a CPU, whatever the settings say
@@ -65,11 +65,11 @@ def test_the_reward_is_the_cosine_normalised_down_to_the_floor(folder, cosines):
     std = (high - low) / 4
     chosen = OpenClipReward.Settings(kind="open-clip", model=str(folder), mean=float(high - std), std=float(std))
     expected = np.maximum((cosines[:, 0] - (high - std)) / std, -2.25)
-    score = REWARDS.load(chosen).score(TEXTS[0], IMAGES)
+    score = REWARDS.load(chosen, "cpu").score(TEXTS[0], IMAGES)
     np.testing.assert_allclose(score, expected, atol=1e-3)
     assert score.min() == -2.25 and score.max() == pytest.approx(1, abs=1e-3)
     other = chosen.model_copy(update={"mean": 0.0})
-    assert REWARDS.load(other).identity != REWARDS.load(chosen).identity
+    assert REWARDS.load(other, "cpu").identity != REWARDS.load(chosen, "cpu").identity
 
 
 def test_a_model_s_own_tokenizer_must_be_there(tmp_path):
@@ -78,7 +78,7 @@ def test_a_model_s_own_tokenizer_must_be_there(tmp_path):
     assert not torch.allclose(first[0], first[1])
     (folder / "tokenizer.json").unlink()
     with pytest.raises(UserError, match=r"clip: tokenizer\.json is missing"):
-        SIMILARITIES.load(OpenClipSimilarity.Settings(kind="open-clip", model=str(folder)))
+        SIMILARITIES.load(OpenClipSimilarity.Settings(kind="open-clip", model=str(folder)), "cpu")
 
 
 @pytest.mark.parametrize("name", ["open_clip_config.json", "open_clip_model.safetensors"])

@@ -46,7 +46,7 @@ def adapter(answers, **more):
         class Settings(Settings):
             pass
 
-        def __init__(self, settings):
+        def __init__(self, settings, device):
             self.identity = "toy"
 
     for name, answer in answers.items():
@@ -76,7 +76,7 @@ def test_answers_of_another_shape_are_one_line(method):
     for index, answer in enumerate([*good, *bad]):
         of = role(getattr(protocols, OF[method]))
         toy = of.register("a-toy")(adapter(others | {method: answer}, classes=("a", "b", "c", "d")))
-        ask = getattr(of.load(toy.Settings(kind="a-toy")), method)
+        ask = getattr(of.load(toy.Settings(kind="a-toy"), "cpu"), method)
         if index < len(good):
             np.testing.assert_array_equal(ask(*inputs), answer)
             continue
@@ -88,7 +88,15 @@ def test_answers_of_another_shape_are_one_line(method):
 def test_numbers_keep_their_bits():
     of, numbers = role(protocols.Reward), np.random.default_rng(0).random(3)
     toy = of.register("a-toy")(adapter({"score": numbers}))
-    assert of.load(toy.Settings(kind="a-toy")).score("a", images=IMAGES) is numbers
+    assert of.load(toy.Settings(kind="a-toy"), "cpu").score("a", images=IMAGES) is numbers
+
+
+def test_a_model_is_called_with_the_device_and_what_else_is_given():
+    of, toy, given = role(protocols.Reward), adapter({"score": None}, identity="toy"), []
+    toy.__init__ = lambda self, *inputs: given.extend(inputs)
+    settings = of.register("a-toy")(toy).Settings(kind="a-toy")
+    of.load(settings, "cuda", "a file")
+    assert given == [settings, "cuda", "a file"]
 
 
 @pytest.mark.parametrize(
@@ -108,10 +116,10 @@ def test_a_class_that_lacks_something_is_not_registered(broken, said):
 
 def test_a_model_without_an_identity_is_not_loaded():
     of, toy = role(protocols.Reward), adapter({"score": None})
-    toy.__init__ = lambda self, settings: None
+    toy.__init__ = lambda self, settings, device: None
     of.register("a-toy")(toy)
     with pytest.raises(UserError, match=r"toy 'a-toy': Toy has no identity; define it$"):
-        of.load(toy.Settings(kind="a-toy"))
+        of.load(toy.Settings(kind="a-toy"), "cpu")
 
 
 def test_an_installed_package_has_its_kinds_by_role(tmp_path):

@@ -59,7 +59,7 @@ def test_an_asset_s_views_are_ranked_among_the_distinct_texts_of_its_set(tmp_pat
     [name] = run.prompts
     prompts = tuple(Prompt(f"id-{i}", text) for i, text in enumerate(("red", "blue", "red")))
     known = Run(run.folder, run.config, run.recipes, {name: prompts})
-    texts = JudgeFree.of(known, shard).texts
+    texts = JudgeFree.of(known, shard, "cpu").texts
     assert texts == ["red", "blue"]
     scores = JudgeFree(Known(red=[0.3, 0.1, 0.2], blue=[0.1, 0.2, 0.1]), texts)
     numbers, details = scores.score("red", np.zeros((3, 4, 4, 3), np.uint8))
@@ -73,4 +73,4 @@ def test_a_configuration_may_leave_it_out(tmp_path):
     run, shard = scored_run.make(tmp_path / "run")
     section = run.config.alignment.model_copy(update={"similarity": None})
     without = run.config.model_copy(update={"alignment": section})
-    assert JudgeFree.of(Run(run.folder, without, run.recipes, run.prompts), shard) is None
+    assert JudgeFree.of(Run(run.folder, without, run.recipes, run.prompts), shard, "cpu") is None

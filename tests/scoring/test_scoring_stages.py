@@ -1,5 +1,7 @@
 """The stages that score, on a small run, with a tiny model for the CLIP: records, floors, what is kept."""
 
+import shutil
+
 import numpy as np
 import pytest
 import scored_run
@@ -7,6 +9,7 @@ import tiny_clip
 import tiny_vision
 from scipy.stats import entropy
 
+from jsdpipe.base.device import available_device
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, write_json
 from jsdpipe.mesh.stage import extract
@@ -19,6 +22,7 @@ from jsdpipe.models.features.dino import Dino
 from jsdpipe.models.judges.attributes import AttributesJudge
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 from jsdpipe.pipeline.manifests import read_manifest
+from jsdpipe.pipeline.run import Run
 from jsdpipe.render.rigs import quality_cameras
 from jsdpipe.render.stage import render
 from jsdpipe.render.view_archive import read_views
@@ -39,7 +43,7 @@ def done(tmp_path_factory, clip):
     extract(run, shard)
     render(run, shard)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(miniature_clip, "shared_clip", lambda: clip)
+        patch.setattr(miniature_clip, "shared_clip", lambda device: clip)
         for score in STAGES.values():
             score(run, shard)
     return run, shard
@@ -47,7 +51,7 @@ def done(tmp_path_factory, clip):
 
 @pytest.fixture(autouse=True)
 def _tiny_clip(monkeypatch, clip):
-    monkeypatch.setattr(miniature_clip, "shared_clip", lambda: clip)
+    monkeypatch.setattr(miniature_clip, "shared_clip", lambda device: clip)
 
 
 def _views(run, shard, record, rig):
@@ -192,13 +196,14 @@ def test_diversity_by_the_networks_of_the_protocol(tmp_path, inception_file):
     run, shard = scored_run.make(
         tmp_path / "balls",
         render={**scored_run.RENDER, "diversity": {**scored_run.RENDER["diversity"], "views": 2}},
-        diversity={"classifier": classifier, "features": features},
+        diversity={"classifier": classifier.model_dump(), "features": features.model_dump()},
     )
     for stage in (extract, render, diversity.score):
         stage(run, shard)
     first, second = read_manifest(run, "diversity", shard)
     ring = [read_views(run.layout.views(shard, first["prompt_id"], seed), "diversity") for seed in (0, 1)]
-    inception, dino = Inception(classifier), Dino(features)
+    device = available_device()
+    inception, dino = Inception(classifier, device), Dino(features, device)
     p = np.concatenate([inception.probabilities(images) for images in ring])
     assert first["iq"] == pytest.approx(np.mean([entropy(row) for row in p]))
     assert first["iv"] == pytest.approx(entropy(p.mean(axis=0)))
@@ -224,6 +229,20 @@ def test_nothing_is_scored_twice_and_what_is_missing_is_scored_to_the_same_bytes
     for score in STAGES.values():
         score(run, shard)
     assert {path: path.read_bytes() for path in paths} == before
+
+
+def test_models_fingerprints_and_manifests_have_one_device(done, clip, tmp_path, monkeypatch):
+    run, shard = Run.load(shutil.copytree(done[0].folder, tmp_path / "copy")), done[1]
+    used = []
+    monkeypatch.setattr(miniature_clip, "shared_clip", lambda device: used.append(device) or clip)
+    for module in (quality, alignment, diversity):
+        monkeypatch.setattr(module, "available_device", lambda: "a device")
+    for stage, score in STAGES.items():
+        score(run, shard)
+        assert read_json(run.layout.manifest(stage, shard))["provenance"]["device"] == "a device"
+        before, after = (r.layout.asset(shard.key(shard.prompts[0].id, 0)) / f"{stage}.json" for r in (done[0], run))
+        assert read_json(before)["fingerprint"] != read_json(after)["fingerprint"]
+    assert used == ["a device"] * 5  # a reward, a captioner, a similarity, a classifier, features
 
 
 def test_manifests_name_the_models(done, clip):

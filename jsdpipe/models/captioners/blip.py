@@ -40,10 +40,10 @@ class BlipCaptioner:
 
     model_class: ClassVar[str] = "BlipForConditionalGeneration"
 
-    def __init__(self, settings: Settings) -> None:
-        from jsdpipe.base.device import device, number_format
+    def __init__(self, settings: Settings, device: str = "cpu") -> None:
+        from jsdpipe.base.device import number_format
 
-        self.folder, self.device, self.dtype = settings.fetched(), device(), number_format(settings.dtype)
+        self.folder, self.device, self.dtype = settings.fetched(), device, number_format(settings.dtype, device)
         digest, number = CAPTIONER.digest(self.folder), str(self.dtype).removeprefix("torch.")
         self.identity = f"{settings.model} sha256:{digest} {number}"
 

@@ -19,10 +19,10 @@ class MiniatureCaptioner(MiniatureClip):
     class Settings(MiniatureClip.Settings):
         """The package's CLIP, and the grammar of the miniature world."""
 
-    def __init__(self, settings: Settings | None = None, clip: "Clip | None" = None) -> None:
+    def __init__(self, settings: Settings | None = None, device: str = "cpu", clip: "Clip | None" = None) -> None:
         from jsdpipe.models.grammar_search import GrammarSearch
 
-        super().__init__(settings, clip)
+        super().__init__(settings, device, clip)
         self._search = GrammarSearch(self.clip)
 
     def caption(self, images: NDArray[np.uint8], seed: int = 0) -> list[str]:

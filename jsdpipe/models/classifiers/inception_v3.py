@@ -29,14 +29,13 @@ class Inception:
 
         url = INCEPTION_URL
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, device: str = "cpu") -> None:
         import torch
         from torchvision.models import Inception_V3_Weights, inception_v3
 
-        from jsdpipe.base.device import device
         from jsdpipe.models.preprocessing import INPUT
 
-        file, self.device = settings.fetched(), device()
+        file, self.device = settings.fetched(), device
         self.classes = tuple(Inception_V3_Weights.IMAGENET1K_V1.meta["categories"])
         model = inception_v3(weights=None, transform_input=False, init_weights=False)
         try:

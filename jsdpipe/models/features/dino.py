@@ -27,16 +27,16 @@ class Dino:
 
         format = VIT
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, device: str = "cpu") -> None:
         import torch
         from transformers import ViTModel
         from transformers.utils import logging
 
-        from jsdpipe.base.device import device, number_format
+        from jsdpipe.base.device import number_format
         from jsdpipe.models.preprocessing import INPUT, SIZE
 
         logging.disable_progress_bar()
-        self.device, self._dtype = device(), number_format(settings.dtype)
+        self.device, self._dtype = device, number_format(settings.dtype, device)
         folder = settings.fetched()
         model = weights(ViTModel, folder, dtype=torch.float32, add_pooling_layer=False)
         patches = SIZE // model.config.patch_size

@@ -28,8 +28,8 @@ class AttributesJudge:
 
     identity = "attributes"
 
-    def __init__(self, settings: Settings | None = None, calls: Path | None = None) -> None:
-        """There is nothing to set, and no call costs money."""
+    def __init__(self, settings: Settings | None = None, device: str = "cpu", calls: Path | None = None) -> None:
+        """There is nothing to set, nothing for a device to do, and no call costs money."""
 
     def merge(self, captions: list[str]) -> str:
         """The caption of what the views' captions agree on.

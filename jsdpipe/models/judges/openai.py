@@ -68,7 +68,7 @@ class EndpointJudge(LanguageJudge):
                 raise ValueError(f"must not set {', '.join(taken)}")
             return fields
 
-    def __init__(self, settings: Settings, calls: Path | None = None) -> None:
+    def __init__(self, settings: Settings, device: str = "cpu", calls: Path | None = None) -> None:
         super().__init__(settings.system_role)
         self._settings, self._calls = settings, calls or Path(settings.cache) / "calls.json"
         self._sent = {key: value for key, value in ({"temperature": 0} | settings.fields).items() if value is not None}

@@ -38,18 +38,18 @@ class ChatJudge(LanguageJudge):
         dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
         format = CHAT
 
-    def __init__(self, settings: Settings, calls: Path | None = None) -> None:
+    def __init__(self, settings: Settings, device: str = "cpu", calls: Path | None = None) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
-        from jsdpipe.base.device import device, number_format
+        from jsdpipe.base.device import number_format
 
         super().__init__(settings.system_role)
         folder, system_role = settings.fetched(), settings.system_role
         logging.disable_progress_bar()
         logging.set_verbosity_error()  # what is wrong with weights is told by `weights`, in one line
         form = f"prompts {PROMPT_VERSION}{'' if system_role else ' without a system role'}"
-        self.device, number = device(), number_format(settings.dtype)
+        self.device, number = device, number_format(settings.dtype, device)
         self.identity = f"{settings.model} sha256:{CHAT.digest(folder)} {str(number).removeprefix('torch.')}, {form}"
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -30,16 +30,16 @@ class ImageReward:
         tokenizer: BertTokenizer = BertTokenizer(model="google-bert/bert-base-uncased")
         format = IMAGE_REWARD
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, device: str = "cpu") -> None:
         import transformers
         from torchvision import transforms
 
-        from jsdpipe.base.device import device, number_format
+        from jsdpipe.base.device import number_format
         from jsdpipe.models.imagereward_network import load
 
         weights, vocabulary = settings.fetched(), settings.tokenizer.fetched()
         digests = IMAGE_REWARD.digest(weights), BERT_TOKENIZER.digest(vocabulary)
-        self._device, self._dtype = device(), number_format(settings.dtype)
+        self._device, self._dtype = device, number_format(settings.dtype, device)
         self.identity = f"imagereward sha256:{digests[0]}, vocabulary sha256:{digests[1]}, {self._dtype}"
         self._model = load(weights).to(self._device, self._dtype)
         self._model.head.float()

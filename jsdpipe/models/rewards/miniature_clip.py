@@ -26,8 +26,8 @@ class MiniatureReward(MiniatureClip):
 
         format = replace(TOKENIZED_CLIP, required=(*TOKENIZED_CLIP.required, (NORMALISATION,)))
 
-    def __init__(self, settings: Settings | None = None, clip: "Clip | None" = None) -> None:
-        super().__init__(settings, clip)
+    def __init__(self, settings: Settings | None = None, device: str = "cpu", clip: "Clip | None" = None) -> None:
+        super().__init__(settings, device, clip)
         path = self.clip.folder / NORMALISATION
         try:
             normal = read_json(path)

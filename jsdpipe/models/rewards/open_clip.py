@@ -21,10 +21,10 @@ class OpenClipReward:
         std: float = Field(gt=0, le=1, description="their standard deviation")
         format = OPEN_CLIP
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, device: str = "cpu") -> None:
         from jsdpipe.models.clip import Clip
 
-        self._clip = Clip(settings.fetched(), settings.dtype)
+        self._clip = Clip(settings.fetched(), device, settings.dtype)
         self._mean, self._std = settings.mean, settings.std
         self.identity = (
             f"open-clip sha256:{self._clip.sha256}, {self._clip.dtype}, normalised by {self._mean} and {self._std}"

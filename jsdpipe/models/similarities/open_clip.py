@@ -17,10 +17,10 @@ class OpenClipSimilarity:
 
         format = OPEN_CLIP
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, device: str = "cpu") -> None:
         from jsdpipe.models.clip import Clip
 
-        self._clip = Clip(settings.fetched(), settings.dtype)
+        self._clip = Clip(settings.fetched(), device, settings.dtype)
         self.identity = f"open-clip sha256:{self._clip.sha256}, {self._clip.dtype}"
 
     def cosines(self, images: NDArray[np.uint8], texts: list[str]) -> NDArray[np.float64]:
