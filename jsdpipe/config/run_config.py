@@ -267,11 +267,6 @@ class Resolved:
     recipes: dict[str, Recipe]
 
 
-def load_config(source: Path | Mapping[str, Any], name: str = "configuration") -> RunConfig:
-    """Read and check a configuration and what it names; arguments and errors as of `resolve`."""
-    return resolve(source, name).config
-
-
 def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Resolved:
     """Read and check a configuration, from a YAML file or from a mapping that errors call `name`, and what it names.
 

@@ -12,7 +12,7 @@ import tiny
 import tiny_models
 
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.config.run_config import RunConfig, load_config
+from jsdpipe.config.run_config import RunConfig, resolve
 from jsdpipe.models import miniature_clip
 from jsdpipe.models.roles import ROLES
 from jsdpipe.objectives import OBJECTIVES
@@ -240,7 +240,7 @@ def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
     shutil.copytree(miniature_clip.WEIGHTS / "clip", weights / "clip")
     monkeypatch.setattr(miniature_clip, "WEIGHTS", weights)
     config = tiny.config(tmp_path)
-    load_config(config)
+    resolve(config)
     for name in sorted(path.name for path in (weights / "clip").iterdir()):
         (weights / "clip" / name).rename(tmp_path / "aside")
         assert refused(config).startswith(f"quality.reward: {weights / 'clip'}: {name} ")
@@ -278,7 +278,7 @@ def test_an_unreadable_file(refusal, tmp_path):
 def test_a_model_folder_with_a_file_missing(refused, tmp_path):
     folder = tiny_models.diffusion(tmp_path / "model")
     config = changed(tiny.config(tmp_path), "prior/model", str(folder))
-    load_config(config)
+    resolve(config)
     for name in ("scheduler/scheduler_config.json", "unet/diffusion_pytorch_model.safetensors"):
         (folder / name).rename(tmp_path / "aside")
         assert refused(config).startswith(f"prior.model: {folder}: {name} ")
@@ -305,7 +305,7 @@ def test_whatever_stands_in_a_configuration_ends_in_one_line(refused, tmp_path):
 def test_the_default_configuration_names_every_key(monkeypatch):
     """config.yaml is where keys are looked up."""
     monkeypatch.chdir(Path(__file__).parents[2])
-    config = load_config(Path("config.yaml"))
+    config = resolve(Path("config.yaml")).config
     assert config.model_dump().keys() == config.model_fields_set
     assert set(config.resources) == {"generate", "mesh", "render", "quality", "alignment", "diversity", "report"}
     for section in ("prior", "generation", "mesh", "render", "report"):

@@ -25,7 +25,7 @@ from jsdpipe.base.files import read_json, sha256
 from jsdpipe.base.mesh_references import files_of
 from jsdpipe.config.path_patterns import filled, filled_for_a_shell, values
 from jsdpipe.config.prompts import to_prompt
-from jsdpipe.config.run_config import load_config, resolve
+from jsdpipe.config.run_config import resolve
 from jsdpipe.generation.external import collect
 from jsdpipe.mesh import glb
 from jsdpipe.mesh.external import convert
@@ -121,7 +121,7 @@ def test_a_prompt_is_one_word_of_a_command(text):
 )
 def test_a_mistake_is_named_with_its_key(tmp_path, method, where, words):
     with pytest.raises(UserError) as error:
-        load_config(config(tmp_path, method), "c.yaml")
+        resolve(config(tmp_path, method), "c.yaml")
     message = str(error.value)
     assert message.startswith(f"c.yaml: methods.theirs{where}: ")
     assert [word for word in words if word not in message] == []
@@ -134,11 +134,11 @@ def test_mistakes_between_the_two_kinds_of_method(tmp_path):
         ({"a": {"kind": "extrenal", "path": "x"}}, "methods.a.kind: .*'external'"),
     ):
         with pytest.raises(UserError, match=f"^c.yaml: {said}"):
-            load_config(good | {"methods": methods}, "c.yaml")
+            resolve(good | {"methods": methods}, "c.yaml")
     for section, missing in (("prior", "prior"), ("mesh", r"mesh\.resolution")):
         of = {key: value for key, value in good.items() if key != section}
         with pytest.raises(UserError, match=rf"^c\.yaml: {missing}: .*methods\.jsd"):
-            load_config(of, "c.yaml")
+            resolve(of, "c.yaml")
 
 
 def test_check_counts_the_meshes_that_are_there(tmp_path, monkeypatch, jsdpipe):
@@ -155,9 +155,9 @@ def test_sets_of_the_same_lines_need_their_names(tmp_path, monkeypatch):
     of = config(tmp_path, {"path": "m/{line}-{seed}.glb"})
     of["sets"]["more"] = of["sets"]["single"]
     with pytest.raises(UserError, match=r"path: .*sets single and more"):
-        load_config(of)
+        resolve(of)
     of["methods"]["theirs"]["path"] = "m/{set}-{line}-{seed}.glb"
-    load_config(of)
+    resolve(of)
 
 
 def test_meshes_that_lie_somewhere(tmp_path, monkeypatch, capsys):
@@ -205,10 +205,10 @@ def test_a_star_must_match_one_file(tmp_path, monkeypatch):
     (tmp_path / "prompts.txt").write_text("a ball\na ball in water\n")
     said = r'path: a_ball_in_water/model\.obj .*"a ball" and "a ball in water".*\{prompt_id'
     with pytest.raises(UserError, match=said):
-        load_config(of)
+        resolve(of)
     of["methods"]["theirs"]["path"] = "{underscored}@*/none.obj"
     with pytest.raises(UserError, match=r"path: .*a_ball@\*/none\.obj"):
-        load_config(of)
+        resolve(of)
 
 
 def test_a_changed_file_is_an_input_and_is_read_again(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import tiny
 from jsdpipe import metrics
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.registry import load_plugin
-from jsdpipe.config.run_config import load_config, read_config
+from jsdpipe.config.run_config import read_config, resolve
 from jsdpipe.metrics import METRICS, Group, Metric
 from jsdpipe.metrics.base import COLUMNS
 from jsdpipe.report.collect import DETAILS, KEY, STATE
@@ -33,7 +33,7 @@ def config(folder, *names, **sections):
 
 def test_a_metric_of_a_plugin_stands_behind_the_built_in_ones(tmp_path):
     file = plugin(tmp_path, "behind", "behind-group", more="per='prompt', needs=('mesh', 'views:diversity')")
-    run = load_config(config(tmp_path, "behind", plugins=[str(file)]))
+    run = resolve(config(tmp_path, "behind", plugins=[str(file)])).config
     assert [metric.name for metric in metrics.of_run(run)] == ["quality", "behind"]
     assert {group.name: [of.name for of in found] for group, found in metrics.by_group(run).items()} == {
         "scores": ["quality"],
@@ -122,7 +122,7 @@ def test_an_edited_plugin_takes_the_place_of_what_it_was(tmp_path):
 def test_a_wrong_name_in_a_configuration_is_one_line(tmp_path, names, said):
     file = plugin(tmp_path, "asks", "of-asks", more="needs=('captions',)")
     with pytest.raises(UserError, match=f"^c: metrics: .*{said}"):
-        load_config(config(tmp_path, *names, plugins=[str(file)]), "c")
+        resolve(config(tmp_path, *names, plugins=[str(file)]), "c")
 
 
 def test_no_metric_can_take_the_column_of_what_is_none():

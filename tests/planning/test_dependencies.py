@@ -6,7 +6,7 @@ import pytest
 import tiny
 
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.config.run_config import load_config, resolve
+from jsdpipe.config.run_config import resolve
 from jsdpipe.config.scoring_models import weight_files
 from jsdpipe.config.stages import SHARD_STAGES
 from jsdpipe.model_files.formats import Format
@@ -65,7 +65,7 @@ def test_the_set_s_other_prompts_touch_what_is_ranked_among_them(tmp_path):
     more = Run(one.folder, one.config, one.recipes, {"single": (*one.prompts["single"], Prompt("other-1", "other"))})
     assert Dependencies(one).digest("alignment", shard) == Dependencies(more).digest("alignment", shard)
     config["alignment"]["similarity"] = {"kind": "miniature-clip"}
-    ranked = [Run(run.folder, load_config(config), run.recipes, run.prompts) for run in (one, more)]
+    ranked = [Run(run.folder, resolve(config).config, run.recipes, run.prompts) for run in (one, more)]
     assert len({Dependencies(run).digest("alignment", shard) for run in ranked}) == 2
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.config.run_config import load_config
+from jsdpipe.config.run_config import resolve
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.planning import needed_models as inventory
 from jsdpipe.prior.prior import load_prior
@@ -103,7 +103,7 @@ def test_a_model_of_another_family_is_refused_wherever_it_is_named(folder, file,
     change(folder / file, **values)
     assert word in refused(folder)
     with pytest.raises(UserError, match=word):
-        load_config(tiny.config(tmp_path) | {"prior": {"model": str(folder)}})
+        resolve(tiny.config(tmp_path) | {"prior": {"model": str(folder)}})
     assert word in inventory.prior(str(folder)).mends[0]
 
 
