@@ -1,1 +1,1 @@
-"""What every part rests on: errors, files, seeds, devices. It imports nothing of the package above it."""
+"""The foundation of all parts: errors, files, seeds, devices. It imports no other part of the package."""

@@ -1,4 +1,4 @@
-"""The kinds of meshes' files, and what a file may not tell: its axes, what its colors are. Torch-free."""
+"""Kinds of mesh files, and what a file may not state: its axes and the color space of its vertices. Torch-free."""
 
 from typing import Literal
 
@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 Up = Literal["y", "z"]
 Front = Literal["x", "-x", "y", "-y", "z", "-z"]
-VertexColors = Literal["auto", "linear", "srgb"]  # what glTF's COLOR_0 is taken for
+VertexColors = Literal["auto", "linear", "srgb"]  # how glTF's COLOR_0 is read
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
-FRONTS: dict[Up, Front] = {"y": "z", "z": "x"}  # of files that don't tell: glTF's, and our world's
+FRONTS: dict[Up, Front] = {"y": "z", "z": "x"}  # defaults by the upward axis: glTF's, and our world's
 
 
 def up_of(suffix: str) -> Up:
-    """The axis that points up in files of this kind: y in glTF, by its standard; z in others, as T3Bench takes them."""
+    """The upward axis of a kind of file: y for glTF, as its standard says; z for others, as in T3Bench."""
     return "y" if suffix in (".glb", ".gltf") else "z"
 
 

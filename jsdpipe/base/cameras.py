@@ -1,7 +1,7 @@
-"""Poses and rays, one convention for the whole package.
+"""Camera poses and rays, in one convention for the whole package.
 
-World: right-handed, z up; azimuth 0 on +x (the front of the object), growing towards +y; elevation from the xy-plane.
-Camera: looks along -z of its own frame; camera-to-world matrices have the columns right, up, back, position.
+World: right-handed, z up; azimuth 0 is +x (the object's front) and grows toward +y; elevation is from the xy-plane.
+Camera: it looks along -z of its own frame; camera-to-world matrices have the columns right, up, back, position.
 """
 
 import torch
@@ -17,7 +17,7 @@ def orbit(azimuth: Tensor, elevation: Tensor, distance: Tensor) -> Tensor:
 def look_at_origin(position: Tensor) -> Tensor:
     """Camera-to-world matrices (N, 4, 4) of cameras at `position` (N, 3) that look at the origin.
 
-    Up is z, or y where the view is within |cos| >= 0.99 of z (T3Bench's rule).
+    Up is z, or y if the viewing direction is nearly parallel to z, |cos| >= 0.99 (T3Bench's rule).
     """
     back = torch.nn.functional.normalize(position, dim=-1)
     z = torch.tensor([0.0, 0.0, 1.0], dtype=position.dtype, device=position.device)

@@ -1,4 +1,4 @@
-"""The errors that are the user's to mend."""
+"""Errors that the user can fix, and how text is shown on one line."""
 
 import json
 import sys
@@ -10,8 +10,8 @@ ROOM = 60
 class UserError(Exception):
     """A mistake in the input: one line that says what is wrong, where, and what to do.
 
-    The command line prints it without a traceback and exits with status 2. What does not print, line breaks in a name
-    among it, is escaped as in a Python string: it stays one line whatever it quotes.
+    The command line prints it without a traceback and exits with status 2. Non-printable characters, such as line
+    breaks in a file name, are escaped as in a Python string, so that the message stays on one line.
     """
 
     def __init__(self, line: str) -> None:
@@ -19,18 +19,18 @@ class UserError(Exception):
 
 
 def warn(*lines: str | None) -> None:
-    """Say on standard error what may be a mistake, and does not stop the work; nothing of what is None."""
+    """Print warnings on standard error; None is skipped."""
     for line in filter(None, lines):
         print(f"jsdpipe: warning: {printable(line)}", file=sys.stderr)
 
 
 def printable(text: str) -> str:
-    """A text on one line: what does not print is escaped as in a Python string."""
+    """A text on one line: non-printable characters are escaped as in a Python string."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def shown(value: Any) -> str:
-    """A value as JSON, cut to what a line has room for."""
+    """A value as JSON, cut to at most `ROOM` characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= ROOM else f"{text[: ROOM - 3]}..."
 

@@ -1,6 +1,6 @@
-"""What the models of a recipe share. Torch-free, because the workflow reads recipes while it plans.
+"""Field types that configurations and recipes share. Torch-free, because the workflow reads recipes while it plans.
 
-Numbers have bounds that are far from any real use, and near enough to refuse another unit or one zero too many.
+The bounds of numbers are far beyond any real use, but tight enough to catch a wrong unit or an extra zero.
 """
 
 from typing import Annotated
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(ge=0, le=1000)]
 LearningRate = Annotated[float, Field(gt=0, le=10)]
-Length = Annotated[float, Field(gt=0, le=100, description="in world units: an asset's are 1 or 2")]
+Length = Annotated[float, Field(gt=0, le=100, description="in world units; an asset is 1 or 2 units large")]
 Seconds = Annotated[float, Field(gt=0, le=2_592_000)]  # 30 days
 Step = Annotated[int, Field(ge=0, le=1_000_000)]
 Steps = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -21,6 +21,6 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 
 
 class Strict(BaseModel):
-    """Refuses unknown keys, silent conversions of type, and numbers that are not finite."""
+    """A model that refuses unknown keys, implicit type conversions, and numbers that are not finite."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)

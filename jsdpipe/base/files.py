@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their place, then renamed."""
+"""Atomic writing of files and folders (a temporary file is renamed), and reading of JSON."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 from jsdpipe.base.errors import UserError
 
-UMASK = os.umask(0)  # there is no way to read it but to set it
+UMASK = os.umask(0)  # it can only be read by setting it
 os.umask(UMASK)
 
 
@@ -26,7 +26,7 @@ def atomic(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
-        temporary.chmod(0o666 & ~UMASK)  # safetensors would hide it from a group's other members
+        temporary.chmod(0o666 & ~UMASK)  # safetensors makes files that only their owner can read
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -34,7 +34,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a new temporary folder beside `path`; on success it takes the place of `path` and all that was in it.
+    """Yield a new temporary folder beside `path`; on success it replaces `path` with all its content.
 
     On an exception the temporary folder is removed and `path` stays as it was.
     """
@@ -55,7 +55,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def try_writing(folder: Path) -> None:
-    """Raise OSError if no file could be written to a folder, which need not exist; nothing is left of the attempt."""
+    """Raise OSError if a folder, which need not exist, is not writable; the attempt leaves no file."""
     while not folder.exists():
         folder = folder.parent
     tempfile.TemporaryFile(dir=folder).close()
@@ -73,7 +73,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; `UserError` names the file if it is missing or broken."""
+    """Read JSON; raises `UserError`, which names the file, if it is missing or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -88,11 +88,13 @@ def sha256(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); restore it, or rerun what makes it") from None
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); restore it, or rerun the stage that writes it"
+        ) from None
 
 
 def read_fitting(path: Path, expected: str) -> dict[str, Any] | None:
-    """The mapping in a JSON file if its "fingerprint" is the expected one, else None."""
+    """The mapping in a JSON file if its "fingerprint" is `expected`, else None."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Optimizers as flat tensors, for safetensors checkpoints."""
+"""The state of optimizers as flat tensors, for safetensors checkpoints."""
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Load the entries of `tensors` that `optimizer_tensors` made; other entries are left alone."""
+    """Load the entries of `tensors` that `optimizer_tensors` made; other entries are ignored."""
     states: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith(PREFIX):

@@ -1,4 +1,4 @@
-"""Show the progress of long work: a bar on a terminal, else a line in the log every 20 s, with the time left."""
+"""Progress of long work, with the time left: a bar on a terminal, else a log line every 20 s."""
 
 import sys
 import threading
@@ -9,13 +9,13 @@ from typing import Protocol
 
 
 class Advance(Protocol):
-    """Called when steps are done, perhaps with a note to show."""
+    """A function to call when steps are done, with an optional note to show."""
 
     def __call__(self, steps: int = 1, note: str = "") -> None: ...
 
 
 LOG_EVERY_S = 20.0
-FIRST_S = 40.0  # a line before the first step is done, so that an estimate appears within a minute
+FIRST_S = 40.0  # when a line is logged even if no step is done, so that an estimate appears within a minute
 
 
 def unseen(steps: int = 1, note: str = "") -> None:
@@ -27,8 +27,9 @@ def progress(description: str, total: int, start: int = 0) -> Iterator[Advance]:
     """Show progress on standard error; yields a function to call when steps are done.
 
     Args:
-        total: steps in all.
-        start: steps done before, when work is resumed; they do not count towards the speed.
+        description: what the work is.
+        total: number of steps.
+        start: steps done before the work was resumed; they do not count toward the speed.
     """
     if sys.stderr.isatty():
         yield from _bar(description, total, start)
@@ -38,7 +39,7 @@ def progress(description: str, total: int, start: int = 0) -> Iterator[Advance]:
 
 @contextmanager
 def share(advance: Advance, steps: int) -> Iterator[Advance]:
-    """Yield an `Advance` for a piece of work that counts as `steps` at its end, even if it takes fewer."""
+    """Yield an `Advance` for a part of the work that counts as `steps` at its end, even if it takes fewer."""
     left = steps
 
     def of_share(steps: int = 1, note: str = "") -> None:
@@ -52,7 +53,7 @@ def share(advance: Advance, steps: int) -> Iterator[Advance]:
 
 
 def duration(seconds: float) -> str:
-    """Put a duration into words, e.g. "8.1 s", "45 s", "12 min 5 s", "3 h 20 min", "2 days 7 h", "65 days"."""
+    """A duration as text, e.g. "8.1 s", "45 s", "12 min 5 s", "3 h 20 min", "2 days 7 h", "65 days"."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -66,9 +67,9 @@ def duration(seconds: float) -> str:
 
 
 def times(elapsed: float, done: int, total: int) -> str:
-    """Put into words the seconds that `done` of `total` steps took, and those left if all steps take equally long.
+    """The elapsed time of `done` of `total` steps as text, with the time left if all steps take equally long.
 
-    During a long first step, the time left is more than its time so far for each of the other steps.
+    During a long first step, the time left is a lower bound: each other step takes at least the time so far.
     """
     left = ""
     if 0 < done < total:
@@ -84,7 +85,7 @@ def _bar(description: str, total: int, start: int) -> Iterator[Advance]:
     from rich.text import Text
 
     class Times(ProgressColumn):
-        """The log's times; rich's own columns estimate from the last 30 s, so not at all if steps take longer."""
+        """The same times as in the log; rich's own estimate uses the last 30 s, and fails if a step takes longer."""
 
         def render(self, task: Task) -> Text:
             return Text(times(task.elapsed or 0.0, round(task.completed) - start, total - start))

@@ -1,4 +1,4 @@
-"""Where a result comes from: code and library versions, device, models."""
+"""The origin of a result: versions of code and libraries, device, models."""
 
 import importlib.metadata
 import platform
@@ -17,13 +17,13 @@ LIBRARIES = (
 
 @cache
 def libraries() -> dict[str, str]:
-    """The versions of the libraries that numbers and pictures depend on."""
+    """The versions of the libraries that results depend on."""
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 @cache
 def git_commit() -> str | None:
-    """The commit of the source tree the package runs from, with `-dirty` if it has changes; None outside of one."""
+    """The commit of the source tree that the package runs from, with `-dirty` if it has changes; None without git."""
     root = Path(jsdpipe.__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
@@ -35,7 +35,7 @@ def git_commit() -> str | None:
 
 
 def provenance(device: str = "cpu", **models: str) -> dict[str, Any]:
-    """What a manifest says of its making; `models` maps a role to a model's id and hash."""
+    """How a result was made, for its manifest; `models` maps a role to a model's id and hash."""
     return {
         "jsdpipe": jsdpipe.__version__,
         "commit": git_commit(),

@@ -1,6 +1,6 @@
-"""Registries: entries by kind, each from a file of its own, in the package, in an installed distribution or a plugin.
+"""Registries of entries by kind. Each entry has its own file, in the package, an installed distribution or a plugin.
 
-An entry's file is imported when the entry is asked for, and no other one, so that a run loads only what it uses.
+Only the file of the entry that is asked for is imported, so that a run loads only what it uses.
 """
 
 import hashlib
@@ -22,22 +22,22 @@ from jsdpipe.base.errors import UserError, first_line, shown
 from jsdpipe.base.validation import nearest
 
 Entry = TypeVar("Entry")
-_PLUGINS: dict[str, Path] = {}  # by module, the file of each plugin that was loaded
+_PLUGINS: dict[str, Path] = {}  # module name of each loaded plugin -> its file
 
 
 class Registry(Generic[Entry]):
     """The entries of one sort, such as the objectives.
 
-    The package's own entry of a kind is defined in the module of that name, with underscores for hyphens. An installed
-    distribution names the module that defines its entry as an entry point: `<prefix><kind> = "<module>"`.
+    The package defines its entry of a kind in the module of that name, with underscores for hyphens. An installed
+    distribution declares the module of its entry as an entry point: `<prefix><kind> = "<module>"`.
 
     Args:
-        what: what an entry is, for errors, such as "objective".
-        package: the package whose modules define the own entries.
+        what: the name of an entry in errors, such as "objective".
+        package: the package whose modules define the built-in entries.
         group: the group of entry points.
         shared: modules of the package that define no entry.
-        prefix: what the names of the entry points begin with, where several registries share a group.
-        separator: what stands in kinds where their modules have underscores.
+        prefix: the start of the entry points' names, if several registries share a group.
+        separator: the character in kinds that replaces the underscores of module names.
     """
 
     def __init__(
@@ -46,31 +46,35 @@ class Registry(Generic[Entry]):
         self.what, self.package, self.group, self.prefix = what, package, group, prefix
         self._shared, self._separator = frozenset(shared), separator
         self._entries: dict[str, Entry] = {}
-        self._from: dict[str, str] = {}  # by kind, the module that has registered it
+        self._from: dict[str, str] = {}  # kind -> the module that has registered it
 
     def register(self, kind: str, module: str | None = None) -> Callable[[Entry], Entry]:
-        """A decorator that makes an entry known under its kind; `module` is that of one that does not tell its own.
+        """A decorator that registers an entry under its kind.
+
+        Args:
+            kind: the kind.
+            module: the module that defines the entry, if the entry has no `__module__`.
 
         Raises:
-            UserError: the kind is taken, or the class lacks a method that it must have.
+            UserError: the kind is taken, or the class lacks an abstract method.
         """
 
         def add(entry: Entry) -> Entry:
             if missing := sorted(getattr(entry, "__abstractmethods__", ())):
                 name = getattr(entry, "__name__", kind)
                 raise UserError(f"{self.what} {kind!r}: {name} has no {', '.join(missing)}; define it")
-            known, of = self._entries.get(kind), module or entry.__module__
-            other = self._from.get(kind) or self._modules.get(kind, of)
-            twice = known and other == of and _name(known) != _name(entry)
-            if twice or place(other) != place(of):
+            known, own = self._entries.get(kind), module or entry.__module__
+            other = self._from.get(kind) or self._modules.get(kind, own)
+            twice = known and other == own and _name(known) != _name(entry)
+            if twice or place(other) != place(own):
                 raise UserError(f"{self.what} {kind!r}: {place(other)} has one of that name; take another name")
-            self._entries[kind], self._from[kind] = entry, of
+            self._entries[kind], self._from[kind] = entry, own
             return entry
 
         return add
 
     def __getitem__(self, kind: str) -> Entry:
-        """The entry of a kind; `UserError` if there is none, with the nearest kind or all of them."""
+        """The entry of a kind; raises `UserError` with the nearest kind, or all kinds, if there is none."""
         if kind not in self._entries:
             if kind not in self._modules:
                 raise UserError(f"no {self.what} {shown(kind)}; {nearest(kind, self.kinds(), 'there are')}")
@@ -78,15 +82,15 @@ class Registry(Generic[Entry]):
         return self._entries[kind]
 
     def kinds(self) -> list[str]:
-        """Every kind that can be asked for, sorted; nothing is imported."""
+        """All kinds, sorted; nothing is imported."""
         return sorted(self._modules.keys() | self._entries)
 
     def loaded(self) -> list[Entry]:
-        """The entries that have been imported, in the order of their kinds."""
+        """The entries that have been imported, sorted by kind."""
         return [self._entries[kind] for kind in sorted(self._entries)]
 
     def root(self, kind: str) -> str | Path:
-        """Where the code of an entry begins: the name of its module, or a plugin's file; nothing is imported."""
+        """Where an entry is defined: the name of its module, which is not imported, or a plugin's file."""
         if kind in self._modules:
             return self._modules[kind]
         self[kind]
@@ -94,39 +98,40 @@ class Registry(Generic[Entry]):
 
     @cached_property
     def _modules(self) -> dict[str, str]:
-        """By kind, the modules of the entries that are no plugins'."""
+        """The modules of the entries, by kind, without those of plugins."""
         modules = pkgutil.iter_modules(importlib.import_module(self.package).__path__)
         names = [module.name for module in modules if module.name not in self._shared]
-        found = {name.replace("_", self._separator): f"{self.package}.{name}" for name in names}
+        modules_by_kind = {name.replace("_", self._separator): f"{self.package}.{name}" for name in names}
         for point in _installed(self.group, tuple(sys.path)):
             if not point.name.startswith(self.prefix):
                 continue
-            if (other := found.setdefault(point.name.removeprefix(self.prefix), point.module)) != point.module:
+            kind = point.name.removeprefix(self.prefix)
+            if (other := modules_by_kind.setdefault(kind, point.module)) != point.module:
                 where = f"entry point {point.name} of {self.group}: {point.module}"
                 raise UserError(f"{where}: {other} has one of that name; uninstall one of them")
-        return found
+        return modules_by_kind
 
     def _import(self, kind: str, module: str) -> None:
         where = f"{self.what} {kind!r}: {module}"
         try:
             importlib.import_module(module)
-        except Exception as error:  # a stranger's module may raise anything
-            raise UserError(f"{where}: cannot be imported ({_said(error)}); mend or uninstall it") from None
+        except Exception as error:  # third-party code may raise anything
+            raise UserError(f"{where}: cannot be imported ({_message(error)}); fix or uninstall it") from None
         if kind not in self._entries:
-            raise UserError(f"{where}: does not register it; mend or uninstall it")
+            raise UserError(f"{where}: does not register it; fix or uninstall it")
 
 
 @cache
 def _installed(group: str, path: tuple[str, ...]) -> EntryPoints:
-    """The entry points of a group in the distributions on a path, read once for the registries that share it."""
+    """The entry points of a group; `path`, which is `sys.path`, is the cache's key."""
     return entry_points(group=group)
 
 
 class OfKind:
-    """Marks a field of a strict model that holds an entry's settings: their `kind` names the entry.
+    """Annotation of a pydantic field that holds an entry's settings, whose `kind` names the entry.
 
-    Use as `Annotated[Strict, OfKind(registry, settings)]`, where `settings` gives the strict model of an entry's
-    settings. What is wrong in them is reported at its key, as in a union of models that `kind` tells apart.
+    Use it as `Annotated[Strict, OfKind(registry, settings)]`, where `settings` returns the model of an entry's
+    settings. Errors name the wrong key, as for a union of models with the discriminator `kind`.
     """
 
     def __init__(self, registry: Registry[Any], settings: Callable[[Any], type[BaseModel]]) -> None:
@@ -154,17 +159,17 @@ class OfKind:
 
 
 def load_plugin(path: Path) -> None:
-    """Run a plugin's file, so that what it registers is known; content that was run before is not run again.
+    """Run a plugin's file, which registers its entries; the same content is run only once per process.
 
     Raises:
-        UserError: the file is missing or raises an error, with the line, or registers a kind that is taken.
+        UserError: the file is missing, raises an error (the line is named), or registers a kind that is taken.
     """
     try:
         code = path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: with a null byte
-        reason = error.strerror if isinstance(error, OSError) else "no file can be named so"
+        reason = error.strerror if isinstance(error, OSError) else "not a valid file name"
         raise UserError(f"{path}: cannot be read ({reason}); correct the path") from None
-    # by its content: Python's own cache would take a file of the same second and size for unchanged
+    # named by its content, because Python's own cache misses an edit within the same second that keeps the size
     name = f"jsdpipe_plugin_{hashlib.sha256(code).hexdigest()[:16]}"
     _PLUGINS[name] = path
     if name in sys.modules:
@@ -175,23 +180,23 @@ def load_plugin(path: Path) -> None:
         exec(compile(code, str(path), "exec"), module.__dict__)
     except Exception as error:
         del sys.modules[name]
-        mend = "" if isinstance(error, UserError) else "; mend it"
-        raise UserError(f"{path}: {line_in(path, error)}{_said(error)}{mend}") from None
+        remedy = "" if isinstance(error, UserError) else "; fix it"
+        raise UserError(f"{path}: {line_in(path, error)}{_message(error)}{remedy}") from None
 
 
-def _said(error: Exception) -> str:
-    """What an error says, on one line."""
+def _message(error: Exception) -> str:
+    """The message of an error, on one line."""
     return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {first_line(error)}"
 
 
 def _name(entry: Any) -> str:
-    """What tells two entries of a module apart: a class' or function's name, or all that another object says."""
+    """The name that distinguishes two entries of a module: of a class or function, else the object's `repr`."""
     name: str = getattr(entry, "__qualname__", repr(entry))
     return name
 
 
 def line_in(path: Path, error: Exception) -> str:
-    """The last line of a file that an error came through, as "line 3: "; empty if it came through none."""
+    """The last line of a file in an error's traceback, as "line 3: "; empty if there is none."""
     lines, trace = [], error.__traceback__
     while trace:
         if trace.tb_frame.f_code.co_filename == str(path):
@@ -203,5 +208,5 @@ def line_in(path: Path, error: Exception) -> str:
 
 
 def place(module: str) -> str | Path:
-    """Where a module is, for people: a plugin's file, or the module's name."""
+    """A module as errors name it: a plugin's file, or the module's name."""
     return _PLUGINS.get(module, module)

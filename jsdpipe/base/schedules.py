@@ -1,10 +1,10 @@
-"""Values that change over a run: linear between two steps, `[start_step, start, end, end_step]`, or by milestones."""
+"""Values that change with the step: linear between two steps, `[start_step, start, end, end_step]`, or piecewise."""
 
 Schedule = float | tuple[int, float, float, int]
 
 
 def value_at(schedule: Schedule, step: int) -> float:
-    """The value at a step: `start` up to `start_step`, `end` from `end_step` on."""
+    """The value at a step: `start` until `start_step`, then linear, `end` from `end_step` on."""
     if not isinstance(schedule, tuple):
         return schedule
     start_step, start, end, end_step = schedule
@@ -16,7 +16,12 @@ def value_at(schedule: Schedule, step: int) -> float:
 
 
 def size_at(size: int | tuple[tuple[int, int], ...], step: int) -> int:
-    """A size at a step: a number, or that of the last milestone (step, size) reached, of rising steps from 0 on."""
+    """The size in pixels at a step.
+
+    Args:
+        size: one size for all steps, or pairs (first step, size) with rising steps, the first of which is 0.
+        step: the step.
+    """
     if isinstance(size, int):
         return size
     return [pixels for start, pixels in size if start <= step][-1]

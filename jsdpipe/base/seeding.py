@@ -1,4 +1,4 @@
-"""Randomness by name: every draw comes from a generator seeded by a stable hash of what it is for."""
+"""Seeds by name: every random draw comes from a generator that is seeded by a hash of its purpose."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ def seed_of(*key: str | int) -> int:
 
 
 def generator(*key: str | int) -> "torch.Generator":
-    """A CPU generator for the draws named by `key`, e.g. (run seed, method, prompt id, seed, purpose).
+    """A CPU generator seeded by `key`, e.g. (run seed, method, prompt id, seed, purpose).
 
-    Draws are made on the CPU and moved, so that a GPU sees the same numbers.
+    Draws are made on the CPU and then moved, so that CPUs and GPUs use the same numbers.
     """
     import torch
 

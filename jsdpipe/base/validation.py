@@ -1,4 +1,4 @@
-"""YAML files checked against strict models, every mistake one line: file, key, what is wrong, the mend. Torch-free."""
+"""YAML files checked against strict models. A mistake is one line: file, key, what is wrong, what to do. Torch-free."""
 
 import difflib
 import json
@@ -13,17 +13,17 @@ from pydantic import BaseModel, ValidationError
 
 from jsdpipe.base.errors import UserError, shown
 
-# what names files: no separator, no space, no leading dot
+# names that are used in paths: no separator, no space, no leading dot
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
-BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # pydantic's kinds of errors
+BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # pydantic's error types
 RANGE = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys without a word; this one refuses them, and keys that are no scalars."""
+    """Refuses duplicate keys, of which PyYAML silently keeps the last, and keys that are not scalars."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; `UserError` if it is missing, unreadable, no YAML, or anything but a mapping."""
+    """The mapping in a YAML file; raises `UserError` if it cannot be read, is not valid YAML, or is not a mapping."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -45,7 +45,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except ValueError:  # with a null byte
-        raise UserError(f"{path}: cannot be read (no file can be named so); correct the path") from None
+        raise UserError(f"{path}: cannot be read (not a valid file name); correct the path") from None
     raw = parse_yaml(text, str(path))
     if not isinstance(raw, dict):
         raise UserError(f"{path}: must be a mapping of keys to values, as in config.yaml")
@@ -53,7 +53,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """The value of a YAML text that errors call `name`; `UserError` if it is no YAML, or has a key twice."""
+    """The value of a YAML text, which errors call `name`; raises `UserError` if it is invalid or has a key twice."""
     try:
         return yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
@@ -63,25 +63,23 @@ def parse_yaml(text: str, name: str) -> Any:
         raise UserError(
             f"{name}: not valid YAML (U+{error.character:04X} at position {error.position}); remove it"
         ) from None
-    except ValueError:  # of a value such as 2026-13-01
-        raise UserError(
-            f"{name}: not valid YAML (what looks like a date or number is none); correct or quote it"
-        ) from None
+    except ValueError:  # a value such as 2026-13-01
+        raise UserError(f"{name}: not valid YAML (an invalid date or number); correct or quote it") from None
     except RecursionError:
         raise UserError(f"{name}: not valid YAML (nested too deep); correct it") from None
 
 
 def overrides(arguments: Iterable[str]) -> dict[str, Any]:
-    """The keys and values of arguments such as "seeds=[0, 1]", each value read as it would be in a file.
+    """The keys and values of arguments such as "seeds=[0, 1]"; values are read as YAML.
 
-    Snakemake has its own reading of `--config`, which takes what is in lists and mappings for texts.
+    Snakemake parses `--config` differently: it reads the items of lists and mappings as strings.
     """
     parts = (argument.partition("=") for argument in arguments)
     return {key: parse_yaml(value, f"--config {key}") for key, _, value in parts}
 
 
 def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
-    """`raw` as `model`, by JSON's rules of type; `UserError` names `name`, the first wrong key and the mend."""
+    """`raw` as `model`, by JSON's types; raises `UserError` with `name`, the first wrong key and what to do."""
     try:
         text = json.dumps(raw)
     except (TypeError, ValueError):
@@ -91,8 +89,8 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
         with at(name):
             return model.model_validate_json(text)
     except ValidationError as error:
-        # A misspelt key is both unknown and missing: the former line says more. Of a value with several forms, the
-        # most is said by a check of our own or of bounds, which follow the right type.
+        # A misspelled key is both unknown and missing; "unknown" says more. If a value may have several forms, our own
+        # checks and bounds say most, because they apply only to a value of the right type.
         rank = {"extra_forbidden": 0, "value_error": 1, **dict.fromkeys(BOUNDS, 1)}
         faults = sorted(error.errors(), key=lambda fault: rank.get(fault["type"], 2))
         raise UserError(f"{name}: {_line(faults[0], model)}") from None
@@ -100,7 +98,7 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
 
 @contextmanager
 def at(place: str) -> Iterator[None]:
-    """Put `place` before the line of any `UserError` from within."""
+    """Prefix the message of any `UserError` raised in the block with `place`."""
     try:
         yield
     except UserError as error:
@@ -108,7 +106,7 @@ def at(place: str) -> Iterator[None]:
 
 
 def nearest(word: str, known: list[str], what: str) -> str:
-    """ "did you mean 'x'?" or what there is to choose from."""
+    """ "did you mean 'x'?" if a known word is similar, else all known words after `what`."""
     close = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"{what}: {', '.join(known)}"
 
@@ -121,13 +119,14 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     parents = nodes
     for part in fault["loc"]:
         below = [under for node in nodes for under in _below(_resolved(node, definitions), part)]
-        # pydantic adds the tag of a union, and "[key]", which are no keys of the file.
+        # pydantic adds the tags of unions and "[key]", which are not keys of the file.
         if below or (kind == "extra_forbidden" and part == fault["loc"][-1]):
             key.append(str(part) if str(part).isprintable() else repr(part))
             parents, nodes = nodes, below
     where = ".".join(key) or "the whole"
     if kind == "extra_forbidden":
-        known = sorted({name for node in parents for of in _resolved(node, definitions) for name in _properties(of)})
+        schemas = [schema for node in parents for schema in _resolved(node, definitions)]
+        known = sorted({name for schema in schemas for name in _properties(schema)})
         return f"{where}: unknown key; {nearest(key[-1], known, 'known here')}"
     if kind == "union_tag_invalid":
         tag, known = fault["ctx"]["tag"], re.findall("'(.*?)'", fault["ctx"]["expected_tags"])
@@ -139,18 +138,18 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     if kind == "literal_error" and fault["loc"][-1] == "[key]":
         return f"{where}: unknown key; must be {fault['ctx']['expected']}"
     if kind == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME:
-        return f"{where}: it names files; take at most 64 of letters, digits, '.', '_', '-', a letter or digit first"
+        return f"{where}: take 1 to 64 letters, digits, '.', '_' and '-', a letter or digit first (it names files)"
     message = fault["msg"].removeprefix("Value error, ")
     if kind in BOUNDS:
         (bound,) = fault["ctx"].values()
-        plain = (of for node in nodes for of in _resolved(node, definitions))  # some perhaps of other places or kinds
-        message = f"must be {next(_range(of) for of in plain if bound in map(of.get, RANGE))}"
-    found = "" if isinstance(fault["input"], dict) else f", found {shown(fault['input'])}"
-    return f"{where}: {message[0].lower()}{message[1:]}{found}"
+        schemas = [schema for node in nodes for schema in _resolved(node, definitions)]  # alternatives of a union too
+        message = f"must be {next(_range(schema) for schema in schemas if bound in map(schema.get, RANGE))}"
+    value = "" if isinstance(fault["input"], dict) else f", found {shown(fault['input'])}"
+    return f"{where}: {message[0].lower()}{message[1:]}{value}"
 
 
 def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    """The plain schemas that a schema stands for: references followed, the options of unions side by side."""
+    """The plain schemas behind a schema: references are followed, and unions are split into their options."""
     if "$ref" in node:
         return _resolved(definitions[node["$ref"].rsplit("/", 1)[1]], definitions)
     options = [option for union in ("anyOf", "oneOf", "allOf") for option in node.get(union, [])]
@@ -158,14 +157,14 @@ def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[st
 
 
 def _range(node: dict[str, Any]) -> str:
-    """Between which bounds a schema's numbers are, in words."""
+    """The bounds of a schema's numbers, in words."""
     if {"minimum", "maximum"} <= node.keys():
         return f"from {node['minimum']} to {node['maximum']}"
     return " and ".join(f"{word} {node[key]}" for key, word in RANGE.items() if key in node)
 
 
 def _below(nodes: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]:
-    """The schemas of a key or index, in those of what holds it."""
+    """The schemas of a key or index, given the schemas of its mapping or list."""
     if isinstance(part, int):
         return [items for node in nodes for items in [node.get("items"), *node.get("prefixItems", [])] if items]
     named = [node["properties"][part] for node in nodes if part in _properties(node)]
@@ -174,7 +173,7 @@ def _below(nodes: list[dict[str, Any]], part: str | int) -> list[dict[str, Any]]
 
 
 def _free(node: dict[str, Any]) -> list[dict[str, Any]]:
-    """The schemas of what any key may hold."""
+    """The schemas of the values of a mapping with arbitrary keys."""
     any_key = node.get("additionalProperties")
     return [*node.get("patternProperties", {}).values(), *([any_key] if isinstance(any_key, dict) else [])]
 
@@ -185,6 +184,6 @@ def _properties(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def _discriminator(fault: Any) -> str:
-    """The key that tells the options of a union apart."""
+    """The key that selects an option of a union."""
     key: str = fault["ctx"]["discriminator"]
     return key.strip("'")
