@@ -1,1 +1,1 @@
-"""What a run is: its configuration, recipes and prompts, as strict models."""
+"""The definition of a run: its configuration, recipes and prompts, as strict models."""

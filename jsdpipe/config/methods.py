@@ -1,4 +1,4 @@
-"""What a method is: the interface of all kinds, and the method that optimizes assets by a recipe."""
+"""Methods: the interface of all kinds, and the kind that optimizes assets by a recipe."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -23,15 +23,15 @@ Keys = dict[str, Any]  # by the configuration's keys
 
 
 class Method(Strict):
-    """A way to make assets. Every kind gives meshes from the stage `mesh` on; what comes before is its own."""
+    """A way to make assets. From the stage `mesh` on, all kinds are alike."""
 
-    functions: ClassVar[Mapping[str, str]]  # of the stages `generate` and `mesh`, the "module:function" that does it
-    optimizes: ClassVar[bool]  # assets from a prior, which the run must have
-    closed: ClassVar[bool]  # its meshes bound solids, their triangles turned outwards
+    functions: ClassVar[Mapping[str, str]]  # "module:function" of the stages `generate` and `mesh`
+    optimizes: ClassVar[bool]  # whether it optimizes assets with a prior, which the run must have
+    closed: ClassVar[bool]  # whether its meshes are closed surfaces with outward-facing triangles
     label: str | None = None
 
     def recipe_with_overrides(self) -> Recipe | None:
-        """The recipe that it follows, if any; `UserError` if there is none of that name."""
+        """Its recipe with the overrides, or None; raises `UserError` if no recipe has that name."""
         return None
 
     def plugins(self) -> list[Path]:
@@ -40,31 +40,31 @@ class Method(Strict):
 
     @abstractmethod
     def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
-        """Raise `UserError` if it cannot make the assets of these prompts by set, and seeds."""
+        """Raise `UserError` if it cannot make the assets of these prompts and seeds."""
 
     def lacks(self) -> str | None:
-        """What it runs and this machine does not have, with the key and the mend; None if nothing is missing."""
+        """A message with key and remedy if this machine lacks a program that the method runs, else None."""
         return None
 
     @abstractmethod
     def depends_on(self, stage: str, run: "Run", name: str) -> Keys:
-        """What of the configuration the results of `generate` or `mesh` depend on; the run calls the method `name`."""
+        """The configuration values that the results of `generate` or `mesh` depend on; `name` is the method's key."""
 
     def uses(self, stage: str, run: "Run", name: str) -> list[str]:
-        """The registries' entries that `generate` or `mesh` runs."""
+        """The registered modules that `generate` or `mesh` runs."""
         return []
 
     def shared_sources(self, run: "Run") -> list[Path]:
-        """The local files that all its assets are made from."""
+        """The local files that all its assets depend on."""
         return []
 
     def sources(self, run: "Run", shard: "Shard") -> list[Path]:
-        """The files that a shard's assets are made from alone, of those that are there."""
+        """The existing files that only this shard's assets depend on."""
         return []
 
 
 class RecipeMethod(Method):
-    """A method that is a recipe, by name or path, and what this run overrides in it."""
+    """A method that follows a recipe, given by name or path, with the run's overrides."""
 
     functions: ClassVar = {"generate": "jsdpipe.generation.stage:generate", "mesh": "jsdpipe.mesh.stage:extract"}
     optimizes: ClassVar = True
@@ -104,6 +104,6 @@ class RecipeMethod(Method):
 
 
 def used_by(recipe: Recipe, stage: str) -> list[str]:
-    """The registries' entries that `generate` or `mesh` runs for a recipe: its kind of scene, and its objective."""
+    """The registered modules that `generate` or `mesh` runs for a recipe: those of its scene and its objective."""
     scene = f"jsdpipe.scene.{recipe.field.kind}.scene"
     return [scene, str(OBJECTIVES.root(recipe.objective.kind))] if stage == "generate" else [scene]

@@ -1,4 +1,4 @@
-"""Texts with placeholders that stand for an asset: `meshes/{set}/{line:03d}/seed{seed}.glb`."""
+"""Paths and commands with placeholders for an asset, such as `meshes/{set}/{line:03d}/seed{seed}.glb`."""
 
 import glob
 import shlex
@@ -9,11 +9,11 @@ from typing import Any
 from jsdpipe.base.validation import nearest
 from jsdpipe.config.prompts import Prompt
 
-OUT = "out"  # of commands alone: where the mesh is to be written
+OUT = "out"  # only in commands: the path to which the mesh is written
 
 
 def values(part: str, line: int, prompt: Prompt, seed: int) -> dict[str, Any]:
-    """What the placeholders stand for, of the asset of a seed of the prompt in line `line`, from 1, of a set's file."""
+    """The values of the placeholders for an asset; `part` is the set, `line` the prompt's line (from 1) in its file."""
     return {
         "set": part,
         "prompt_id": prompt.id,
@@ -35,14 +35,14 @@ def filled(pattern: str, values: Mapping[str, Any]) -> str:
 
 
 def filled_for_a_shell(pattern: str, values: Mapping[str, Any]) -> str:
-    """As `filled`, each value quoted, so that to a shell it is one word of data."""
+    """As `filled`, with each value quoted for a shell, so that it is one word."""
     return _Quoting(shlex.quote).vformat(pattern, (), values)
 
 
 def located(pattern: str, values: Mapping[str, Any]) -> str:
-    """As `filled`; if the pattern has a `*`, the name of the one file that it matches, if it is one."""
-    found = glob.glob(_Quoting(glob.escape).vformat(pattern, (), values)) if "*" in pattern else []  # noqa: PTH207
-    return found[0] if len(found) == 1 else filled(pattern, values)
+    """As `filled`; if the pattern has a `*` and matches exactly one file, that file."""
+    files = glob.glob(_Quoting(glob.escape).vformat(pattern, (), values)) if "*" in pattern else []  # noqa: PTH207
+    return files[0] if len(files) == 1 else filled(pattern, values)
 
 
 class _Quoting(Formatter):
@@ -54,10 +54,10 @@ class _Quoting(Formatter):
 
 
 def check_pattern(pattern: str, also: tuple[str, ...] = ()) -> str:
-    """The pattern; ValueError if it has a placeholder that is none of `SAMPLE` and `also`, or is not well formed."""
+    """The pattern; raises ValueError if it is malformed, or has a placeholder that is not in `SAMPLE` or `also`."""
     known = [*SAMPLE, *also]
     for _, name, _, conversion in Formatter().parse(pattern):
         if name is not None and (name not in known or conversion):
             raise ValueError(f"there is no placeholder {{{name}}}; {nearest(name, known, 'there are')}")
-    filled(pattern, SAMPLE | dict.fromkeys(also, ""))  # the formats after a colon
+    filled(pattern, SAMPLE | dict.fromkeys(also, ""))  # raises if a format after a colon is invalid
     return pattern

@@ -1,4 +1,4 @@
-"""What in a run is right by itself and may still be a mistake. Torch-free, because the workflow asks while it plans."""
+"""Warnings of valid settings that are probably mistakes. Torch-free, because the workflow asks while it plans."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -16,13 +16,13 @@ from jsdpipe.model_files.prior_family import image_size
 if TYPE_CHECKING:
     from jsdpipe.config.run_config import RunConfig
 
-FAR = 8  # from so many times on, the sizes of renders and images are too far apart
+FAR = 8  # the ratio from which the sizes of renders and of the prior's images do not fit
 
 
 def prior_size(model: str, revision: str | None) -> int | None:
-    """Pixels a side of a prior's images; None where that is not known, as of a hub id that is not here.
+    """Pixels per side of a prior's images; None if unknown, e.g. for a hub id that has not been downloaded.
 
-    `UserError` if there can be no such prior.
+    Raises `UserError` if the name is not valid for a prior.
     """
     folder = PRIOR.local_folder(model, revision)
     if folder is None:
@@ -33,40 +33,44 @@ def prior_size(model: str, revision: str | None) -> int | None:
         return None
     try:
         unet, vae = (json_object(folder / part / "config.json") for part in ("unet", "vae"))
-    except UserError:  # what is wrong with a prior's files is said where it is loaded
+    except UserError:  # broken files of a prior are reported where it is loaded
         return None
     size, blocks = unet.get("sample_size"), vae.get("block_out_channels", vae.get("encoder_block_out_channels"))
     return image_size(size, len(blocks)) if isinstance(size, int) and isinstance(blocks, list) else None
 
 
 def misfit(recipe: Recipe, pixels: int | None) -> str | None:
-    """What to say of a recipe's renders before a prior whose images have so many pixels a side; None if they fit.
+    """A warning if a recipe's last render size differs from the prior's image size, else None.
 
-    Renders are resized to the prior's images; it is their last size that counts. Sizes that are `FAR` apart are a
-    `UserError`, except for small renders of a kind of scene for which they are usual, to save time.
+    Renders are resized to the prior's images. Sizes that differ by a factor of `FAR` or more raise `UserError`, except
+    for small renders of a kind of scene that usually has them, to save time.
+
+    Args:
+        recipe: the recipe.
+        pixels: pixels per side of the prior's images; None if unknown.
     """
     size = size_at(recipe.cameras.size, recipe.steps - 1)
     if pixels is None or size == pixels:
         return None
-    said = f"the recipe renders {size} pixels, and the prior's images have {pixels}"
+    mismatch = f"the recipe renders {size} pixels per side, but the prior's images have {pixels}"
     enlarged = size < pixels
     if max(size, pixels) >= FAR * min(size, pixels) and not (enlarged and recipe.field.small_renders):
-        raise UserError(f"{said}; take a recipe and a prior that are made for each other, or set cameras.size")
-    return f"{said}, to which they are {'enlarged' if enlarged else 'reduced'}"
+        raise UserError(f"{mismatch}; take a recipe and a prior that fit each other, or set cameras.size")
+    return f"{mismatch}: renders are {'enlarged' if enlarged else 'reduced'}"
 
 
 def warnings(config: "RunConfig", recipes: Mapping[str, Recipe]) -> list[str]:
-    """What to say of a run with these recipes, by method, before it begins: a line each.
+    """The warnings of a run, a line each; `recipes` are by method.
 
-    `UserError` for what cannot be meant.
+    Raises `UserError` if render and image sizes are too different (see `misfit`).
     """
     if config.prior is None:
         return []
-    pixels, found = prior_size(config.prior.model, config.prior.revision), []
+    pixels, lines = prior_size(config.prior.model, config.prior.revision), []
     for name, recipe in recipes.items():
         with at(f"methods.{name}"):
-            if said := misfit(recipe, pixels):
-                found.append(f"methods.{name}: {said}")
-    if recipes and not config.need("generate").gpu and (said := half_precision_warning(config.prior.dtype)):
-        found.append(f"prior.dtype: {said}")
-    return found
+            if mismatch := misfit(recipe, pixels):
+                lines.append(f"methods.{name}: {mismatch}")
+    if recipes and not config.need("generate").gpu and (slow := half_precision_warning(config.prior.dtype)):
+        lines.append(f"prior.dtype: {slow}")
+    return lines

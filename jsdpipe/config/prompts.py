@@ -1,4 +1,4 @@
-"""Prompts: plain data with stable ids, read from files of one prompt a line."""
+"""Prompts with stable ids, read from files with one prompt per line."""
 
 import hashlib
 import re
@@ -11,31 +11,31 @@ from jsdpipe.base.validation import at
 from jsdpipe.miniature import PROMPTS
 
 SLUG_LENGTH = 40
-OWN = Path("prompts/miniature")  # what the package's own prompts are called, in any working directory
-# Unicode's categories of what no prompt has
+OWN = Path("prompts/miniature")  # names the package's own prompts from any working directory
+# Unicode categories that prompts must not contain
 UNFIT = {"Cc": "control character", "Zl": "control character", "Zp": "control character", "Cs": "broken character"}
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt and its id, which alone appears in paths."""
+    """A prompt and its id, which is used in paths."""
 
     id: str
     text: str
 
 
 def prompt_id(text: str) -> str:
-    """A slug of the text's ASCII letters and digits, and 8 hex digits of the SHA-256 of the whole text."""
+    """An id: a slug of the text's ASCII letters and digits, and 8 hex digits of the text's SHA-256."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_text)[:SLUG_LENGTH].strip("-") or "prompt"
     return f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def to_prompt(text: str) -> Prompt:
-    """The prompt that a line is, without the space around it; `UserError` if it is empty or not one line of text."""
+    """A line as a prompt, without surrounding space; raises `UserError` if it is empty or not one line of text."""
     text = text.strip()
     if not text:
-        raise UserError("empty prompt; write one or remove it")
+        raise UserError("empty prompt; write a prompt or remove the line")
     for character in text:
         if character != "\t" and (unfit := UNFIT.get(unicodedata.category(character))):
             raise UserError(f"{unfit} U+{ord(character):04X} in the prompt; remove it")
@@ -43,27 +43,29 @@ def to_prompt(text: str) -> Prompt:
 
 
 def read_prompts(path: Path, limit: int | None = None) -> tuple[Prompt, ...]:
-    """The prompts of a UTF-8 file, one a line, at most `limit` of them; space around a prompt is dropped.
+    """The first `limit` prompts of a UTF-8 file with one prompt per line; space around a prompt is dropped.
 
-    A file of `prompts/miniature/` that is not in the working directory is the package's.
-    Raises `UserError` with the line's number for an empty or duplicate prompt or a control character, anywhere in the
-    file, and for a file that is missing, empty, unreadable or not UTF-8.
+    If a file of `prompts/miniature/` is not in the working directory, the package's file is read.
+
+    Raises:
+        UserError: the file is missing, empty, unreadable or not UTF-8; or a line, whose number is given, is empty, a
+            duplicate, or has a control character, even beyond the limit.
     """
     place = PROMPTS / path.name if path.parent == OWN and not path.exists() else path
     try:
         text = place.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         hint = "; fetch it with `jsdpipe prompts fetch t3bench`" if "t3bench" in path.parts else ""
-        raise UserError(f"{path}: no such prompt file{hint or '; write one prompt a line into it'}") from None
+        raise UserError(f"{path}: no such prompt file{hint or '; create it with one prompt per line'}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         raise UserError(f"{path}: prompt file cannot be read ({error.strerror}); correct the path") from None
     except ValueError:  # with a null byte
-        raise UserError(f"{path}: prompt file cannot be read (no file can be named so); correct the path") from None
+        raise UserError(f"{path}: prompt file cannot be read (not a valid file name); correct the path") from None
     lines = text.removesuffix("\n").split("\n") if text.strip() else []
     if not lines:
-        raise UserError(f"{path}: holds no prompt; write one prompt a line into it")
+        raise UserError(f"{path}: holds no prompt; write one prompt per line")
     prompts: dict[Prompt, int] = {}
     for number, line in enumerate(lines, start=1):
         with at(f"{path}: line {number}"):

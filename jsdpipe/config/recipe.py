@@ -1,6 +1,6 @@
-"""The strict model of a recipe: the settings of one method, as its paper or public code has them.
+"""The strict model of a recipe: the settings of one method, from its paper or public code.
 
-Torch-free until a recipe is validated, which imports its objective's file.
+Torch-free until a recipe is validated, which imports the file of its objective.
 """
 
 from typing import Annotated, Literal
@@ -17,16 +17,18 @@ from jsdpipe.scene.settings import Cameras, Regularizers
 
 
 class Recipe(Strict):
-    """One method: its objective, scene, cameras, loss weights and length."""
+    """One method: its objective, scene, cameras, regularizer weights and number of steps."""
 
     source: str = Field(description="the paper or public code that the settings come from")
-    prior: NonEmpty = Field(description="what the settings are made for, taken by hand; a run states its own")
+    prior: NonEmpty = Field(
+        description="the prior that the settings are for; only `jsdpipe make` uses it, a run states its own"
+    )
     objective: Annotated[ObjectiveSettings, OfKind(OBJECTIVES, lambda objective: objective.Settings)]
     field: SceneField
     cameras: Cameras
     view_prompts: ViewPrompts
     posterior: Literal["mean", "sample"] = Field(
-        description="what is taken of the posterior that a KL autoencoder encodes a render to; others have none"
+        description="the latent of a render: the mean of a KL autoencoder's posterior, or a sample of it"
     )
     regularizers: Regularizers = Regularizers()
     steps: Steps

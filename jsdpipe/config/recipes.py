@@ -1,4 +1,4 @@
-"""Recipes: one YAML file a method, found by name in the package or by path. Torch-free until one is validated."""
+"""Recipes: one YAML file per method, found by name in the package or by path. Torch-free until validation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,16 +21,17 @@ def names() -> list[str]:
 
 @dataclass(frozen=True)
 class RecipeFile:
-    """A recipe as it is written: its keys, over those of its bases, and the plugins that they all name."""
+    """A recipe before validation: its keys merged over those of its bases, and the plugins of all these files."""
 
     path: Path
     keys: dict[str, Any]
     plugins: list[Path]
 
     def validated(self, override: Mapping[str, Any] | None = None) -> Recipe:
-        """The recipe, with `override` merged in, after its plugins are loaded.
+        """Load the plugins, and validate the recipe with `override` merged in.
 
-        `UserError` names the file, the key and the mend.
+        Raises:
+            UserError: a plugin or key is wrong; the line names the file, the key and what to do.
         """
         for plugin in self.plugins:
             with at(f"{self.path}: plugins"):
@@ -41,23 +42,25 @@ class RecipeFile:
 
 
 def read_recipe(name_or_path: str) -> RecipeFile:
-    """The recipe of a name in the package (`jsdlr`) or of a file's path (`./mine.yaml`), of which no key is checked.
+    """Read a recipe by its name in the package (`jsdlr`) or by its path (`./mine.yaml`), without validating its keys.
 
-    A file may name others as its `base`, by name or path, or a list of them, each over the one before, and state only
-    what differs. A path is relative to the file, or to the package's folder of recipes if there is nothing beside the
-    file. Mappings merge key by key, except where their `kind` differs: then the later one stands alone. Its `plugins`
-    are paths relative to the file. `UserError` names the file and the mend.
+    A file may name a `base`, or a list of them, by name or path, and then state only what differs; later bases override
+    earlier ones. A path of a base is relative to the file, or else to the package's folder of recipes. Mappings merge
+    key by key, except that a mapping of another `kind` replaces the base's. `plugins` are paths relative to the file.
+
+    Raises:
+        UserError: a file is missing or wrong; the line names the file and what to do.
     """
     return _read(_find(name_or_path), ())
 
 
 def load_recipe(name_or_path: str, override: Mapping[str, Any] | None = None) -> Recipe:
-    """The recipe that `read_recipe` finds, with `override` merged in, checked."""
+    """The validated recipe that `read_recipe` finds, with `override` merged in."""
     return read_recipe(name_or_path).validated(override)
 
 
 def about(name: str) -> tuple[str, str]:
-    """What the comment in the first line of one of the package's recipes says, and its `base`, "-" if it has none."""
+    """The comment in the first line of one of the package's recipes, and its `base` ("-" if it has none)."""
     path = FOLDER / f"{name}.yaml"
     comment, base = path.read_text(encoding="utf-8").partition("\n")[0], read_yaml(path).get("base", "-")
     return comment.removeprefix("# "), base if isinstance(base, str) else ", ".join(base)
@@ -93,7 +96,7 @@ def _find_base(name: str, beside: Path) -> Path:
 def _read(path: Path, seen: tuple[Path, ...]) -> RecipeFile:
     data = read_yaml(path)
     if path.resolve() in seen:
-        raise UserError(f"{path}: base: leads back to this file; take it out")
+        raise UserError(f"{path}: base: leads back to this file; remove it")
     bases = data.pop("base", [])
     bases = [bases] if isinstance(bases, str) else bases
     if not _are_texts(bases):
@@ -101,14 +104,14 @@ def _read(path: Path, seen: tuple[Path, ...]) -> RecipeFile:
     plugins = data.pop("plugins", [])
     if not _are_texts(plugins):
         raise UserError(f"{path}: plugins: must be a list of paths")
-    below = []
+    files = []
     for base in bases:
         with at(f"{path}: base"):
-            below.append(_read(_find_base(base, path.parent), (*seen, path.resolve())))
-    below.append(RecipeFile(path, data, [path.parent / plugin for plugin in plugins]))
-    keys: dict[str, Any] = reduce(merge, (file.keys for file in below), {})
-    return RecipeFile(path, keys, [plugin for file in below for plugin in file.plugins])
+            files.append(_read(_find_base(base, path.parent), (*seen, path.resolve())))
+    files.append(RecipeFile(path, data, [path.parent / plugin for plugin in plugins]))
+    keys: dict[str, Any] = reduce(merge, (file.keys for file in files), {})
+    return RecipeFile(path, keys, [plugin for file in files for plugin in file.plugins])
 
 
 def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -1,4 +1,4 @@
-"""What a run is: strict models of `config.yaml`.
+"""The strict models of a run's configuration, `config.yaml`.
 
 Torch-free until the recipes are validated, which imports the files of their objectives.
 """
@@ -34,10 +34,10 @@ Views = Annotated[int, Field(ge=1, le=1000)]
 
 
 def _outside_the_mesh(radius: float) -> float:
-    """T3Bench places a mesh in the cube [-1, 1]^3, whose corners are sqrt(3) from the middle."""
+    """Check a camera distance: T3Bench fits meshes into [-1, 1]^3, whose corners are sqrt(3) from the center."""
     if not math.sqrt(3) < radius <= 100:
         raise ValueError(
-            "must be above sqrt(3), about 1.7321, to be outside of the mesh's cube [-1, 1]^3, and at most 100"
+            "must be above sqrt(3), about 1.7321, to be outside the mesh's cube [-1, 1]^3, and at most 100"
         )
     return radius
 
@@ -53,20 +53,20 @@ CameraDistance = Annotated[float, AfterValidator(_outside_the_mesh)]
 
 
 class PromptSet(Strict):
-    """A file of prompts, one a line."""
+    """A file of prompts, one per line."""
 
     file: NonEmpty
     limit: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
-        default=None, description="only the first so many prompts"
+        default=None, description="use only this many prompts, from the start"
     )
 
 
 def _with_kind(method: Any) -> Any:
-    """A method with the kind that goes without saying."""
+    """A method with its kind, which is `recipe` by default."""
     if not isinstance(method, dict) or "kind" in method:
         return method
     if stray := {"path", "command"} & method.keys():
-        raise ValueError(f"{min(stray)} is of an external method; add kind: external")
+        raise ValueError(f"{min(stray)} belongs to an external method; add kind: external")
     return {"kind": "recipe"} | method
 
 
@@ -82,40 +82,40 @@ class Prior(Strict):
 
 
 class Generation(Strict):
-    """How assets are grouped into jobs and batches, and what a job needs."""
+    """How assets are grouped into jobs and batches."""
 
     shard_assets: Annotated[int, Field(ge=1, le=100_000)] = 12
-    batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimized side by side")] = 1
+    batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimized together")] = 1
     preview_views: Views = 8
 
 
 def _with_glb(formats: tuple[str, ...]) -> tuple[str, ...]:
     if "glb" not in formats:
-        raise ValueError("must have glb, which the other stages read")
+        raise ValueError("must include glb, which the other stages read")
     return formats
 
 
 class Mesh(Strict):
-    """The isosurface and the files that it is written to, and how meshes from elsewhere are read."""
+    """How isosurfaces are extracted and written, and how the meshes of external methods are read."""
 
-    resolution: Annotated[int, Field(ge=8, le=1024)] | None = Field(default=None, description="needed by recipes")
+    resolution: Annotated[int, Field(ge=8, le=1024)] | None = Field(default=None, description="required for recipes")
     threshold: Annotated[float, Field(gt=0, le=10_000)] | Literal["auto"] | None = Field(
-        default=None, description="density; auto = mean of the densities above 1e-5; needed by recipes"
+        default=None, description="density; auto = mean of the densities above 1e-5; required for recipes"
     )
     min_component: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.0, description="components with a smaller share of the largest one's area are dropped"
+        default=0.0, description="components whose area is below this fraction of the largest component's are dropped"
     )
     texture: Annotated[int, Field(ge=64, le=8192)] | None = Field(
-        default=None, description="texels along the edge of a texture; without: vertex colors"
+        default=None, description="texels per side of the texture; null: vertex colors"
     )
     formats: Annotated[tuple[Literal["glb", "obj"], ...], AfterValidator(_with_glb)] = ("glb",)
     missing_material: Literal["grey", "fail"] = Field(
-        default="grey", description="of a mesh from elsewhere that names a material or picture which is not there"
+        default="grey", description="what happens if an external mesh names a material or image that is missing"
     )
 
 
 class QualityRig(Strict):
-    """T3Bench's quality views: the vertices of an icosphere, at several fields of view."""
+    """T3Bench's cameras for quality: the vertices of an icosphere, at several fields of view."""
 
     subdivision: Annotated[int, Field(ge=0, le=4)]
     radius: CameraDistance
@@ -123,17 +123,17 @@ class QualityRig(Strict):
 
 
 class AlignmentRig(Strict):
-    """T3Bench's alignment views."""
+    """T3Bench's cameras for alignment: the vertices of an icosphere."""
 
     subdivision: Annotated[int, Field(ge=0, le=4)]
     radius: CameraDistance = Field(
-        description="the cameras' distance; T3Bench's code applies its 2.2 twice, which is 4.84"
+        description="the cameras' distance; T3Bench's code applies its factor 2.2 twice, hence 4.84"
     )
     fovy_deg: Fovy
 
 
 class RingRig(Strict):
-    """DiverseDream's views: a ring around the asset."""
+    """DiverseDream's cameras: a ring around the asset."""
 
     views: Views
     elevation_deg: Elevation
@@ -142,12 +142,12 @@ class RingRig(Strict):
 
 
 class Render(Strict):
-    """The cameras of the scores, without others those of the protocols, and the size of their images."""
+    """The cameras of the scores, by default those of the protocols, and the size of their images."""
 
     size: Annotated[int, Field(ge=16, le=4096)]
     supersample: Annotated[int, Field(ge=1, le=8)] = 1
     renderer: Literal["embree", "moderngl"] = Field(
-        default="embree", description="ray casting on the CPU, or OpenGL by EGL, on a GPU or Mesa"
+        default="embree", description="embree: ray casting on the CPU; moderngl: OpenGL through EGL, on a GPU or Mesa"
     )
     quality: QualityRig = QualityRig(subdivision=2, radius=2.2, fovy_deg=[60.0, 45.0, 36.0, 30.0, 24.0])
     alignment: AlignmentRig = AlignmentRig(subdivision=0, radius=4.84, fovy_deg=60.0)
@@ -163,7 +163,7 @@ class Alignment(Strict):
     captioner: Annotated[Settings, OfKind(CAPTIONERS, settings_of)]
     judge: Annotated[Settings, OfKind(JUDGES, settings_of)]
     similarity: Annotated[Settings, OfKind(SIMILARITIES, settings_of)] | None = Field(
-        default=None, description="of the scores without a judge"
+        default=None, description="for the scores without a judge"
     )
 
 
@@ -173,7 +173,7 @@ class Diversity(Strict):
 
 
 class Resources(Strict):
-    """What one job of a stage asks of the machine."""
+    """The resources that one job of a stage needs; memory in MB."""
 
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     gpu: Annotated[int, Field(ge=0, le=64)] = 0
@@ -182,7 +182,7 @@ class Resources(Strict):
 
 
 class Report(Strict):
-    title: str | None = Field(default=None, description="without: the run's name")
+    title: str | None = Field(default=None, description="default: the run's name")
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     bootstrap: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
     turntable_views: Annotated[int, Field(ge=4, le=1000)] = 24
@@ -202,9 +202,9 @@ else:
 
 
 class RunConfig(Strict):
-    """A complete run. What is not to be scored or studied is left out, or null."""
+    """A complete run. Scores and the study are optional: a section that is missing or null is not run."""
 
-    # first, because what it loads is known to the other fields, which are checked in this order
+    # first, because fields are validated in this order, and plugins register kinds that later fields may name
     plugins: list[Plugin] = Field(
         default=[], description="Python files that register objectives, scoring models and metrics"
     )
@@ -213,7 +213,7 @@ class RunConfig(Strict):
     seeds: Annotated[list[Seed], Field(min_length=1)]
     sets: Annotated[dict[Name, PromptSet], Field(min_length=1)]
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
-    prior: Prior | None = Field(default=None, description="of the methods that are recipes")
+    prior: Prior | None = Field(default=None, description="required for methods that are recipes")
     generation: Generation = Generation()
     mesh: Mesh = Mesh()
     render: Render
@@ -221,7 +221,7 @@ class RunConfig(Strict):
     alignment: Alignment | None = None
     diversity: Diversity | None = None
     metrics: Annotated[list[NonEmpty], Field(min_length=1)] | None = Field(
-        default=None, description="further ones, by their names"
+        default=None, description="names of further metrics"
     )
     resources: dict[Job, Resources] = Field(default_factory=dict)
     report: Report = Report()
@@ -229,7 +229,7 @@ class RunConfig(Strict):
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The stages that score by a protocol."""
+        """The run's stages that score by a protocol."""
         return tuple(stage for stage in self.stages if stage in SCORES)
 
     @property
@@ -240,27 +240,25 @@ class RunConfig(Strict):
 
     @property
     def rigs(self) -> tuple[str, ...]:
-        """The rigs whose views are rendered: those of the scores, and those that a metric needs."""
+        """The camera rigs whose views are rendered: those of the scores, and those that a metric needs."""
         return metrics.rigs(self)
 
     def need(self, stage: str) -> Resources:
-        """What one job of a stage asks of the machine."""
+        """The resources that one job of a stage needs."""
         return self.resources.get(STAGES[stage].resources, Resources())
 
 
 def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
-    """Read a configuration, from a YAML file or from a mapping that errors call `name`.
+    """Read a configuration from a YAML file, or from a mapping that errors call `name`.
 
-    Of what it names only the plugins are looked at, and loaded.
-
-    Raises `UserError` as `resolve` does.
+    Its plugins are loaded; other files that it names are not read. Raises `UserError` as `resolve` does.
     """
     return validate(RunConfig, read_yaml(source) if isinstance(source, Path) else source, name)
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A configuration, with the prompts of its sets and the recipes of its methods, by name."""
+    """A configuration with the prompts of its sets and the recipes of its methods, by name."""
 
     config: RunConfig
     prompts: dict[str, tuple[Prompt, ...]]
@@ -268,10 +266,13 @@ class Resolved:
 
 
 def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Resolved:
-    """Read and check a configuration, from a YAML file or from a mapping that errors call `name`, and what it names.
+    """Read and check a configuration with all that it names: prompt files, recipes, models and metrics.
 
-    These are prompt files, recipes, models and metrics; the plugins that recipes name become the configuration's. Paths
-    are relative to the working directory.
+    Plugins that recipes name are added to the configuration's. Paths are relative to the working directory.
+
+    Args:
+        source: a YAML file, or a mapping.
+        name: the name of a mapping in errors.
 
     Raises:
         UserError: one line with the file, the key, what is wrong and what to do.
@@ -279,14 +280,14 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
     name = str(source) if isinstance(source, Path) else name
     config = read_config(source, name)
     if repeated := [seed for seed, count in Counter(config.seeds).items() if count > 1]:
-        raise UserError(f"{name}: seeds: {repeated[0]} is there twice; remove one")
+        raise UserError(f"{name}: seeds: {repeated[0]} occurs twice; remove one")
     with at(name):
         _check_case("sets", config.sets)
         _check_case("methods", config.methods)
     prompts, recipes = {}, {}
-    for key, of in config.sets.items():
+    for key, prompt_set in config.sets.items():
         with at(f"{name}: sets.{key}.file"):
-            prompts[key] = read_prompts(Path(of.file), of.limit)
+            prompts[key] = read_prompts(Path(prompt_set.file), prompt_set.limit)
     for key, method in config.methods.items():
         with at(f"{name}: methods.{key}"):
             method.check(prompts, config.seeds)
@@ -296,7 +297,7 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
                 "mesh.resolution": config.mesh.resolution,
                 "mesh.threshold": config.mesh.threshold,
             }
-            if missing := [at_key for at_key, value in needed.items() if value is None]:
+            if missing := [needed_key for needed_key, value in needed.items() if value is None]:
                 raise UserError(f"{name}: {missing[0]}: missing, but methods.{key} is a recipe; add it")
     if config.prior:
         with at(f"{name}: prior.model"):
@@ -319,8 +320,8 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
 
 
 def _check_case(section: str, names: Iterable[str]) -> None:
-    """Raise `UserError` if two names would be one folder where file systems ignore case."""
+    """Raise `UserError` if two names differ only in case: they would be one folder on some file systems."""
     known: dict[str, str] = {}
     for name in names:
         if (other := known.setdefault(name.casefold(), name)) != name:
-            raise UserError(f"{section}: {other!r} and {name!r} differ only in case, and name folders; rename one")
+            raise UserError(f"{section}: {other!r} and {name!r} differ only in case, but name folders; rename one")

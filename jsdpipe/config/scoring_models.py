@@ -1,4 +1,4 @@
-"""The scoring models that a configuration names: found in whatever section they stand, and checked."""
+"""The scoring models that a configuration names in any of its sections, and their checks."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,33 +12,33 @@ from jsdpipe.models.settings import Checkpoint, Settings, WeightsFile
 
 
 def chosen(config: BaseModel) -> dict[str, Settings | Checkpoint]:
-    """The models that a configuration names and their parts, by their keys, such as "quality.reward"."""
+    """The models that a configuration names, and their parts, by key, such as "quality.reward"."""
     return dict(_within(config, ""))
 
 
 def _within(value: Any, key: str) -> Iterator[tuple[str, Settings | Checkpoint]]:
     if isinstance(value, Settings | Checkpoint):
         yield key, value
-    below: Any = ()
+    items: Any = ()
     if isinstance(value, BaseModel):
-        below = value
+        items = value
     elif isinstance(value, Mapping):
-        below = value.items()
+        items = value.items()
     elif isinstance(value, list | tuple):
-        below = enumerate(value)
-    for name, of in below:
-        yield from _within(of, f"{key}.{name}".removeprefix("."))
+        items = enumerate(value)
+    for name, item in items:
+        yield from _within(item, f"{key}.{name}".removeprefix("."))
 
 
 def check_models(config: BaseModel) -> None:
-    """Raise `UserError` if a model cannot be found, or is a local one that lacks a file."""
+    """Raise `UserError` if a model has no valid name, or is local and lacks a file."""
     for key, settings in chosen(config).items():
         with at(key):
             settings.files()
 
 
 def fetch_models(config: BaseModel) -> None:
-    """As `check_models`; what is to be downloaded and is not here is downloaded."""
+    """As `check_models`, and download the models that are not on this machine."""
     check_models(config)
     for key, settings in chosen(config).items():
         if isinstance(settings, Checkpoint | WeightsFile):
@@ -54,15 +54,15 @@ def check_prompt(config: BaseModel, prompt: str) -> None:
 
 
 def weight_files(config: BaseModel, section: str) -> list[Path]:
-    """The local files of the weights of a section's models; `UserError` if one is missing."""
-    return sorted({path for settings in _of(config, section) for path in settings.files()})
+    """The local weight files of a section's models; raises `UserError` if one is missing."""
+    return sorted({path for settings in _in_section(config, section) for path in settings.files()})
 
 
 def model_roots(config: BaseModel, section: str) -> list[str | Path]:
-    """Where the code of a section's models begins: names of modules, files of plugins."""
-    models = (settings for settings in _of(config, section) if isinstance(settings, Settings))
+    """Where a section's models are defined: names of modules, or files of plugins."""
+    models = (settings for settings in _in_section(config, section) if isinstance(settings, Settings))
     return sorted({role_of(settings).root(settings.kind) for settings in models}, key=str)
 
 
-def _of(config: BaseModel, section: str) -> list[Settings | Checkpoint]:
+def _in_section(config: BaseModel, section: str) -> list[Settings | Checkpoint]:
     return [settings for key, settings in chosen(config).items() if key.startswith(f"{section}.")]

@@ -1,6 +1,6 @@
-"""The one list of a run's stages: what runs each, what it reads and writes, and what its results depend on.
+"""The list of a run's stages: the function of each, what it reads and writes, and what its results depend on.
 
-Another stage is another entry: its rule of the workflow, its command, and what makes its jobs run again follow.
+To add a stage, add an entry: its workflow rule, its command, and the triggers that rerun its jobs follow from it.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,23 +24,23 @@ STUDIED = ("jsd", "sdi", "sds", "sjc", "csd", "nfsd", "vsd", "asd-adversarial", 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a run. A job of it works on one shard, or on the whole run.
+    """A stage of a run. Each of its jobs works on one shard, or on the whole run.
 
     Args:
-        name: of its rule, its logs and its folder of manifests.
-        does: what a job does, before the name of its shard or run, such as "Render the views of".
-        function: "module:function" that does it, called with the run, and with the shard if there is one. Where
-            methods differ, their `functions` come first.
+        name: the name of its rule, its logs and its folder of manifests.
+        does: what a job does, followed by the name of its shard or run, such as "Render the views of".
+        function: the "module:function" that a job calls with the run, and the shard if there is one. A method's
+            `functions` take precedence.
         of_run: whether a job works on the whole run.
         reads_all: whether it reads all manifests of the run.
         after: the stages whose manifests of the shard it always reads.
-        also_after: those that it reads in a run of some configuration.
-        section: the configuration's section without which a run does not have the stage.
+        also_after: further stages whose manifests it reads, depending on the configuration.
+        section: the section of the configuration that enables the stage; None if every run has it.
         views: whether it writes or reads the archives of the shard's views.
-        protocol: whether it scores by a protocol, with cameras of its own, `render.<name>`.
-        of_prompts: whether its records are of prompts, not of assets.
-        depends_on: what of the configuration its results depend on, by key, for a method and a set.
-        uses: the registries' entries that it runs for a method, as "module:name" or a plugin's file.
+        protocol: whether it scores by a protocol with its own cameras, `render.<name>`.
+        of_prompts: whether its records are one per prompt instead of one per asset.
+        depends_on: the configuration values, by key, that its results for a method and a set depend on.
+        uses: the registered modules that it runs for a method, as "module:name" or a plugin's file.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Stage:
 
     @property
     def resources(self) -> str:
-        """The configuration's key of `resources` that says what a job asks of the machine."""
+        """The key in `resources` of the configuration that holds a job's resources."""
         return "report" if self.of_run else self.name
 
     def reads(self, config: "RunConfig") -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class Stage:
         return self.after + self.also_after(config)
 
     def function_for(self, run: "Run", method: str) -> str:
-        """The "module:function" that does it for a method; "" is no method."""
+        """The "module:function" of the stage for a method; the method is "" for stages of the run."""
         return run.config.methods[method].functions.get(self.name, self.function) if method else self.function
 
 
@@ -204,7 +204,7 @@ STAGES = {
 SHARD_STAGES = tuple(stage for stage in STAGES.values() if not stage.of_run)
 RUN_STAGES = tuple(stage for stage in STAGES.values() if stage.of_run)
 SCORES = tuple(stage.name for stage in SHARD_STAGES if stage.protocol)
-# what a stage keeps by a fingerprint of its own within its results, by stage
+# parts of a stage's results that have their own fingerprint, by stage
 WITHIN = {
     "alignment": (
         Stage("captions", "Caption the views of", "jsdpipe.scoring.captions:caption_assets", uses=_captioner),
