@@ -1,1 +1,1 @@
-"""A run as it lies on disk: paths, shards, manifests, fingerprints."""
+"""A run on disk: paths, shards, manifests, fingerprints."""

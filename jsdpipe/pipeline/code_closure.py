@@ -1,7 +1,7 @@
-"""The code that counts for a result: all that its entries import, as syntax, and the libraries that this imports.
+"""The code that a result depends on: the syntax trees of all imported modules, and the versions of their libraries.
 
-Docstrings, comments, formatting and what only type checkers see don't count. Torch-free, because the workflow asks
-while it plans.
+Docstrings, comments, formatting and code for type checkers are ignored. Torch-free, because the workflow asks while it
+plans.
 """
 
 import ast
@@ -20,8 +20,8 @@ import jsdpipe
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import sha256
 
-# Modules, and packages with all that is in them, that report, carry, or look up what is named to them. What they do to
-# a result is in its fingerprint by value. They are neither counted nor looked into.
+# Modules, and whole packages, that are left out with their imports: they report, pass on values or look up entries.
+# Their effect on a result is in its fingerprint as values.
 NEUTRAL = (
     "jsdpipe.__init__",
     "jsdpipe.base.errors",
@@ -48,34 +48,39 @@ NEUTRAL = (
     "jsdpipe.scene.settings",
     "jsdpipe.scene.voxels.settings",
 )
-DATA = (".j2", ".css")  # what counts beside a module that reads there, and in folders there that are no packages
-# distributions that are called otherwise than what they let import; to find out about all takes 0.4 s
+DATA = (
+    ".j2",
+    ".css",
+)  # data files that count if a module uses `__file__`: in its folder, and in subfolders without code
+# module -> distribution of another name; looking this up for all distributions takes 0.4 s
 DISTRIBUTIONS = {"PIL": "pillow", "open_clip": "open_clip_torch", "skimage": "scikit-image", "yaml": "PyYAML"}
 
 _PACKAGE = Path(jsdpipe.__file__).parent
-_UNSEEN = ("ctx", "kind", "type_comment")  # fields of syntax that follow from the others, or are comments
+_IGNORED = ("ctx", "kind", "type_comment")  # fields of syntax nodes that follow from others, or are comments
 
 
 @dataclass(frozen=True)
 class Code:
-    """What results come from: hashes of modules and data files by name, and the versions of libraries.
-
-    A library that is not installed has the version None.
-    """
+    """The code behind results: hashes of modules and data files by name, and versions of libraries (None: missing)."""
 
     modules: dict[str, str]
     libraries: dict[str, str | None]
 
     @cached_property
     def hash(self) -> str:
-        """Hex SHA-256 of all of it."""
+        """Hex SHA-256 of the modules and libraries."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 def closure(*entries: str) -> Code:
-    """The code that entries run: modules such as "jsdpipe.mesh.stage", or files of Python, ":name" in them left aside.
+    """The code that entries depend on.
 
-    An entry counts also if it is neutral. `UserError` if a file cannot be read, or is no Python.
+    Args:
+        entries: modules such as "jsdpipe.mesh.stage", or Python files; a suffix ":name" is ignored. They count even if
+            they are in `NEUTRAL`.
+
+    Raises:
+        UserError: a file cannot be read, or is not Python.
     """
     names = [entry.rpartition(":")[0] or entry for entry in entries]
     return _closure(*((name, sha256(Path(name)) if _is_file(name) else "") for name in names))
@@ -83,29 +88,30 @@ def closure(*entries: str) -> Code:
 
 @cache
 def _closure(*entries: tuple[str, str]) -> Code:
-    """As `closure`, of names, each with the content of its file if that may change while this process runs."""
-    found: dict[str, _Source] = {}
-    ahead = [(name, _file(name), content) for name, content in entries]
-    while ahead:
-        name, path, content = ahead.pop()
-        if name not in found:
-            found[name] = _source(path, content)
-            ahead += [(of, file, "") for of, file in _modules(found[name].imports) if not _neutral(of)]
-    read = {_file(name).parent for name, source in found.items() if source.reads_beside and not _is_file(name)}
-    data = {path.relative_to(_PACKAGE.parent).as_posix(): sha256(path) for folder in read for path in _data(folder)}
-    tops = {name.partition(".")[0] for source in found.values() for name in source.imports}
+    """As `closure`, for pairs of a name and the hash of its file, "" if it can't change while this process runs."""
+    sources: dict[str, _Source] = {}
+    pending = [(name, _file(name), content) for name, content in entries]
+    while pending:
+        name, path, content = pending.pop()
+        if name not in sources:
+            sources[name] = _source(path, content)
+            modules = _modules(sources[name].imports)
+            pending += [(module, file, "") for module, file in modules if not _neutral(module)]
+    folders = {_file(name).parent for name, source in sources.items() if source.reads_beside and not _is_file(name)}
+    data = {path.relative_to(_PACKAGE.parent).as_posix(): sha256(path) for folder in folders for path in _data(folder)}
+    tops = {name.partition(".")[0] for source in sources.values() for name in source.imports}
     libraries = map(_distribution, tops - sys.stdlib_module_names - {jsdpipe.__name__})
-    # A plugin counts by its file's name, wherever its folder is.
+    # A plugin is listed by its file name, so that its folder can be moved.
     code = {
-        Path(name).name if _is_file(name) else name: source.hash for name, source in found.items() if not source.empty
+        Path(name).name if _is_file(name) else name: source.hash for name, source in sources.items() if not source.empty
     }
-    return Code(code | data, {of: _version(of) for of in libraries})
+    return Code(code | data, {library: _version(library) for library in libraries})
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A file's syntax, hashed; whether there is none but a docstring; the full names of what it imports; and whether
-    it has a `__file__` to read beside."""
+    """A source file: the hash of its syntax, whether it is empty (but for a docstring), the full names that it imports,
+    and whether it uses `__file__`, to read data beside it."""
 
     hash: str
     empty: bool
@@ -120,14 +126,14 @@ def _source(path: Path, content: str = "") -> _Source:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); correct the path") from None
     except (SyntaxError, ValueError) as error:
-        raise UserError(f"{path}: not Python ({error}); mend it") from None
+        raise UserError(f"{path}: not valid Python ({error}); fix it") from None
     package = ".".join(path.relative_to(_PACKAGE.parent).parent.parts) if path.is_relative_to(_PACKAGE) else None
     imports: set[str] = set()
 
-    # Not `ast.dump`, whose text depends on Python's version.
+    # `ast.dump` is not used, because its text depends on Python's version.
     def plain(node: Any) -> Any:
         if isinstance(node, list):
-            return [plain(item) for item in _seen(node)]
+            return [plain(item) for item in _executed(node)]
         if not isinstance(node, ast.AST):
             return node
         if isinstance(node, ast.Import):
@@ -137,10 +143,11 @@ def _source(path: Path, content: str = "") -> _Source:
                 raise UserError(f"{path}: line {node.lineno}: a relative import; name the module in full")
             base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
             imports.update(f"{base}.{alias.name}" for alias in node.names)
-        fields = {name: getattr(node, name, None) for name in node._fields if name not in _UNSEEN}
+        fields = {name: getattr(node, name, None) for name in node._fields if name not in _IGNORED}
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _documented(node):
             fields["body"] = node.body[1:]
-        return type(node).__name__, {name: plain(of) for name, of in fields.items() if of is not None and of != []}
+        stated = {name: plain(value) for name, value in fields.items() if value is not None and value != []}
+        return type(node).__name__, stated
 
     syntax = plain(tree)
     text = repr(syntax)
@@ -148,8 +155,8 @@ def _source(path: Path, content: str = "") -> _Source:
     return _Source(digest, not syntax[1].get("body"), frozenset(imports), "'__file__'" in text)
 
 
-def _seen(nodes: list[Any]) -> Iterator[Any]:
-    """The statements that run, with the other branch of what is for type checkers alone."""
+def _executed(nodes: list[Any]) -> Iterator[Any]:
+    """The statements that run: of `if TYPE_CHECKING`, only those of the else branch."""
     for node in nodes:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in (
             getattr(node.test, "id", None),  # imported from typing
@@ -165,15 +172,15 @@ def _documented(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFun
 
 
 def _modules(imports: Iterable[str]) -> Iterator[tuple[str, Path]]:
-    """Our modules that run when these names are imported, by name; packages as their `__init__`."""
+    """The package's modules, with their files, that run when these names are imported; a package is its `__init__`."""
     for name in imports:
         parts = name.split(".")
         if parts[0] == jsdpipe.__name__:
             for end in range(1, len(parts) + 1):
                 module = ".".join(parts[:end])
-                for of in (f"{module}.__init__", module):
-                    if (path := _path(of)).is_file():
-                        yield of, path
+                for candidate in (f"{module}.__init__", module):
+                    if (path := _path(candidate)).is_file():
+                        yield candidate, path
 
 
 def _neutral(module: str) -> bool:
@@ -189,7 +196,7 @@ def _file(entry: str) -> Path:
 
 
 def _path(module: str) -> Path:
-    """The file of one of our modules, whether it is there or not."""
+    """The file of a module of the package, whether it exists or not."""
     return _PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
 
 
@@ -203,7 +210,7 @@ def _data(folder: Path) -> Iterator[Path]:
 
 @cache
 def _distribution(top: str) -> str:
-    """What installs the top-level package of that name; the name itself if nothing does."""
+    """The distribution that installs a top-level package; the package's name if none does."""
     name = DISTRIBUTIONS.get(top, top)
     return name if _version(name) is not None else _distributions().get(top, [top])[0]
 

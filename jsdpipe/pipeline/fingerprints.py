@@ -1,4 +1,4 @@
-"""What a result depends on, as one hash: its inputs, and the code and libraries that make it.
+"""Fingerprints: one hash of all that a result depends on, its inputs and the code and libraries that make it.
 
 Torch-free, because the workflow asks while it plans.
 """
@@ -17,39 +17,39 @@ _PARTS = STAGES | {part.name: part for parts in WITHIN.values() for part in part
 
 
 def code_in(run: Run, stage: str, method: str = "") -> Code:
-    """The code of a stage, or of what it keeps within its results, for a method of a run."""
-    of = _PARTS[stage]
-    return closure(of.function_for(run, method), *of.uses(run, method))
+    """The code of a stage, or of a part of its results, for a method of a run."""
+    part = _PARTS[stage]
+    return closure(part.function_for(run, method), *part.uses(run, method))
 
 
 def code(run: Run, stage: str, shard: Shard | None = None) -> str:
-    """The hash of the code that a stage's results of a shard count as made by: today's, or one that this stands for."""
+    """The code hash that counts for a stage's results: the current one, or the older one for which it was accepted."""
     today = code_in(run, stage, shard.method if shard else "").hash
     return run.accepted.get((stage, shard.name if shard else ""), {}).get(today, today)
 
 
 def fingerprint(code: str, *parts: Any) -> str:
-    """Hex SHA-256 of code, by its hash, and `parts`: values that JSON can hold."""
+    """Hex SHA-256 of a code hash and of `parts`, which are JSON values."""
     return hashlib.sha256(json.dumps([code, parts], sort_keys=True).encode()).hexdigest()
 
 
 def made_by(run: Run, stage: str, shard: Shard | None = None) -> dict[str, dict[str, str]]:
-    """What a result says of its code: by part of the stage the hash that counts, and today's where it is another.
+    """The code hashes in a result's provenance, by part of the stage: those that count, and current ones that differ.
 
-    The run's folder then holds what is behind today's hashes.
+    The modules behind the current hashes are written to the run's folder.
     """
-    found: dict[str, dict[str, str]] = {"code": {}}
+    hashes: dict[str, dict[str, str]] = {"code": {}}
     for part in (stage, *(part.name for part in WITHIN.get(stage, ()))):
         today, counts = code_in(run, part, shard.method if shard else ""), code(run, part, shard)
         describe(run.layout, today)
-        found["code"][part] = counts
+        hashes["code"][part] = counts
         if counts != today.hash:
-            found.setdefault("accepted", {})[part] = today.hash
-    return found
+            hashes.setdefault("accepted", {})[part] = today.hash
+    return hashes
 
 
 def describe(layout: Layout, code: Code) -> None:
-    """Keep what is behind a hash of code in a run's folder."""
+    """Write the modules and libraries behind a code hash to a run's folder."""
     path = layout.code(code.hash)
     if not path.is_file():
         write_json(path, {"modules": code.modules, "libraries": code.libraries})

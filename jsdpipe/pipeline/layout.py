@@ -1,4 +1,4 @@
-"""Where every file of a run lives (the only place that builds such paths), and how its assets make up shards."""
+"""The paths of a run's files (built only here), and the division of its assets into shards."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jsdpipe.config.prompts import Prompt
 
 
 class AssetKey(NamedTuple):
-    """What names an asset of a run."""
+    """The key of an asset in a run."""
 
     method: str
     set: str
@@ -22,7 +22,7 @@ class AssetKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive prompts of one method and set, with all their seeds: what one job of a stage works on."""
+    """The work of one job of a stage: consecutive prompts of one method and set, with all their seeds."""
 
     method: str
     set: str
@@ -44,14 +44,14 @@ class Shard:
         return (self.key(prompt.id, seed) for prompt, seed in self.assets())
 
     def assets(self) -> Iterator[tuple[Prompt, int]]:
-        """Every (prompt, seed), the seeds of a prompt together."""
+        """All (prompt, seed) pairs, ordered by prompt, then seed."""
         return ((prompt, seed) for prompt in self.prompts for seed in self.seeds)
 
 
 def shards(
     methods: Sequence[str], prompts: Mapping[str, Sequence[Prompt]], seeds: Sequence[int], shard_assets: int
 ) -> list[Shard]:
-    """The shards of all methods and sets: `max(1, shard_assets // len(seeds))` prompts each."""
+    """The shards of all methods and sets, each with at most `max(1, shard_assets // len(seeds))` prompts."""
     size = max(1, shard_assets // len(seeds))
     return [
         Shard(method, name, index, chunk, tuple(seeds))
@@ -71,13 +71,13 @@ def of_run(name: str) -> Path:
 
 
 def by_hand(prompt_id: str, recipe: str, seed: int) -> Path:
-    """The folder of an asset that was made by hand, outside of any run, with the recipe of this name or path."""
+    """The folder of an asset that `jsdpipe make` makes outside a run; `recipe` is a name or path."""
     return Path("results/by-hand") / prompt_id / Path(recipe).stem / f"seed{seed}"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The paths of a run below its folder; a `shard` is given as such or by its name."""
+    """The paths in a run's folder; a `shard` may be given by its name."""
 
     folder: Path
 
@@ -87,7 +87,7 @@ class Layout:
         return self.folder / "run.json"
 
     def manifest(self, stage: str, shard: Shard | str) -> Path:
-        """What a stage says of a shard's assets; written last."""
+        """The manifest of a stage and shard; a job writes it last."""
         return self.folder / stage / f"{_name(shard)}.json"
 
     def asset(self, key: AssetKey) -> Path:
@@ -95,16 +95,16 @@ class Layout:
         return self.folder / "assets" / str(key)
 
     def metric(self, name: str, key: AssetKey, of_prompt: bool = False) -> Path:
-        """The file with a metric's value of an asset, or of all assets of its prompt together."""
+        """The file with a metric's value for an asset, or for all assets of its prompt."""
         folder = self.asset(key).parent if of_prompt else self.asset(key)
         return folder / "metrics" / f"{name}.json"
 
     def external(self, key: AssetKey) -> Path:
-        """The folder of what an external method's command has made of an asset."""
+        """The folder in which an external method's command writes an asset's mesh."""
         return self.asset(key) / "external"
 
     def views(self, shard: Shard | str, prompt_id: str, seed: int) -> Path:
-        """The zip of an asset's rendered views; in a folder a shard, which the workflow deletes after the scores."""
+        """The zip of an asset's rendered views, in the shard's folder, which the workflow deletes after scoring."""
         return self.views_folder(shard) / prompt_id / f"seed{seed}.zip"
 
     def views_folder(self, shard: Shard | str) -> Path:
@@ -112,7 +112,7 @@ class Layout:
         return self.folder / "views" / _name(shard)
 
     def log(self, stage: str, shard: Shard | str = "") -> Path:
-        """The log of a stage's job; without a shard, of a stage that has none."""
+        """The log of a stage's job; stages of the whole run have no shard."""
         return self.folder / "logs" / stage / f"{_name(shard)}.log" if shard else self.folder / "logs" / f"{stage}.log"
 
     def benchmark(self, stage: str, shard: Shard | str = "") -> Path:
@@ -120,18 +120,18 @@ class Layout:
         folder = self.folder / "benchmarks"
         return folder / stage / f"{_name(shard)}.tsv" if shard else folder / f"{stage}.tsv"
 
-    def code(self, of: str) -> Path:
-        """What is behind a hash of code; or of which one a stage without shards was made."""
-        return self.folder / "code" / f"{of}.json"
+    def code(self, name: str) -> Path:
+        """The modules behind a code hash; or, for the name of a stage without shards, the hashes of its results."""
+        return self.folder / "code" / f"{name}.json"
 
     @property
     def accepted(self) -> Path:
-        """Which code stands for which, by `jsdpipe accept`."""
+        """The code changes that `jsdpipe accept` has recorded as harmless."""
         return self.folder / "accepted.json"
 
     @property
     def judge_calls(self) -> Path:
-        """How often the run has called a judge that costs money."""
+        """The number of the run's calls of a paid judge."""
         return self.folder / "judge-calls.json"
 
     @property

@@ -1,4 +1,4 @@
-"""Manifests: what a stage says of every asset of a shard, failures included."""
+"""Manifests: a stage's records of all assets of a shard, failures included."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ Record = dict[str, Any]
 def asset_record(
     prompt: Prompt, seed: int, reason: str | None = None, notes: Sequence[str] = (), **numbers: Any
 ) -> Record:
-    """The record of one asset; a `reason` marks it as failed, `notes` are sentences on what a reader should know."""
+    """The record of one asset; a `reason` marks it as failed, and `notes` are sentences for the reader."""
     return {
         "prompt_id": prompt.id,
         "prompt": prompt.text,
@@ -30,9 +30,9 @@ def asset_record(
 
 
 def write_manifest(run: Run, stage: str, shard: Shard, records: list[Record], provenance: dict[str, Any]) -> None:
-    """Write a shard's manifest; its records must be exactly the shard's assets (diversity: prompts), in order.
+    """Write a shard's manifest, with code hashes added to the provenance.
 
-    To its provenance it adds the code.
+    There must be one record per asset of the shard (diversity: per prompt), in order.
     """
     if (found := _keys(records)) != (expected := _expected(stage, shard)):
         raise ValueError(f"{stage} {shard.name}: records {found}, expected {expected}")
@@ -52,20 +52,20 @@ def write_manifest(run: Run, stage: str, shard: Shard, records: list[Record], pr
 def read_manifest(run: Run, stage: str, shard: Shard) -> list[Record]:
     """A shard's records, in the order of `shard.assets()` (diversity: of its prompts).
 
-    `UserError` if the stage has not been run, or was run for other prompts or seeds.
+    Raises `UserError` if the stage has not been run, or was run for other prompts or seeds.
     """
     check_there(run, (stage,), shard)
     path = run.layout.manifest(stage, shard)
     records: list[Record] = read_json(path)["records"]
     if _keys(records) != _expected(stage, shard):
         raise UserError(
-            f"{path}: is of other prompts or seeds than {run.layout.run_json}; rerun {_command(run, stage, shard)}"
+            f"{path}: prompts or seeds differ from {run.layout.run_json}; rerun {_command(run, stage, shard)}"
         )
     return records
 
 
 def check_there(run: Run, stages: Iterable[str], *shards: Shard) -> None:
-    """Raise `UserError` for the first manifest of these that has not been written."""
+    """Raise `UserError` for the first of these stages' manifests that is missing."""
     for shard in shards:
         for stage in stages:
             if not (path := run.layout.manifest(stage, shard)).is_file():

@@ -1,4 +1,4 @@
-"""A run: its configuration with recipes and prompts resolved, so that a stage needs nothing but the run's folder."""
+"""A run: its configuration with resolved recipes and prompts, so that a stage needs only the run's folder."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -30,14 +30,14 @@ class Run:
 
     @classmethod
     def of(cls, resolved: Resolved, folder: Path) -> "Run":
-        """The run of a configuration that was read with all that it names."""
+        """The run of a resolved configuration."""
         return cls(folder, resolved.config, resolved.recipes, resolved.prompts)
 
     @classmethod
     def load(cls, folder: Path) -> "Run":
-        """Read `run.json`; `UserError` if it is missing, broken, or of another version of the package.
+        """Read `run.json`; raises `UserError` if it is missing, broken, or from another version of the package.
 
-        Each of its recipes is read when it is asked for, because that imports torch.
+        A recipe is validated only when it is used, because that imports torch.
         """
         path = Layout(folder).run_json
         if not path.is_file():
@@ -52,20 +52,20 @@ class Run:
                 _Recipes(path, dict(raw["recipes"])),
                 {name: tuple(Prompt(**prompt) for prompt in of_set) for name, of_set in raw["prompts"].items()},
             )
-        except (KeyError, TypeError, AttributeError, ValueError):  # pydantic's among the last
+        except (KeyError, TypeError, AttributeError, ValueError):  # pydantic's ValidationError is a ValueError
             raise _foreign(path) from None
 
     @cached_property
     def accepted(self) -> dict[tuple[str, str], dict[str, str]]:
-        """By stage and name of a shard ("" without one): of a hash of code, the one of results that it stands for."""
-        path, found = self.layout.accepted, dict[tuple[str, str], dict[str, str]]()
-        for one in read_json(path) if path.is_file() else []:
-            for name in one["shards"]:
-                found.setdefault((one["stage"], name), {})[one["code"]] = one["stands_for"]
-        return found
+        """Accepted code changes by (stage, shard name or ""): from a code hash to the hash of the results it keeps."""
+        path, accepted = self.layout.accepted, dict[tuple[str, str], dict[str, str]]()
+        for entry in read_json(path) if path.is_file() else []:
+            for name in entry["shards"]:
+                accepted.setdefault((entry["stage"], name), {})[entry["code"]] = entry["stands_for"]
+        return accepted
 
     def content(self) -> dict[str, Any]:
-        """What `run.json` holds."""
+        """The content of `run.json`."""
         return {
             "config": self.config.model_dump(mode="json"),
             "recipes": {name: recipe.model_dump(mode="json") for name, recipe in self.recipes.items()},
@@ -76,8 +76,8 @@ class Run:
         }
 
     def save(self) -> None:
-        """Write `run.json`; `UserError` if it cannot be written."""
-        # Not sorted: the order of methods and sets is that of the configuration, and of the tables.
+        """Write `run.json`; raises `UserError` if it cannot be written."""
+        # Keys are not sorted: the tables list methods and sets in the order of the configuration.
         text = json.dumps(self.content(), indent=1, ensure_ascii=False) + "\n"
         with _writing(self.folder):
             write_text(self.layout.run_json, text)
@@ -91,15 +91,15 @@ class Run:
         return list(self._by_name.values())
 
     def shard(self, name: str) -> Shard:
-        """The shard of that name, e.g. "jsd/single/000"; `UserError` if there is none."""
+        """The shard of that name, e.g. "jsd/single/000"; raises `UserError` if there is none."""
         if name not in self._by_name:
             raise UserError(f"--shard: no shard {name!r} in {self.layout.run_json}; there are {self._span()}")
         return self._by_name[name]
 
     def placed_prompts(self) -> Iterator[tuple[str, Prompt]]:
-        """Every prompt, after the set, file and line that it stands in."""
+        """All prompts, each with the set, file and line that it is from."""
         for name, of_set in self.prompts.items():
-            # Prompt files have no empty line, so that a prompt's number is its line.
+            # Prompt files have no empty lines, so a prompt's number is its line.
             for line, prompt in enumerate(of_set, start=1):
                 yield f"sets.{name}.file: {self.config.sets[name].file}: line {line}", prompt
 
@@ -110,12 +110,12 @@ class Run:
     @cached_property
     def _by_name(self) -> dict[str, Shard]:
         config = self.config
-        found = shards(list(config.methods), self.prompts, config.seeds, config.generation.shard_assets)
-        return {shard.name: shard for shard in found}
+        all_shards = shards(list(config.methods), self.prompts, config.seeds, config.generation.shard_assets)
+        return {shard.name: shard for shard in all_shards}
 
 
 def check_writable(folder: Path) -> None:
-    """Raise the `UserError` of `Run.save` now, and not after the work, if a run could not be written."""
+    """Raise the `UserError` of `Run.save` before the work if a run cannot be written to this folder."""
     with _writing(folder):
         try_writing(folder)
 
@@ -132,7 +132,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 class _Recipes(Mapping[str, Recipe]):
-    """The recipes of a `run.json`, each validated when it is first asked for."""
+    """The recipes of a `run.json`, each validated when it is first used."""
 
     def __init__(self, path: Path, raw: dict[str, Any]) -> None:
         self._path, self._raw = path, raw

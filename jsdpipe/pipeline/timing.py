@@ -1,4 +1,4 @@
-"""Where the time goes, from Snakemake's benchmark files; apart from the rest, because no two runs take equally long."""
+"""Run times from Snakemake's benchmark files; separate from other results, because they differ between runs."""
 
 import csv
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from jsdpipe.pipeline.run import Run
 
 @dataclass(frozen=True)
 class Timing:
-    """Wall-clock seconds of a stage's jobs, by method; `assets` timed in all, peak memory of a job in MB."""
+    """Wall-clock seconds of a stage's jobs by method, the number of timed assets, and a job's peak memory in MB."""
 
     stage: str
     seconds: dict[str, float]
@@ -21,7 +21,7 @@ class Timing:
 
 
 def timings(run: Run) -> list[Timing]:
-    """The stages that have benchmark files; those of a run by hand have none."""
+    """The times of all stages that have benchmark files; only Snakemake writes them."""
     found = []
     for stage in run.config.stages:
         seconds, assets, peaks = dict.fromkeys(run.config.methods, 0.0), 0, []
