@@ -1,1 +1,1 @@
-"""What the workflow asks while it plans and runs."""
+"""Checks and estimates that the workflow needs while it plans and runs."""

@@ -1,6 +1,6 @@
-"""What a changed configuration does to what a run's folder holds: said before it is done. Torch-free.
+"""The effects of a changed configuration on a run's existing results, announced before the run starts. Torch-free.
 
-Configurations are compared, the one in `run.json` with the new one. Changed code and files, Snakemake sees by itself.
+The configuration in `run.json` is compared with the new one. Snakemake itself detects changed code and files.
 """
 
 import os
@@ -13,7 +13,7 @@ from jsdpipe.config.stages import SHARD_STAGES, STAGES
 from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.run import Run
 
-MAKING = tuple(stage.name for stage in SHARD_STAGES if stage.views != "read")  # each is the source of the next
+MAKING = tuple(stage.name for stage in SHARD_STAGES if stage.views != "read")  # each one's result is the next's input
 SCORING = tuple(stage.name for stage in SHARD_STAGES if stage.views == "read")
 DONE = {
     "generate": "made again and replaced, with their meshes, views and scores",
@@ -21,24 +21,24 @@ DONE = {
     "render": "rendered and scored again, which replaces the old views and scores",
     **{stage: f"given new scores of {stage}, which replace the old ones" for stage in SCORING},
 }
-KEYS = 3  # of the changed ones that are named
-ROOM = 24  # characters of a value that is shown
+KEYS = 3  # the most changed keys that are named
+ROOM = 24  # the most characters of a value that is shown
 
-Changes = tuple[tuple[str, str], ...]  # key, and what it was and is
+Changes = tuple[tuple[str, str], ...]  # (key, its old and new value as text)
 
 
 def changes(run: Run) -> list[str]:
-    """Of the assets that lie in the run's folder, which are made or scored again, and because of which keys; lines.
+    """Lines on how many assets in the run's folder are made or scored again, and which changed keys are the cause.
 
-    None if there are no assets, or if nothing changes.
+    Empty if there are no assets, or if nothing changes.
     """
     if not os.path.isfile(run.layout.run_json):  # noqa: PTH113, which takes any name
         return []
     try:
         old = Run.load(run.folder)
-        dict(old.recipes)  # which are of another version where one cannot be read
+        dict(old.recipes)  # raises if a recipe is from another version
     except UserError:
-        return [f"{run.folder} holds a run of another version, of which all may be made again and replaced"]
+        return [f"{run.folder} holds a run of another version; all its results may be made again and replaced"]
     planned = {asset for shard in run.shards() for asset in shard.asset_keys()}
     held = {stage: _held(old, stage) for stage in (*MAKING, *SCORING)}
     total = len(held["generate"])
@@ -49,35 +49,35 @@ def changes(run: Run) -> list[str]:
                 (asset.method, asset.set) == (method, part) and asset in planned for asset in held[stage]
             )
     lines = [
-        f"{_named(changed)} changed: {_of(count, total)} {DONE[stage]}"
+        f"{_named(changed)} changed: {_count(count, total)} {DONE[stage]}"
         for (stage, changed), count in again.items()
         if count
     ]
     if gone := sum(asset not in planned for asset in held["generate"]):
-        lines.append(f"{_of(gone, total)} no longer part of the run, and left where they are")
+        lines.append(f"{_count(gone, total)} no longer part of the run, and not deleted")
     return [f"{run.folder} holds {total} asset{'s' * (total > 1)}; {line}" for line in lines]
 
 
 def _held(run: Run, stage: str) -> list[AssetKey]:
-    """The assets of which a stage's manifests speak."""
+    """The assets that a stage's manifests record."""
     shards = [shard for shard in run.shards() if run.layout.manifest(stage, shard).is_file()]
     return [asset for shard in shards for asset in shard.asset_keys()]
 
 
 def _first_changed(old: Run, new: Run, method: str, part: str) -> Iterator[tuple[str, Changes]]:
-    """The first stage of a method and set that takes something else than before; of scores, each that does."""
+    """The first making stage of a method and set whose settings changed; if there is none, all such scoring stages."""
 
-    def changed(stage: str) -> Changes:
-        one, other = (STAGES[stage].depends_on(run, method, part) for run in (old, new))
-        return tuple(_differences(one, other))
+    def changes_of(stage: str) -> Changes:
+        before, after = (STAGES[stage].depends_on(run, method, part) for run in (old, new))
+        return tuple(_differences(before, after))
 
     for stage in MAKING:
-        if found := changed(stage):
-            yield stage, found
+        if changed := changes_of(stage):
+            yield stage, changed
             return
     for stage in SCORING:
-        if stage in old.config.stages and stage in new.config.stages and (found := changed(stage)):
-            yield stage, found
+        if stage in old.config.stages and stage in new.config.stages and (changed := changes_of(stage)):
+            yield stage, changed
 
 
 def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -95,6 +95,6 @@ def _named(changed: Changes) -> str:
     return ", ".join([*names, f"{more} more keys"] if more else names)
 
 
-def _of(count: int, total: int) -> str:
+def _count(count: int, total: int) -> str:
     are = "is" if count == 1 else "are"
     return f"all {count} {are}" if count == total > 1 else f"{count} of {total} {are}"

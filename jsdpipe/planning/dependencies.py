@@ -1,7 +1,7 @@
-"""What a job depends on beside the files of the stage before it, so that the workflow reruns just what changed.
+"""The dependencies of a job besides the files of earlier stages, so that the workflow reruns only what changed.
 
-Torch-free, because the workflow asks while it plans. Which assets of a shard are redone, the stage itself decides by
-finer means: what is stated here may be too much, never too little.
+Torch-free, because the workflow asks while it plans. A digest may change too often, but never too rarely: the stage
+itself decides which assets of a shard it makes again.
 """
 
 from jsdpipe.config.scoring_models import weight_files
@@ -14,7 +14,7 @@ from jsdpipe.study.experiments import GUIDANCE, objective_settings
 
 
 class Dependencies:
-    """What the jobs of a run depend on. What many jobs share is found out once: a run has thousands of them."""
+    """The dependencies of a run's jobs; shared ones are computed once, because a run has thousands of jobs."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -22,23 +22,23 @@ class Dependencies:
         self._files: dict[tuple[str, str], str] = {}
 
     def digest(self, stage: str, shard: Shard) -> str:
-        """Hash of what a stage's job of a shard takes from the configuration and the user's files, code and libraries.
+        """Hash of the settings, the user's files, the code and the libraries that a stage's job of a shard depends on.
 
-        Files count by their contents alone: what replaces one may well be older than it, and a checkout may be moved.
+        Files count only by content: a replacement may have an older time stamp, and a checkout may be moved.
         """
-        by = code(self._run, stage, shard)
-        key = by, stage, shard.method, shard.set
+        code_hash = code(self._run, stage, shard)
+        key = code_hash, stage, shard.method, shard.set
         if key not in self._shared:
             keys = STAGES[stage].depends_on(self._run, shard.method, shard.set)
-            self._shared[key] = fingerprint(by, keys, self._shared_files(stage, shard.method))
+            self._shared[key] = fingerprint(code_hash, keys, self._shared_files(stage, shard.method))
         if stage != "generate":
             return self._shared[key]
         sources = self._run.config.methods[shard.method].sources(self._run, shard)
         own = [[prompt.text for prompt in shard.prompts], shard.seeds, list(map(str, sources)), contents(sources)]
-        return fingerprint(by, self._shared[key], own)
+        return fingerprint(code_hash, self._shared[key], own)
 
     def _shared_files(self, stage: str, method: str) -> str:
-        """One hash of the local files that all a stage's jobs of a method read: the prior, or the scores' models."""
+        """One hash of the local files that all jobs of a stage and method read: of the prior, or the scoring models."""
         key = stage, method if stage == "generate" else ""
         if key not in self._files:
             files = (
@@ -51,8 +51,10 @@ class Dependencies:
 
 
 def study_digest(run: Run) -> str:
-    """Hash of what the study takes of a run's configuration and of recipes, and of its code and libraries."""
-    of = run.config.study
-    assert of is not None
-    objectives = [[one.model_dump() for one in objective_settings(guidance, of.steps)] for guidance in GUIDANCE]
-    return fingerprint(code(run, "study"), run.config.seed, of.model_dump(), objectives)
+    """Hash of the settings, recipes, code and libraries that the study depends on."""
+    study = run.config.study
+    assert study is not None
+    objectives = [
+        [settings.model_dump() for settings in objective_settings(guidance, study.steps)] for guidance in GUIDANCE
+    ]
+    return fingerprint(code(run, "study"), run.config.seed, study.model_dump(), objectives)

@@ -1,4 +1,4 @@
-"""The models that a configuration needs, and whether they are on this machine; the network is never asked."""
+"""The models that a configuration needs, and whether they are on this machine; the network is not used."""
 
 import inspect
 import os
@@ -27,13 +27,13 @@ PACKAGE = WEIGHTS.parent.parent
 
 @dataclass(frozen=True)
 class Needed:
-    """A model that stages need, and where it comes from.
+    """A model that stages need, and its origin.
 
     Args:
-        size: bytes of its files, of a missing model those of the download; `None` if unknown.
-        mends: what to do if it is missing, one remedy a line; none if it is present.
-        key: of a missing model that a stage downloads when it first needs it, its key in the configuration.
-        download: the command that downloads such a model beforehand.
+        size: bytes of its files, or of the download if it is missing; `None` if unknown.
+        mends: remedies if it is missing, one per line; none if it is present.
+        key: its key in the configuration, if it is missing and its stage can download it.
+        download: the command that downloads it in advance, if it is missing and its stage can download it.
     """
 
     name: str
@@ -47,15 +47,15 @@ class Needed:
 
     @property
     def amount(self) -> str:
-        """The size for people; a model that is code alone has none."""
+        """The size as text; "-" for a model without files, "?" if unknown."""
         return "?" if self.size is None else decimal(self.size) if self.size else "-"
 
 
 def needed(config: RunConfig, name: str) -> list[Needed]:
-    """The distinct models of a configuration that errors call `name`, the prior first.
+    """The distinct models of a configuration, which errors call `name`; the prior comes first.
 
     Raises:
-        UserError: a name is neither that of a folder nor a hub id; a model that is only missing here is no error.
+        UserError: a model's name is neither a folder nor a hub id; a model that is not on this machine is no error.
     """
     found = []
     if config.prior:
@@ -83,12 +83,12 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
 
 
 def prior(model: str, revision: str | None = None) -> Needed:
-    """A prior as `prior.model` and `prior.revision` name it; `UserError` if there can be none of that name."""
+    """The prior of this name and revision; raises `UserError` if the name is neither a folder nor a hub id."""
     return _pretrained(PRIOR, model, revision, ("generate",), "prior")
 
 
 def _pretrained(format: Format, model: str, revision: str | None, stages: tuple[str, ...], key: str) -> Needed:
-    """A model in some format, which the configuration's `key` names."""
+    """A model in a format, which the configuration names at `key`."""
     if folder := format.local_folder(model, revision):
         return _local(model, stages, folder, _license(folder) or "unstated", partial(format.files, folder))
     facts, cached = KNOWN.get(MOVED.get(model, model)), format.cached_folder(model, revision)
@@ -100,19 +100,19 @@ def _pretrained(format: Format, model: str, revision: str | None, stages: tuple[
             return Needed(model, stages, origin, license, here.size)
     size = facts.download if facts else None
     if model in MOVED:
-        mend = f"withdrawn by its owner; the same weights: give {MOVED[model]} as {key}.model"
+        mend = f"withdrawn by its owner; give {MOVED[model]} as {key}.model, which has the same weights"
         return Needed(model, stages, origin, license, size, (mend,))
     command = _from_the_hub(format, model, revision)
     place = f"{key}.model" + (" or --prior" if key == "prior" else "")
     mends = (
-        f"online: the stage {stages[0]} downloads it when it first needs it; to have it before: {command}",
-        f"offline: run that elsewhere with --local-dir FOLDER, copy that here, and name it as {place}",
+        f"online: the stage {stages[0]} downloads it when it first needs it; to download it now: {command}",
+        f"offline: run this elsewhere with --local-dir FOLDER, copy the folder here, and name it as {place}",
     )
     return Needed(model, stages, origin, license, size, mends, f"{key}.model", command)
 
 
 def _weights_file(settings: WeightsFile, stages: tuple[str, ...], key: str) -> Needed:
-    """A model whose weights are one file: the one that is named, or the one that is downloaded."""
+    """A model whose weights are one file, which is named or downloaded."""
     if settings.weights:
         return _local(settings.name, stages, settings.file, "unstated", settings.files)
     file, facts, origin = settings.file, KNOWN.get(settings.kind), f"download: {settings.url}"
@@ -121,21 +121,21 @@ def _weights_file(settings: WeightsFile, stages: tuple[str, ...], key: str) -> N
         return Needed(settings.name, stages, origin, license, file.stat().st_size)
     command = shlex.join(["curl", "--create-dirs", "-o", str(file), settings.url])
     mends = (
-        f"online: the stage {stages[0]} downloads it when it first needs it; to have it before: {command}",
-        f"offline: fetch that elsewhere, and copy it to {file}, or name it as {key}.weights",
+        f"online: the stage {stages[0]} downloads it when it first needs it; to download it now: {command}",
+        f"offline: download it elsewhere, and copy it to {file}, or name it as {key}.weights",
     )
     return Needed(settings.name, stages, origin, license, size, mends, key, command)
 
 
 def _endpoint(settings: Endpoint, stages: tuple[str, ...], key: str) -> Needed:
-    """A model that is asked over the network: missing if its key is."""
+    """A model behind an endpoint; it is missing if its API key is."""
     variable = settings.key_env
     mends = () if not variable or os.environ.get(variable) else (f"{key}.key_env: export the key in {variable}",)
     return Needed(settings.name, stages, f"endpoint: {settings.base_url}", "unknown", 0, mends)
 
 
 def table(found: list[Needed]) -> str:
-    """Models, one a line, below the names of the columns."""
+    """A text table of models, one per line, with a header."""
     rows = [("model", "used by", "state", "size", "license", "from")]
     for model in found:
         state = "missing" if model.mends else "present"
@@ -144,7 +144,7 @@ def table(found: list[Needed]) -> str:
 
 
 def _local(name: str, stages: tuple[str, ...], place: Path, license: str, files: Callable[[], list[Path]]) -> Needed:
-    """A model in a folder or file of this machine."""
+    """A model in a folder or file on this machine."""
     own = place.is_relative_to(PACKAGE)
     kind = "folder" if place.is_dir() else "file"
     origin = f"package: {place.relative_to(PACKAGE.parent)}" if own else f"{kind}: {place}"
@@ -155,7 +155,7 @@ def _local(name: str, stages: tuple[str, ...], place: Path, license: str, files:
 
 
 def _license(folder: Path) -> str | None:
-    """What a model's card, the README.md in its folder, states as its license."""
+    """The license that a model's card (README.md in its folder) states, or None."""
     if folder.is_relative_to(PACKAGE):
         return PACKAGE_LICENSE
     from huggingface_hub import metadata_load
@@ -169,8 +169,8 @@ def _license(folder: Path) -> str | None:
 
 
 def _from_the_hub(format: Format, model: str, revision: str | None) -> str:
-    """The command that downloads a model's files, and its card."""
+    """The command that downloads a model's files and its card."""
     pinned = ["--revision", revision] if revision else []
-    # as patterns, because a file that is named and not there would be an error
+    # as patterns, because naming a file that does not exist would be an error
     names = [word for name in (*format.patterns, "README.md") for word in ("--include", name)]
     return shlex.join(["hf", "download", model, *pinned, *names])

@@ -1,4 +1,4 @@
-"""What a run has come to: which assets failed, and where. Torch-free."""
+"""The outcome of a run: which assets failed, and at which stage. Torch-free."""
 
 from collections import Counter
 
@@ -9,13 +9,14 @@ from jsdpipe.pipeline.manifests import Record, read_manifest
 from jsdpipe.pipeline.run import Run
 
 OF_ASSETS = tuple(stage.name for stage in SHARD_STAGES if not stage.of_prompts)
-LINES = 20  # of the failed assets that are listed
+LINES = 20  # the most failed assets that are listed
 
 
 def failures(run: Run, place: object) -> list[str]:
-    """How many assets failed, by stage, and each one's reason, of those that the run's manifests speak of; lines.
+    """Lines on how many of the assets in the run's manifests failed, by stage, and on the reason of each.
 
-    Of many, the first ones, and `place`, where the others are. What the judge gave no grade fails at `alignment`.
+    Only the first `LINES` are listed, then a pointer to `place`. Assets without a grade from the judge count as failed
+    at `alignment`.
     """
     assets: set[AssetKey] = set()
     failed: dict[AssetKey, tuple[str, str]] = {}
@@ -25,7 +26,7 @@ def failures(run: Run, place: object) -> list[str]:
                 asset = shard.key(record["prompt_id"], record["seed"])
                 assets.add(asset)
                 if record["reason"] is not None:
-                    failed.setdefault(asset, (stage, record["reason"]))  # later stages carry it along
+                    failed.setdefault(asset, (stage, record["reason"]))  # later stages repeat the reason
     if not assets:
         return []
     if not failed:
@@ -40,5 +41,5 @@ def failures(run: Run, place: object) -> list[str]:
 def _records(run: Run, stage: str, shard: Shard) -> list[Record]:
     try:
         return read_manifest(run, stage, shard)
-    except UserError:  # not made yet, or of other prompts or seeds
+    except UserError:  # missing, or of other prompts or seeds
         return []

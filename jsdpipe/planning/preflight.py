@@ -1,4 +1,4 @@
-"""What a run will need and this machine lacks, found before its first job. Torch-free; no model is loaded."""
+"""Requirements of a run that this machine lacks, found before the first job. Torch-free; no model is loaded."""
 
 from collections.abc import Collection, Iterator
 
@@ -11,26 +11,30 @@ from jsdpipe.render.egl import open_context
 
 
 def lacking(run: Run, name: str, stages: Collection[str]) -> list[str]:
-    """What the stages that will run need and is not here: a line for each, with its key and what to do.
+    """Lines on what the stages that will run need and this machine lacks, each with the key and what to do.
 
-    `name` is what errors call the configuration. A model that its stage will download is not lacking, unless
-    HF_HUB_OFFLINE forbids downloads.
+    Errors call the configuration `name`. A model that its stage can download is not reported, unless HF_HUB_OFFLINE
+    forbids downloads.
     """
     return [f"{name}: {line}" for line in (*_models(run, name, stages), *_methods(run, stages), *_driver(run, stages))]
 
 
 def _models(run: Run, name: str, stages: Collection[str]) -> Iterator[str]:
     optimized = any(method.optimizes for method in run.config.methods.values())
-    of = {stage for stage in stages if stage != "generate" or optimized}
+    stages_with_models = {stage for stage in stages if stage != "generate" or optimized}
     for model in needed(run.config, name):
-        if of.intersection(model.stages) and model.mends and (model.download is None or is_offline_mode()):
+        if (
+            stages_with_models.intersection(model.stages)
+            and model.mends
+            and (model.download is None or is_offline_mode())
+        ):
             yield _line(model)
 
 
 def _line(model: Needed) -> str:
     if model.download is None:
         return f"{model.name} is missing; {model.mends[0]}"
-    return f"{model.key}: {model.name} is missing, and HF_HUB_OFFLINE is set; fetch it: {model.download}"
+    return f"{model.key}: {model.name} is missing, and HF_HUB_OFFLINE is set; download it: {model.download}"
 
 
 def _methods(run: Run, stages: Collection[str]) -> Iterator[str]:

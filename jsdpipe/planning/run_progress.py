@@ -1,6 +1,6 @@
-"""Progress of a whole run: what is left of all its jobs, from how long those of each stage took. Torch-free.
+"""Progress of a whole run: the time that is left, estimated from the times of each stage's jobs. Torch-free.
 
-Snakemake counts jobs, but a stage's may take a thousand times as long as another's.
+Snakemake only counts jobs, but one stage's jobs may take a thousand times as long as another's.
 """
 
 import logging
@@ -17,16 +17,18 @@ from jsdpipe.pipeline.timing import timings
 
 
 def seconds_a_job(run: Run) -> dict[str, float]:
-    """How long a job of each stage took before, on average, from the run's benchmark files; none of a stage without."""
+    """The mean seconds of a job by stage, from the run's benchmark files; stages without such files are left out."""
     size = sum(len(list(shard.assets())) for shard in run.shards()) / len(run.shards())
     return {timing.stage: timing.total / timing.assets * size for timing in timings(run)}
 
 
 class Estimate:
-    """The time that is left of `jobs`, a number by rule, from those that have ended.
+    """An estimate of the time that is left, from the jobs that have ended.
 
-    `before`: how long a rule's job took in an earlier run, in seconds, for rules of which none has ended yet. Times are
-    seconds of a clock.
+    Args:
+        jobs: the number of jobs by rule.
+        before: mean seconds of a job by rule in an earlier run, used until a job of the rule has ended.
+        began: when the run began, in seconds of a clock.
     """
 
     def __init__(self, jobs: Mapping[str, int], before: Mapping[str, float], began: float) -> None:
@@ -38,7 +40,7 @@ class Estimate:
         self._running[job] = rule, now
 
     def fail(self, job: int) -> None:
-        """A job that has ended and may be tried again."""
+        """Record a failed job, which may be tried again."""
         self._running.pop(job, None)
 
     def end(self, job: int, now: float) -> None:
@@ -53,21 +55,21 @@ class Estimate:
 
     def line(self, now: float) -> str:
         """E.g. "run: 120/9005 jobs, 3 h 20 min, about 2 days 4 h left"."""
-        said = f"run: {self._total - self._left.total()}/{self._total} jobs, {duration(now - self._began)}"
+        count = f"run: {self._total - self._left.total()}/{self._total} jobs, {duration(now - self._began)}"
         if self.done:
-            return said
-        # Summaries are short and come last. Of a stage that has never been run, nobody knows.
+            return count
+        # Only stages of shards can make the estimate unknown; those of the run are short.
         means = {rule: mean for rule in self._left if (mean := self._mean(rule)) is not None}
-        unknown = [of.name for of in SHARD_STAGES if self._left[of.name] and of.name not in means]
+        unknown = [stage.name for stage in SHARD_STAGES if self._left[stage.name] and stage.name not in means]
         work = sum(count * means.get(rule, 0.0) for rule, count in self._left.items())
         work -= sum(min(now - started, means.get(rule, 0.0)) for rule, started in self._running.values())
-        # how many jobs ran side by side so far, on average; those that wait in a cluster's queue count as running
+        # `busy` / elapsed time: the mean number of parallel jobs so far; jobs in a cluster's queue count as running
         busy = sum(map(sum, self._took.values())) + sum(now - started for _, started in self._running.values())
         left = work / busy * (now - self._began) if busy else 0.0
-        if unknown:  # their part comes on top
+        if unknown:  # so `left` is a lower bound
             least = f", more than {duration(left)} left" if left >= 60 else ""
-            return f"{said}{least} (no job of {', '.join(unknown)} has ended yet)"
-        return f"{said}, about {duration(left)} left" if left >= 60 else f"{said}, less than a minute left"
+            return f"{count}{least} (no job of {', '.join(unknown)} has ended yet)"
+        return f"{count}, about {duration(left)} left" if left >= 60 else f"{count}, less than a minute left"
 
     def _mean(self, rule: str) -> float | None:
         took = self._took[rule]
@@ -75,7 +77,7 @@ class Estimate:
 
 
 class RunProgress(logging.Handler):
-    """Follows Snakemake's log, and has an estimate said now and then: `say(line)`."""
+    """A handler of Snakemake's log that reports an estimate from time to time by `say(line)`."""
 
     def __init__(
         self,

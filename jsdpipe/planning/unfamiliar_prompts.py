@@ -1,4 +1,4 @@
-"""Prompts that a run's models cannot read, which are refused, or do not understand, which are warned of. Torch-free."""
+"""Errors for prompts that a run's models cannot read, warnings for those they were not trained on. Torch-free."""
 
 from collections.abc import Iterable
 
@@ -20,15 +20,15 @@ def check_prompts(run: Run) -> None:
 
 
 def warn_of_unfamiliar(prompts: Iterable[tuple[str, str]]) -> None:
-    """Warn in one line of the prompts outside the miniature's grammar; each is (where it stands, its text)."""
-    found = [f"{place}: {reason}" for place, text in prompts if (reason := _unfamiliar(text))]
-    if found:
-        more = f", and {len(found) - 1} more" if found[1:] else ""
-        warn(f"{found[0]}{more}; `jsdpipe make --help` says what the miniature understands")
+    """Warn in one line of prompts outside the miniature's grammar; `prompts` are pairs (place, text)."""
+    unfamiliar = [f"{place}: {reason}" for place, text in prompts if (reason := _unfamiliar(text))]
+    if unfamiliar:
+        more = f", and {len(unfamiliar) - 1} more" if unfamiliar[1:] else ""
+        warn(f"{unfamiliar[0]}{more}; `jsdpipe make --help` lists what the miniature understands")
 
 
 def warn_of_unfamiliar_in(run: Run) -> None:
-    """As `warn_of_unfamiliar`, of all prompts of a run that generates or scores with the miniature's models."""
+    """As `warn_of_unfamiliar`, for all prompts of a run that generates or scores with the miniature's models."""
     config = run.config
     made = any(method.optimizes for method in config.methods.values())
     if (made and config.prior and config.prior.model in PRIOR.own) or scored_by_the_miniature(config):
@@ -36,7 +36,7 @@ def warn_of_unfamiliar_in(run: Run) -> None:
 
 
 def scored_by_the_miniature(config: RunConfig) -> bool:
-    """Whether one of a configuration's scores comes from the miniature's CLIP."""
+    """Whether the miniature's CLIP makes any score of a configuration."""
     return any(isinstance(model, MiniatureClip.Settings) for model in chosen(config).values())
 
 
