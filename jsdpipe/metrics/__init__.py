@@ -1,7 +1,7 @@
-"""Metrics: the built-in ones, which stages of their own compute, and those that a configuration names.
+"""Metrics: the built-in ones, each computed by its own stage, and those that a configuration names.
 
-One file adds a metric: a module of this package, of an installed distribution, or a plugin. Torch-free, because the
-workflow asks while it plans.
+A metric is added by one file: a module of this package or of an installed distribution, or a plugin. Torch-free,
+because the workflow asks while it plans.
 """
 
 from collections import Counter
@@ -18,16 +18,18 @@ __all__ = ["BUILT_IN", "METRICS", "RIGS", "STAGE", "Group", "Metric", "register"
 
 
 def check(config: "RunConfig") -> None:
-    """Raise `UserError` if a configuration names a metric that there is not, or that needs what the run lacks."""
+    """Raise `UserError` if a configuration names a metric that is unknown, or whose needs the run does not meet."""
     names = config.metrics or []
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
-        raise UserError(f"{repeated[0]!r} is there twice; remove one")
+        raise UserError(f"{repeated[0]!r} occurs twice; remove one")
     for name in names:
         metric = METRICS[name]
         if metric.compute is None:
-            raise UserError(f"{name!r} is of the stage {metric.stages[0]}; leave it out, its section does")
+            raise UserError(
+                f"{name!r} is computed by the stage {metric.stages[0]}; remove it and configure that section"
+            )
         if "captions" in metric.needs and config.alignment is None:
-            raise UserError(f"{name!r} needs captions, which the alignment stage writes; add its section")
+            raise UserError(f"{name!r} needs captions, which the alignment stage writes; add the section alignment")
 
 
 def named(config: "RunConfig") -> tuple[Metric, ...]:
@@ -36,7 +38,7 @@ def named(config: "RunConfig") -> tuple[Metric, ...]:
 
 
 def needs(config: "RunConfig") -> frozenset[str]:
-    """What the metrics that a configuration names need; the plugin of an older run's metric may be gone."""
+    """The needs of the metrics that a configuration names; skips unknown ones (an older run's plugin may be gone)."""
     known = METRICS.kinds()
     return frozenset(need for name in config.metrics or [] if name in known for need in METRICS[name].needs)
 
@@ -48,20 +50,22 @@ def of_run(config: "RunConfig") -> tuple[Metric, ...]:
 
 
 def by_group(config: "RunConfig") -> dict[Group, tuple[Metric, ...]]:
-    """A run's metrics by their groups: what has a table and a chart together."""
-    found = of_run(config)
-    return {group: tuple(of for of in found if of.group == group) for group in dict.fromkeys(of.group for of in found)}
+    """A run's metrics by group; a group has one table and one chart."""
+    groups: dict[Group, tuple[Metric, ...]] = {}
+    for metric in of_run(config):
+        groups[metric.group] = (*groups.get(metric.group, ()), metric)
+    return groups
 
 
 def compared(config: "RunConfig") -> dict[str, tuple[Metric, ...]]:
-    """A run's metrics by the name of the table that compares methods by them."""
+    """A run's metrics by the name of their table of paired comparisons."""
     tables: dict[str, tuple[Metric, ...]] = {}
-    for group, found in by_group(config).items():
-        tables[group.comparison] = (*tables.get(group.comparison, ()), *found)
+    for group, metrics in by_group(config).items():
+        tables[group.comparison] = (*tables.get(group.comparison, ()), *metrics)
     return tables
 
 
 def rigs(config: "RunConfig") -> tuple[str, ...]:
-    """The rigs that a run's scores and metrics need the views of."""
+    """The camera rigs whose views a run's scores and metrics need."""
     needed = needs(config)
     return tuple(rig for rig in RIGS if f"views:{rig}" in needed or rig in config.scores)

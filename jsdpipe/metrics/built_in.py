@@ -1,6 +1,6 @@
 """The metrics that the stages `quality`, `alignment` and `diversity` compute, and their groups.
 
-They are apart from the code that computes them, so that a label or caption is no reason to score again.
+They are separate from the code that computes them, so that a changed label or caption does not rerun the scores.
 """
 
 from jsdpipe.metrics.base import Group, Metric, declare
