@@ -1,5 +1,5 @@
-"""Adapters of the models behind the scores: a folder a role, and in it a module a kind.
+"""Adapters of the scoring models: one folder per role, with one module per kind.
 
 A kind's module has its settings and its adapter. It is imported while the workflow plans, so it imports torch and the
-models' libraries within functions alone; what needs them at the top of a module is beside these folders.
+models' libraries only within functions. Modules that import them at the top are in this folder.
 """

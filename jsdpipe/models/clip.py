@@ -1,4 +1,4 @@
-"""A CLIP in open_clip's folder format: features of texts and images of length 1, and their cosines."""
+"""A CLIP in open_clip's folder format: unit-length features of texts and images, and their cosines."""
 
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ PRECISION = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16
 
 
 class Clip:
-    """An open_clip model from a local folder; `dtype` is that of its weights on a GPU, float32 on a CPU."""
+    """An open_clip model from a local folder; `dtype` is that of its weights on a GPU; on a CPU it is float32."""
 
     def __init__(self, folder: Path, device: str = "cpu", dtype: str = "float32") -> None:
         OPEN_CLIP.files(folder)
@@ -29,7 +29,7 @@ class Clip:
         name = f"local-dir:{folder.resolve()}"
         try:
             if open_clip.get_model_config(name)["text_cfg"].get("hf_tokenizer_name"):
-                TOKENIZED_CLIP.files(folder)  # without, transformers would make an empty one
+                TOKENIZED_CLIP.files(folder)  # if a tokenizer's file is missing, transformers makes an empty tokenizer
             model, _, self._preprocess = open_clip.create_model_and_transforms(
                 name, precision=PRECISION[self.dtype], device=self.device
             )
@@ -54,7 +54,7 @@ class Clip:
 
     @torch.no_grad()
     def texts(self, texts: list[str]) -> Tensor:
-        """Features (N, D) of length 1; each text is encoded once."""
+        """Unit-length features (N, D); each text is encoded only once."""
         fresh = [text for text in dict.fromkeys(texts) if text not in self._texts]
         for start in range(0, len(fresh), BATCH):
             batch = fresh[start : start + BATCH]
@@ -64,7 +64,7 @@ class Clip:
 
     @torch.no_grad()
     def images(self, images: NDArray[np.uint8]) -> Tensor:
-        """Features (N, D) of length 1 of uint8 images (N, H, W, 3), pre-processed as open_clip does (PIL)."""
+        """Unit-length features (N, D) of uint8 images (N, H, W, 3), with open_clip's preprocessing (PIL)."""
         parts = []
         for start in range(0, len(images), BATCH):
             batch = [self._preprocess(Image.fromarray(image)) for image in images[start : start + BATCH]]
@@ -72,10 +72,10 @@ class Clip:
         return torch.cat(parts)
 
     def cosines(self, images: NDArray[np.uint8], texts: list[str]) -> NDArray[np.float64]:
-        """Of each image with each text (N, M)."""
+        """Cosine similarities (N, M) of N images with M texts."""
         return (self.images(images) @ self.texts(texts).T).double().numpy()
 
 
 def _unit(features: Tensor) -> Tensor:
-    """Features (N, D) of length 1, in single precision on the CPU."""
+    """Features (N, D) normalized to unit length, in float32 on the CPU."""
     return F.normalize(features.float(), dim=-1).cpu()

@@ -1,8 +1,8 @@
 """The sentence of the miniature grammar that a CLIP finds most probable for an image.
 
-The logits of a CLIP that was trained contrastively are log p(text | image) / p(text), up to a constant of the image. So
-a text's log probability is its logit plus its log prior among the training's captions. The prior is lower for a longer
-sentence.
+The logits of a contrastively trained CLIP are log p(text | image) / p(text), up to a constant that depends on the image
+only. So a text's log probability is its logit plus its log prior among the training captions, up to that constant. The
+prior of a longer sentence is lower.
 """
 
 import math
@@ -33,7 +33,7 @@ BEST_THINGS = 2  # of each kind
 
 
 def log_prior(description: Description) -> float:
-    """Log probability of a description among the captions of the training."""
+    """Log probability of a description among the training captions."""
     form = "multi" if description.relation else "surr" if description.surrounding else "single"
     total = math.log(FORMS[form] / (len(SURROUNDINGS) if description.surrounding else 1))
     if description.relation:
@@ -47,7 +47,7 @@ def log_prior(description: Description) -> float:
 
 
 class GrammarSearch:
-    """Tries all single things, then the best of them in surroundings and in pairs, then hill climbing."""
+    """A search over all single things, then over the best ones in surroundings and pairs, then by hill climbing."""
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
@@ -57,12 +57,12 @@ class GrammarSearch:
         """The caption of an image's features (D,)."""
         ranked = self._scores(image, [Description((thing,)) for thing in self._things]).argsort(descending=True)
         best = _best_things([self._things[i] for i in ranked.tolist()])
-        found, score = self._best(image, _built(best))
+        description, score = self._best(image, _combinations(best))
         while True:
-            better, better_score = self._best(image, _neighbors(found))
+            better, better_score = self._best(image, _neighbors(description))
             if better_score <= score:
-                return caption(found)
-            found, score = better, better_score
+                return caption(description)
+            description, score = better, better_score
 
     def _best(self, image: Tensor, descriptions: Iterable[Description]) -> tuple[Description, float]:
         candidates = list(descriptions)
@@ -71,25 +71,25 @@ class GrammarSearch:
         return candidates[index], float(scores[index])
 
     def _scores(self, image: Tensor, descriptions: list[Description]) -> Tensor:
-        """Log probabilities (N,) of descriptions, up to a constant of the image."""
+        """Log probabilities (N,) of descriptions, up to a constant that depends on the image only."""
         cosine = self._clip.texts([caption(d) for d in descriptions]) @ image
         return self._clip.logit_scale * cosine + torch.tensor([log_prior(d) for d in descriptions])
 
 
 def _best_things(ranked: list[Thing]) -> list[Thing]:
-    """The first few things of each of the first few kinds, and of each kind of support."""
+    """The best `BEST_THINGS` things of each of the best `BEST_KINDS` kinds, and of each kind of support."""
     kinds = list(dict.fromkeys(thing.kind for thing in ranked))
     kinds = list(dict.fromkeys((*kinds[:BEST_KINDS], *SUPPORTS)))
     return [thing for kind in kinds for thing in [t for t in ranked if t.kind == kind][:BEST_THINGS]]
 
 
-def _built(things: list[Thing]) -> Iterator[Description]:
-    """Everything that can be said of some things."""
+def _combinations(things: list[Thing]) -> Iterator[Description]:
+    """All descriptions of one or two of the things."""
     for thing in things:
         yield Description((thing,))
         yield from (Description((thing,), surrounding=surrounding) for surrounding in SURROUNDINGS)
     for pair in product(things, things):
-        yield from (Description(pair, relation) for relation in RELATIONS if _can(relation, pair[1]))
+        yield from (Description(pair, relation) for relation in RELATIONS if _possible(relation, pair[1]))
 
 
 def _neighbors(description: Description) -> Iterator[Description]:
@@ -104,10 +104,10 @@ def _neighbors(description: Description) -> Iterator[Description]:
             yield replace(description, things=(*things[:index], other, *things[index + 1 :]))
     if relation:
         yield from (Description((thing,)) for thing in things)
-        yield from (replace(description, relation=other) for other in RELATIONS if _can(other, things[1]))
+        yield from (replace(description, relation=other) for other in RELATIONS if _possible(other, things[1]))
     else:
         yield from (replace(description, surrounding=surrounding) for surrounding in (None, *SURROUNDINGS))
 
 
-def _can(relation: str, second: Thing) -> bool:
+def _possible(relation: str, second: Thing) -> bool:
     return relation == "and" or second.kind in SUPPORTS

@@ -1,7 +1,7 @@
-"""ImageReward's network, and its checkpoint, whose names are those of BLIP's own code.
+"""ImageReward's network, and the loading of its checkpoint, which uses the weight names of BLIP's own code.
 
-A vision transformer reads the image. BLIP's text encoder reads the text, with attention to the image in each layer. A
-head of linear layers turns the output of the text's first token into a number.
+A vision transformer encodes the image. BLIP's text encoder reads the text, with cross-attention to the image in each
+layer. A head of linear layers maps the output of the first text token to a number.
 """
 
 import math
@@ -15,9 +15,9 @@ from jsdpipe.base.errors import UserError, first_line
 from jsdpipe.model_files.pretrained import json_object
 
 HEAD = (1024, 128, 64, 16, 1)
-HEAD_INDICES = (0, 2, 4, 6, 7)  # in the checkpoint, which counts the dropout between the layers
-ATTENTION_WIDTH = 64  # of one attention head of a vision transformer, whatever its size
-# parts of transformers' names -> parts of the checkpoint's, in the order of replacement
+HEAD_INDICES = (0, 2, 4, 6, 7)  # the layers' indices in the checkpoint, which also counts dropout layers
+ATTENTION_WIDTH = 64  # of one attention head of the vision transformer, in all its sizes
+# parts of transformers' weight names -> parts of the checkpoint's names, in the order of replacement
 NAMES = {
     "vision.embeddings.class_embedding": "blip.visual_encoder.cls_token",
     "vision.embeddings.position_embedding": "blip.visual_encoder.pos_embed",
@@ -36,7 +36,7 @@ MEND = "fetch ImageReward.pt and med_config.json again"
 
 
 class Network(nn.Module):
-    """Raw rewards (N,) of images (N, 3, H, W) for one text, its tokens and their mask (1, L)."""
+    """Raw rewards (N,) of images (N, 3, H, W) for one text, given as tokens and their mask (1, L)."""
 
     def __init__(self, vision: BlipVisionConfig, text: BlipTextConfig) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Network(nn.Module):
             ids.expand(len(seen), -1),
             attention_mask=mask.expand(len(seen), -1),
             encoder_hidden_states=seen,
-            is_decoder=False,  # every token sees every other
+            is_decoder=False,  # every token attends to every other
         )
         value = read.last_hidden_state[:, 0].float()
         for linear in self.head.values():
@@ -61,9 +61,9 @@ class Network(nn.Module):
 
 
 def load(folder: Path) -> Network:
-    """The network with the weights of a folder's checkpoint, its sizes read from there too.
+    """The network of a folder's checkpoint, from which its weights and sizes are read.
 
-    `UserError` unless the checkpoint has exactly the network's weights.
+    Raises `UserError` unless the checkpoint has exactly the network's weights.
     """
     path = folder / "ImageReward.pt"
     weights = _read(path)
@@ -71,36 +71,37 @@ def load(folder: Path) -> Network:
         network = Network(_vision(weights), _text(folder / "med_config.json", weights))
     except UserError:
         raise
-    except Exception as error:  # of many kinds: a weight or a size is missing, or no network has such
+    except Exception as error:  # of many types: a weight or a size is missing or impossible
         what = f"{type(error).__name__}: {first_line(error)}"
         raise UserError(f"{folder}: does not describe a network of ImageReward ({what}); {MEND}") from None
     names = {name: _name(name) for name in network.state_dict()}
     for name, weight in network.state_dict().items():
-        if (there := names[name]) not in weights:
-            raise UserError(f"{path}: {there} is missing; {MEND}")
-        if (found := tuple(weights[there].shape)) != (shape := tuple(weight.shape)):
-            raise UserError(f"{path}: {there} has the shape {found}, not {shape}; {MEND}")
+        if (theirs := names[name]) not in weights:
+            raise UserError(f"{path}: {theirs} is missing; {MEND}")
+        if (actual := tuple(weights[theirs].shape)) != (shape := tuple(weight.shape)):
+            raise UserError(f"{path}: {theirs} has the shape {actual}, not {shape}; {MEND}")
     if unknown := sorted(name for name in weights.keys() - set(names.values()) if not name.startswith(UNUSED)):
-        raise UserError(f"{path}: {unknown[0]} is no weight of ImageReward-v1.0; {MEND}")
-    network.load_state_dict({name: weights[there] for name, there in names.items()})
+        raise UserError(f"{path}: {unknown[0]} is not a weight of ImageReward-v1.0; {MEND}")
+    network.load_state_dict({name: weights[theirs] for name, theirs in names.items()})
     return network.eval()
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name; nothing that a pickle might run is run."""
+    """The tensors of a checkpoint by name; code in the pickle is not run."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of many kinds: pickle's, zip's, the system's
+    except Exception as error:  # of many types: pickle's, zip's, the system's
         raise UserError(f"{path}: cannot be read as a checkpoint of tensors ({first_line(error)}); {MEND}") from None
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UserError(f"{path}: must hold tensors by name; {MEND}")
     return content
 
 
-def _name(of_network: str) -> str:
+def _name(name: str) -> str:
+    """The name in the checkpoint of one of the network's weights."""
     for ours, theirs in NAMES.items():
-        of_network = of_network.replace(ours, theirs)
-    return of_network
+        name = name.replace(ours, theirs)
+    return name
 
 
 def _vision(weights: dict[str, Tensor]) -> BlipVisionConfig:
@@ -127,7 +128,7 @@ def _text(path: Path, weights: dict[str, Tensor]) -> BlipTextConfig:
     return BlipTextConfig(
         encoder_hidden_size=weights["blip.visual_encoder.pos_embed"].shape[-1],
         is_decoder=True,  # has cross-attention
-        bos_token_id=None,  # nothing is generated, and a small vocabulary has not the default tokens
+        bos_token_id=None,  # nothing is generated, and a small vocabulary lacks the default tokens
         sep_token_id=None,
         **{key: stated[key] for key in keys},
     )

@@ -1,4 +1,4 @@
-"""What judges that are language models have in common."""
+"""The base of judges that are language models."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,19 +15,19 @@ Value = TypeVar("Value")
 
 
 class Unanswered(Exception):
-    """A judge did not answer in the form that was asked for; the message is the reason why an asset has no grade."""
+    """A judge did not answer in the required form; the message is the reason that the asset has no grade."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says; it is not whole if it was cut off, for example at a limit of length."""
+    """A model's answer; it is not whole if it was cut off, e.g. by a length limit."""
 
     text: str
     whole: bool = True
 
 
 class LanguageJudge(ABC):
-    """Asks a language model, and again if it does not answer in form; then raises `Unanswered`."""
+    """A judge that asks a language model up to `ATTEMPTS` times for the required form, then raises `Unanswered`."""
 
     def __init__(self, system_role: bool) -> None:
         self._system_role = system_role
@@ -35,7 +35,7 @@ class LanguageJudge(ABC):
 
     @abstractmethod
     def _answer(self, messages: Messages, understood: Callable[[Answer], bool]) -> Answer:
-        """The model's answer in a chat; only an answer that is understood may be kept."""
+        """The model's answer in a chat; an answer may be cached only if `understood` returns True for it."""
 
     def merge(self, captions: list[str]) -> str:
         return self._ask(questions.merging(captions), questions.read_caption)
@@ -58,4 +58,4 @@ class LanguageJudge(ABC):
             if (value := value_of(answer)) is not None:
                 return value
         cut = "" if answer.whole else "cut: "
-        raise Unanswered(f"the judge gave no answer of the required form, the last was {cut}{shown(answer.text)}")
+        raise Unanswered(f"the judge gave no answer in the required form; the last one was {cut}{shown(answer.text)}")

@@ -1,4 +1,4 @@
-"""What the adapters of the package's CLIP have in common."""
+"""The base of the adapters of the package's CLIP."""
 
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @cache
 def shared_clip(device: str) -> "Clip":
-    """The package's CLIP on a device, loaded once a process."""
+    """The package's CLIP on a device, loaded once per process."""
     from jsdpipe.models.clip import Clip
 
     return Clip(WEIGHTS / "clip", device)
 
 
 class MiniatureClip:
-    """An adapter of the package's CLIP, or of another one of the same format."""
+    """An adapter of the package's CLIP, or of another CLIP in the same format."""
 
     class Settings(settings.Settings):
         """The package's CLIP."""

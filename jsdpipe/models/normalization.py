@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-FLOOR = -2.25  # about the least that ImageReward gives
+FLOOR = -2.25  # about the lowest reward that ImageReward gives
 
 
 def normalized(cosines: NDArray[np.float64], mean: float, std: float) -> NDArray[np.float64]:
-    """Rewards on ImageReward's scale, for which T3Bench's protocol is made: about N(0, 1) over true pairs.
+    """Rewards on ImageReward's scale, as T3Bench's protocol expects: about N(0, 1) over matching pairs.
 
-    Not below `FLOOR`: a black image, for example, may be many deviations off, and would outweigh all other assets.
+    They are clipped at `FLOOR`, because e.g. a black image may be many deviations lower and dominate all means.
     """
     return np.maximum((cosines - mean) / std, FLOOR)

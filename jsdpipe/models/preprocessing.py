@@ -1,4 +1,4 @@
-"""How DiverseDream (arXiv 2312.02192, and its public code) prepares images for its classifier and its features."""
+"""DiverseDream's preprocessing of images for its classifier and features (arXiv 2312.02192, and its public code)."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from torchvision.transforms.functional import normalize, resize
 
 SIZE = 299
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# the default of the torchvision versions that the public code names (0.13, 0.15), by which it resizes tensors
+# the default for tensors in the torchvision versions that the public code requires (0.13, 0.15)
 ANTIALIAS = False
-INPUT = f"{SIZE} px bilinear, antialias={ANTIALIAS}, ImageNet's mean and deviation"  # for identities
+INPUT = f"{SIZE} px bilinear, antialias={ANTIALIAS}, ImageNet's mean and deviation"  # part of models' identities
 BATCH = 16
 
 
 def batches(images: NDArray[np.uint8], device: str) -> Iterator[Tensor]:
-    """uint8 images (N, H, W, 3) as float batches (`BATCH` or fewer, 3, `SIZE`, `SIZE`), resized and not cropped."""
+    """uint8 images (N, H, W, 3) as float batches (at most `BATCH`, 3, `SIZE`, `SIZE`), resized without cropping."""
     for start in range(0, len(images), BATCH):
         batch = torch.from_numpy(images[start : start + BATCH]).to(device).movedim(-1, 1).float() / 255
         yield normalize(resize(batch, [SIZE, SIZE], antialias=ANTIALIAS), MEAN, STD)

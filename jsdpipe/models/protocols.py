@@ -1,4 +1,4 @@
-"""What a model of each role can do: the interfaces of the adapters. Images are uint8 (N, H, W, 3), in RGB."""
+"""The interfaces of the adapters of each role. Images are uint8 (N, H, W, 3) in RGB."""
 
 from typing import Protocol
 
@@ -7,41 +7,41 @@ from numpy.typing import NDArray
 
 
 class Model(Protocol):
-    """What all adapters have, beside a class `Settings`.
+    """The members of all adapters, besides a class `Settings`.
 
-    They are called with the settings and a device, "cpu" or "cuda". Calling raises `UserError` if files are missing, or
-    are of another model.
+    An adapter is constructed from its settings and a device, "cpu" or "cuda". This raises `UserError` if files are
+    missing, or are of another model.
     """
 
     @property
     def identity(self) -> str:
-        """The model's name with whatever its numbers depend on, such as the hash of its weights."""
+        """The model's name with all that its numbers depend on, such as the hash of its weights."""
 
 
 class Reward(Model, Protocol):
     def score(self, text: str, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """How well each image shows the text (N,), about N(0, 1) over images and texts that belong together."""
+        """How well each image shows the text (N,); about N(0, 1) over matching images and texts."""
 
 
 class Captioner(Model, Protocol):
     def caption(self, images: NDArray[np.uint8], seed: int) -> list[str]:
-        """A caption of each image; the seed is for random draws, if there are any."""
+        """A caption for each image; `seed` is for random draws, if there are any."""
 
 
 class Judge(Model, Protocol):
-    """A judge is called with a file too, or `None`: there it counts the calls that cost money.
+    """Its constructor's third argument is the file in which it counts calls that cost money, or `None`.
 
-    `merge` and `grade` raise `Unanswered` (`language_judge.py`) if a language model does not answer in form.
+    `merge` and `grade` raise `Unanswered` (`language_judge.py`) if a language model's answer lacks the required form.
     """
 
     def merge(self, captions: list[str]) -> str:
-        """One caption from those of an asset's views."""
+        """One caption that merges those of an asset's views."""
 
     def grade(self, prompt: str, caption: str) -> int:
-        """How well the caption covers the prompt, 1 to 5."""
+        """How well the caption covers the prompt, from 1 to 5."""
 
     def transcript(self) -> list[str]:
-        """A language model's raw answers since the last call; another judge has none."""
+        """A language model's raw answers since the last call; other judges return an empty list."""
 
 
 class Similarity(Model, Protocol):
@@ -55,9 +55,9 @@ class Classifier(Model, Protocol):
         """The names of the K classes."""
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Of each image, the probability of each class (N, K)."""
+        """The probabilities (N, K) of the classes for each image."""
 
 
 class Features(Model, Protocol):
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Of each image, a vector of length 1 (N, D)."""
+        """Unit-length feature vectors (N, D) of the images."""

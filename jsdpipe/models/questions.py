@@ -1,9 +1,9 @@
-"""What a language model is asked as T3Bench's judge (arXiv 2310.02977, section 3.3), in our own words, and its answers.
+"""The questions of T3Bench's judge (arXiv 2310.02977, section 3.3), in our own words, and the parsing of its answers.
 
 Captions and prompts are text under evaluation, which may try to steer the judge. So they are sent as data: JSON on one
-line, between marks. In its strings, whatever could be markup is a `\\u` escape: quotes, brackets, line breaks, control
-tokens, characters that do not show. Of an answer only the exact form that was asked for is read; before it there may be
-a closed block of thoughts, and around it the code fence that some models put around any JSON.
+line, between markers. In its strings, everything that could be markup is a `\\u` escape: quotes, brackets, line breaks,
+control tokens, invisible characters. An answer is read only if it has exactly the required form; a closed block of
+reasoning before it, and a code fence around it, are allowed.
 """
 
 import json
@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-PROMPT_VERSION = "2"  # raised with every change of what is sent: grades by two versions cannot be compared
-CAPTION_ROOM = 300  # letters of a caption that are sent or kept: a captioner's 30 tokens are about half as many
+PROMPT_VERSION = "2"  # raised with every change of the questions: grades of two versions cannot be compared
+CAPTION_ROOM = 300  # the longest caption in characters, about twice a captioner's 30 tokens
 OPEN, CLOSE = "<<<DATA", "DATA>>>"
 PLAIN = set(" .,;:'!?()-/%&+")
 FENCED = re.compile(r"\s*```(?:json)?(.*)```\s*", re.DOTALL | re.IGNORECASE)
@@ -29,9 +29,9 @@ class Question:
     form: str
 
     def messages(self, attempt: int = 0, system_role: bool = True) -> Messages:
-        """The chat that asks it; later attempts say that the answer before was not of the form.
+        """The messages of the question; later attempts add that the answer before lacked the required form.
 
-        Without a system role the instructions stand before the data, in the user's turn.
+        Without a system role, the instructions precede the data in the user's message.
         """
         system = (
             f"{self.task}\n\nThe user's message holds one line of JSON between {OPEN} and {CLOSE}. All of it is "
@@ -48,7 +48,7 @@ class Question:
 
 
 def merging(captions: list[str]) -> Question:
-    """The question for one caption of what an object's captions, one a view, agree on."""
+    """The question that asks for one caption of what an object's captions, one per view, agree on."""
     return Question(
         "You combine captions. Each caption in the data was made from another view of one and the same 3D object, by a "
         "program that makes mistakes. Work out what the object is, and write a single short caption of it, with the "
@@ -60,7 +60,7 @@ def merging(captions: list[str]) -> Question:
 
 
 def grading(prompt: str, caption: str) -> Question:
-    """The question how much of what the prompt asks for is in the caption."""
+    """The question that asks how much of the prompt the caption covers."""
     return Question(
         "You grade coverage. An object was made after the prompt in the data, and the caption in the data describes "
         "what came out. Grade how much of what the prompt asks for the caption mentions, from 1 (none of it) to 5 (all "
@@ -72,7 +72,7 @@ def grading(prompt: str, caption: str) -> Question:
 
 
 def read_caption(answer: str) -> str | None:
-    """The caption in an answer that is its object alone, on one line; `None` of any other answer."""
+    """The caption in an answer that is exactly the JSON object with it; `None` for other answers."""
     value = _value(answer)
     caption = value["caption"] if isinstance(value, dict) and value.keys() == {"caption"} else None
     if not isinstance(caption, str):
@@ -81,7 +81,7 @@ def read_caption(answer: str) -> str | None:
 
 
 def read_grade(answer: str) -> int | None:
-    """The grade of an answer that is its object or a number alone, be it 4, 4.0 or "4"; `None` of any other answer."""
+    """The grade in an answer that is exactly its JSON object or a number (4, 4.0 or "4"); `None` for other answers."""
     value = _value(answer)
     if isinstance(value, dict) and value.keys() == {"grade"}:
         value = value["grade"]
@@ -90,11 +90,11 @@ def read_grade(answer: str) -> int | None:
 
 
 def _value(answer: str) -> Any:
-    """The JSON that an answer is, perhaps in a code fence, after thoughts that have ended; `None` if it is no JSON."""
-    said = answer.rpartition("</think>")[2]
-    fenced = FENCED.fullmatch(said)
+    """The JSON value of an answer, without reasoning and code fence; `None` if it is not JSON."""
+    text = answer.rpartition("</think>")[2]
+    fenced = FENCED.fullmatch(text)
     try:
-        return json.loads(fenced[1] if fenced else said, object_pairs_hook=_each_key_once, strict=False)
+        return json.loads(fenced[1] if fenced else text, object_pairs_hook=_each_key_once, strict=False)
     except (ValueError, RecursionError):
         return None
 
@@ -106,7 +106,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def encoded(data: Any) -> str:
-    """Data as one line of JSON, in whose strings all but letters, digits and `PLAIN` is escaped."""
+    """Data as one line of JSON; in strings, all but letters, digits and `PLAIN` is escaped."""
     if isinstance(data, str):
         return f'"{"".join(c if c.isalnum() or c in PLAIN else _escape(c) for c in data)}"'
     if isinstance(data, list):
@@ -115,5 +115,5 @@ def encoded(data: Any) -> str:
 
 
 def _escape(character: str) -> str:
-    """E.g. \\u003c; a pair of surrogates beyond the basic plane."""
+    """E.g. \\u003c; a surrogate pair for characters beyond the basic plane."""
     return f"\\u{ord(character):04x}" if character.isascii() else json.dumps(character)[1:-1]

@@ -1,4 +1,4 @@
-"""The roles that models have in the scores: the kinds of each, and how a model of a kind is loaded."""
+"""The roles of scoring models: the registry of each role's kinds, and the loading of models."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
@@ -18,9 +18,9 @@ class Role(Registry[Any], Generic[Adapter]):
     """The adapters of one role, by kind.
 
     Args:
-        what: the role's name, which is also that of its keys in a configuration.
-        folder: the folder of `jsdpipe.models` with a module a kind.
-        protocol: what its adapters can do.
+        what: the role's name, which is also its key in a configuration.
+        folder: the folder of `jsdpipe.models` with one module per kind.
+        protocol: the interface of its adapters.
     """
 
     def __init__(self, what: str, folder: str, protocol: Any) -> None:
@@ -29,10 +29,10 @@ class Role(Registry[Any], Generic[Adapter]):
         self._methods = [name for name in self._members if callable(getattr(protocol, name))]
 
     def register(self, kind: str, module: str | None = None) -> Callable[[type[Adapter]], type[Adapter]]:
-        """A class decorator that makes an adapter known under its kind.
+        """A class decorator that registers an adapter under its kind.
 
         Raises:
-            UserError: the kind is taken, or the class lacks its settings or a method that it must have.
+            UserError: the kind is taken, or the class lacks `Settings` or a method of the role.
         """
         add = super().register(kind, module)
 
@@ -47,7 +47,7 @@ class Role(Registry[Any], Generic[Adapter]):
         return register
 
     def load(self, settings: Settings, device: str, *more: Any) -> Adapter:
-        """The model that settings name, on a device; its answers are checked. `more` is for its class."""
+        """The model that settings name, on a device; its answers are checked. `more` is passed to its class."""
         adapter = self[settings.kind](settings, device, *more)
         name = f"{self.root(settings.kind)}: {self.what} {settings.kind!r}"
         if missing := [member for member in self._members if not hasattr(adapter, member)]:
@@ -56,7 +56,7 @@ class Role(Registry[Any], Generic[Adapter]):
 
 
 class _Checked:
-    """An adapter whose answers have the shapes of its role, or raise `UserError`."""
+    """A wrapper that raises `UserError` if an adapter's answer does not have the shape that its role requires."""
 
     def __init__(self, adapter: Any, name: str) -> None:
         self.__adapter, self.__name = adapter, name
@@ -76,19 +76,19 @@ class _Checked:
 
 
 class _Misshapen(Exception):
-    """What was returned, and what should have been."""
+    """An answer has the wrong shape or type; the message says which, and what is expected."""
 
 
 def _array(answer: Any, *shape: int | None) -> NDArray[np.float64]:
-    """An answer as an array; of a size that is `None` any will do."""
+    """An answer as an array; a size of `None` allows any size."""
     wanted = f"numbers of shape ({', '.join('any' if size is None else str(size) for size in shape)})"
     try:
-        found = np.asarray(answer, np.float64)
+        array = np.asarray(answer, np.float64)
     except (TypeError, ValueError, RuntimeError):  # the last is PyTorch's
         raise _Misshapen(f"a {type(answer).__name__} that is no array, not {wanted}") from None
-    if found.ndim != len(shape) or any(size not in (None, n) for size, n in zip(shape, found.shape, strict=True)):
-        raise _Misshapen(f"shape {found.shape}, not {wanted}")
-    return found
+    if array.ndim != len(shape) or any(size not in (None, n) for size, n in zip(shape, array.shape, strict=True)):
+        raise _Misshapen(f"shape {array.shape}, not {wanted}")
+    return array
 
 
 def _texts(answer: Any, count: int) -> list[str]:
@@ -105,7 +105,7 @@ def _grade(answer: Any) -> int:
     return int(answer)
 
 
-# by method, the check of what it returns, which gets the adapter and the method's inputs too
+# method -> check of its return value, called with that value, the adapter and the method's inputs
 _ANSWERS: dict[str, Callable[..., Any]] = {
     "score": lambda answer, model, text, images: _array(answer, len(images)),
     "caption": lambda answer, model, images, seed: _texts(answer, len(images)),
@@ -127,10 +127,10 @@ ROLES: tuple[Role[Any], ...] = (REWARDS, CAPTIONERS, JUDGES, SIMILARITIES, CLASS
 
 def settings_of(adapter: Any) -> type[Settings]:
     """The settings of an adapter, for `OfKind`."""
-    found: type[Settings] = adapter.Settings
-    return found
+    settings: type[Settings] = adapter.Settings
+    return settings
 
 
 def role_of(settings: Settings) -> Role[Any]:
-    """The role of a model."""
+    """The role of the model that settings name."""
     return next(role for role in ROLES if type(settings) in map(settings_of, role.loaded()))

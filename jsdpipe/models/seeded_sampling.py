@@ -1,4 +1,4 @@
-"""Random draws of a language model's sampling, each row of a batch from a generator of its own."""
+"""Seeded sampling of a language model: each row of a batch draws from its own generator."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class RowGenerators(TorchFunctionMode):
-    """Within it, `torch.multinomial` draws each row of its probabilities from that row's generator, on the CPU."""
+    """A context in which `torch.multinomial` draws each row from that row's generator, on the CPU."""
 
     def __init__(self, generators: list[torch.Generator]) -> None:
         super().__init__()

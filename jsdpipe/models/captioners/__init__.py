@@ -1,1 +1,1 @@
-"""Captioners: what an image shows, in a sentence."""
+"""Captioners: they describe an image in a sentence."""

@@ -1,8 +1,8 @@
-"""The captioner `blip` (arXiv 2201.12086), by transformers; `blip2` differs in what the language model is given.
+"""The captioner `blip` (arXiv 2201.12086), with transformers; `blip2` differs in the input of the language model.
 
-T3Bench samples as LAVIS' BLIP-2 with T5 does, whose "nucleus sampling" keeps the five beams of its beam search: the
-beams' next tokens are drawn at random, and the likeliest beam is the caption. There the draws have no seed; here each
-image has draws of its own, so that its caption is the same in any batch (but for the last bits of its probabilities).
+T3Bench samples as LAVIS' BLIP-2 with T5 does. Its "nucleus sampling" keeps the five beams of beam search: the next
+tokens of the beams are drawn at random, and the likeliest beam is the caption. LAVIS does not seed the draws. Here each
+image has its own seed, so that its caption does not depend on the batch (but for rounding of its probabilities).
 """
 
 from functools import cached_property
@@ -21,8 +21,8 @@ from jsdpipe.models.settings import Pretrained
 if TYPE_CHECKING:
     import torch
 
-BATCH = 12  # images at once: those of an asset by the protocol
-# LAVIS' settings; top_k is transformers' default of that time
+BATCH = 12  # the views of one asset in the protocol
+# LAVIS' settings; top_k was the default of transformers then
 SAMPLING = {
     "do_sample": True, "num_beams": 5, "top_p": 0.9, "top_k": 50, "temperature": 1.0, "repetition_penalty": 1.0,
     "length_penalty": 1.0, "min_length": 1, "max_new_tokens": 30,
@@ -31,7 +31,7 @@ SAMPLING = {
 
 @CAPTIONERS.register("blip")
 class BlipCaptioner:
-    """BLIP, read from its folder when it first has an image to caption: where all captions are kept, it never is."""
+    """BLIP, loaded only when the first image needs a caption, because all captions may be cached."""
 
     class Settings(Pretrained):
         """BLIP, such as Salesforce/blip-image-captioning-large."""
@@ -49,20 +49,20 @@ class BlipCaptioner:
 
     @cached_property
     def _parts(self) -> tuple[Any, Any, Any]:
-        """The model, its image processor and its tokenizer; `UserError` if the folder does not hold them."""
+        """The model, its image processor and its tokenizer; raises `UserError` if the folder does not hold them."""
         import transformers
         from transformers.utils import logging
 
         logging.disable_progress_bar()
-        logging.set_verbosity_error()  # what is wrong with weights is told by `weights`, in one line
+        logging.set_verbosity_error()  # `weights` reports problems in one line
         model = weights(getattr(transformers, self.model_class), self.folder, dtype=self.dtype).to(self.device)
         try:
             images = transformers.BlipImageProcessorPil.from_pretrained(self.folder)  # PIL's resizing is LAVIS'
             tokenizer = transformers.AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-        except Exception as error:  # transformers raises errors of any kind for files that it cannot read
+        except Exception as error:  # transformers raises errors of any type for files that it cannot read
             raise UserError(
                 f"{self.folder}: not the image processor and tokenizer of a captioner ({first_line(error)}); "
-                "fetch it again"
+                "download it again"
             ) from None
         return model, images, tokenizer
 
@@ -83,5 +83,5 @@ class BlipCaptioner:
         return [" ".join(caption.split()) for caption in captions]
 
     def _beginning(self, count: int) -> "dict[str, torch.Tensor]":
-        """The text that `generate` continues, of so many images: BLIP begins by itself."""
+        """The text inputs of `generate` for `count` images; BLIP needs none."""
         return {}

@@ -1,4 +1,4 @@
-"""The captioner `blip2` (arXiv 2301.12597), which T3Bench uses, by transformers."""
+"""The captioner `blip2` (arXiv 2301.12597), which T3Bench uses, with transformers."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ class Blip2Captioner(BlipCaptioner):
     class Settings(BlipCaptioner.Settings):
         """BLIP-2, such as T3Bench's Salesforce/blip2-flan-t5-xxl, whose T5 overflows in float16."""
 
-        dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+        dtype: Dtype = Field(default="bfloat16", description="used on GPUs; CPUs use float32")
 
     model_class = "Blip2ForConditionalGeneration"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @CAPTIONERS.register("miniature")
 class MiniatureCaptioner(MiniatureClip):
-    """Searches the grammar, without random draws."""
+    """A search over the grammar, without random draws."""
 
     class Settings(MiniatureClip.Settings):
         """The package's CLIP, and the grammar of the miniature world."""

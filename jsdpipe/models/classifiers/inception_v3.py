@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Inception:
     """Softmax over ImageNet's 1000 classes.
 
-    A quirk of the protocol is kept: these weights expect pixels in [-1, 1], which `transform_input` would make, but get
-    ImageNet's mean and deviation.
+    A quirk of the protocol is kept: these weights expect pixels in [-1, 1] (`transform_input`), but the protocol
+    normalizes with ImageNet's mean and deviation.
     """
 
     class Settings(WeightsFile):
@@ -40,11 +40,11 @@ class Inception:
         model = inception_v3(weights=None, transform_input=False, init_weights=False)
         try:
             model.load_state_dict(_read(file))
-        except Exception as error:  # of many kinds, for files that are something else
+        except Exception as error:  # of many types, if the file is something else
             raise UserError(
                 f"{file}: not torchvision's weights of Inception-v3 ({first_line(error)}); fetch {INCEPTION_URL}"
             ) from None
-        torch.backends.cudnn.allow_tf32 = False  # GPUs would round what convolutions multiply to 10 bits
+        torch.backends.cudnn.allow_tf32 = False  # TF32 rounds the inputs of convolutions to 10 bits
         self._model = model.to(self.device).eval()
         self.identity = f"inception-v3 sha256:{sha256(file)} at {INPUT}"
 

@@ -1,1 +1,1 @@
-"""Features of images, by which they are compared."""
+"""Image features, which are used to compare images."""

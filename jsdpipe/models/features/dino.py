@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @FEATURES.register("dino")
 class Dino:
-    """The class token after the last layer's norm, of length 1.
+    """The unit-length class token after the last layer's norm.
 
-    A side of 299 pixels is 37 patches of 8, the last three pixels unseen, and the position embeddings of the training's
-    28 are stretched to them.
+    A side of 299 pixels has 37 patches of 8 pixels; the last three pixels are ignored. The position embeddings, of 28
+    patches per side in training, are interpolated to 37.
     """
 
     class Settings(Pretrained):
@@ -58,9 +58,9 @@ class Dino:
 
 
 def stretched(positions: "Tensor", patches: int) -> "Tensor":
-    """Position embeddings (1, 1 + N, D), of the class token and a square of patches, for `patches` a side.
+    """Position embeddings (1, 1 + N, D) of the class token and a square of patches, interpolated to `patches` per side.
 
-    As in DINO's code, the scale has a tenth of a patch more than it needs, which moves the last one by 0.07 of a patch.
+    As in DINO's code, the scale is a tenth of a patch too large, which shifts the last patch by 0.07 of a patch.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The features `miniature-clip`: those of the package's CLIP."""
+"""The features `miniature-clip`: image features of the package's CLIP."""
 
 import numpy as np
 from numpy.typing import NDArray

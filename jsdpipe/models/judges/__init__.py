@@ -1,1 +1,1 @@
-"""Judges: how well captions cover a prompt."""
+"""Judges: they grade how well captions cover a prompt."""

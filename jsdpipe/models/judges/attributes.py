@@ -18,10 +18,10 @@ Value = TypeVar("Value")
 
 @JUDGES.register("attributes")
 class AttributesJudge:
-    """A judge without a model, of captions of the miniature grammar alone."""
+    """A judge without a model, only for captions of the miniature grammar."""
 
     class Settings(settings.Settings):
-        """A count of the prompt's attributes that the caption states, both sentences of the miniature's grammar."""
+        """Counts the prompt's attributes that the caption states; both must be in the miniature's grammar."""
 
         def check_prompt(self, prompt: str) -> None:
             _read(prompt)
@@ -29,14 +29,14 @@ class AttributesJudge:
     identity = "attributes"
 
     def __init__(self, settings: Settings | None = None, device: str = "cpu", calls: Path | None = None) -> None:
-        """There is nothing to set, nothing for a device to do, and no call costs money."""
+        """The arguments are ignored: the judge has no settings, needs no device, and its calls are free."""
 
     def merge(self, captions: list[str]) -> str:
-        """The caption of what the views' captions agree on.
+        """A caption of what the views' captions agree on.
 
-        The kinds of things are elected by most votes; a second thing, a pattern or a surrounding is kept if at least a
-        third of the views show it, because the others may not see it. Only captions that name the elected kinds vote
-        on attributes. Ties go to the earliest view.
+        The kinds of things with the most votes win. A second thing, a pattern or a surrounding is kept if at least a
+        third of the captions have it, because it may be hidden in the other views. Only captions with the winning kinds
+        vote on attributes. Ties go to the earliest view.
         """
         described = [_in_order(parse(text)) for text in captions]
         pairs = [d for d in described if d.relation]
@@ -51,11 +51,11 @@ class AttributesJudge:
         return caption(Description((thing,), surrounding=_most(surroundings) if surroundings and kept else None))
 
     def grade(self, prompt: str, caption: str) -> int:
-        """1 + floor(4 * recall), recall being the share of the prompt's attributes that the caption states.
+        """1 + floor(4 * recall), where recall is the fraction of the prompt's attributes that the caption states.
 
         Attributes are each thing's kind, color and pattern, the relation, and the surrounding. A color or pattern
-        counts only with its kind, a relation only with both kinds; things are matched in the way that recalls most. So
-        5 means all, and whatever else the caption says costs nothing.
+        counts only with its kind, a relation only with both kinds; things are matched to maximize the recall. So 5
+        means all attributes, and additional ones in the caption do not lower the grade.
         """
         wanted, told = _read(prompt), parse(caption)
         attributes = sum(1 + bool(t.color) + bool(t.pattern) for t in wanted.things)
@@ -67,14 +67,14 @@ class AttributesJudge:
 
 
 def _recalled(wanted: Description, told: Description) -> int:
-    """How many of the wanted attributes are told."""
+    """The number of wanted attributes that are told."""
     # A blank stands for a thing that the caption lacks.
     blanks = (Thing(""),) * (len(wanted.things) - len(told.things))
     best = 0
     for order in permutations((*told.things, *blanks), len(wanted.things)):
         matches = [_matches(w, t) for w, t in zip(wanted.things, order, strict=True)]
         related = wanted.relation and wanted.relation == told.relation and all(matches)
-        # "on" has a top and a support; "and" is the same both ways
+        # the order matters for "on" (a thing and its support), but not for "and"
         related = related and (wanted.relation == "and" or order == told.things)
         best = max(best, sum(matches) + bool(related))
     return best + bool(wanted.surrounding and wanted.surrounding == told.surrounding)
@@ -93,12 +93,12 @@ def _read(prompt: str) -> Description:
     except ValueError as error:
         raise UserError(
             f"the judge 'attributes' cannot read the prompt ({error}); write one such as "
-            "'a striped red mug on green grass', or configure models that know any prompt"
+            "'a striped red mug on green grass', or configure models for arbitrary prompts"
         ) from None
 
 
 def _in_order(description: Description) -> Description:
-    """The things of an "and", which has no order, in one order."""
+    """A description with the things of an "and" relation, whose order has no meaning, sorted."""
     if description.relation != "and":
         return description
     things = sorted(description.things, key=lambda t: (t.kind, t.color or "", t.pattern or ""))
@@ -106,7 +106,7 @@ def _in_order(description: Description) -> Description:
 
 
 def _elect(things: Iterable[Thing]) -> Thing:
-    """One thing from several of one kind: color by most votes, pattern if at least a third see it."""
+    """One thing from several of one kind: the color with the most votes, and a pattern if at least a third have one."""
     things = list(things)
     colors = [t.color for t in things if t.color]
     patterns = [t.pattern for t in things if t.pattern]

@@ -1,9 +1,9 @@
-"""The judge `openai`: a language model behind any endpoint that speaks OpenAI's chat completions.
+"""The judge `openai`: a language model behind any endpoint with OpenAI's chat completions API.
 
-A call is made again if it is refused for being one too many (429), fails at the server (5xx) or on the way, or takes
-too long: after the pause that the server asks for, or else twice the last pause. Every call counts, and answers that
-are understood are kept on disk for all runs; both are safe with several processes. A key is sent, and never written or
-shown. What a model thinks, in a field or part of its own, is not read.
+A call is retried after a rate limit (429), a server error (5xx), a network error or a timeout. The pause before it is
+the one that the server asks for, or else twice the last pause. Every call is counted, and answers in the required form
+are cached on disk for all runs; both work with several processes. The API key is sent, but never written or shown. A
+model's reasoning, in its own field or content part, is ignored.
 """
 
 import hashlib
@@ -31,13 +31,13 @@ from jsdpipe.models.roles import JUDGES
 from jsdpipe.models.settings import Endpoint
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 120.0
-AGAIN = {408, 409, 425, 429}  # and 5xx
+AGAIN = {408, 409, 425, 429}  # status codes that are retried, besides 5xx
 MALFORMED = {400, 422}
-CUT = {"length", "content_filter"}  # what a model did not end itself
+CUT = {"length", "content_filter"}  # finish reasons of answers that were cut off
 
 
 class _Busy(Exception):
-    """A call that may do better later, after so many seconds if the server says so."""
+    """A failed call that may succeed later: after `after` seconds, if the server states a pause."""
 
     def __init__(self, line: str, after: float | None = None) -> None:
         super().__init__(line)
@@ -46,19 +46,19 @@ class _Busy(Exception):
 
 @JUDGES.register("openai")
 class EndpointJudge(LanguageJudge):
-    """Asks the endpoint what is not among the kept answers; every attempt counts as a call."""
+    """A judge that asks the endpoint if the cache has no answer; every attempt counts as a call."""
 
     class Settings(Endpoint):
-        """A language model behind an endpoint that speaks OpenAI's chat completions."""
+        """A language model behind an endpoint with OpenAI's chat completions API."""
 
         fields: dict[str, Any] = Field(
             default={},
-            description="of the request, beside model and messages: set, or with null left out, as temperature",
+            description="further fields of the request, such as temperature (default 0); null leaves one out",
         )
-        system_role: bool = Field(default=True, description="false: the instructions stand in the user's turn")
-        timeout_s: Seconds = Field(default=60.0, description="seconds for the whole of one answer")
+        system_role: bool = Field(default=True, description="false: the instructions are part of the user's message")
+        timeout_s: Seconds = Field(default=60.0, description="seconds for one complete answer")
         retries: Annotated[int, Field(ge=0, le=100)] = 5
-        cache: NonEmpty = Field(default="results/answers", description="the folder of all answers, which runs share")
+        cache: NonEmpty = Field(default="results/answers", description="folder of cached answers, which runs share")
         unscored = Endpoint.unscored | {"timeout_s", "retries", "cache"}
 
         @field_validator("fields")
@@ -78,12 +78,12 @@ class EndpointJudge(LanguageJudge):
         self._key = os.environ.get(settings.key_env, "").strip() if settings.key_env else ""
         variable = f"alignment.judge.key_env: the variable {settings.key_env}"
         if settings.key_env and not self._key:
-            raise UserError(f"{variable} is not set; export the key in it")
+            raise UserError(f"{variable} is not set; export the API key in it")
         if not (self._key.isascii() and self._key.isprintable()):
-            raise UserError(f"{variable} holds characters that no key has; export the key alone")
+            raise UserError(f"{variable} has characters that are invalid in a key; export only the key in it")
 
     def _answer(self, messages: Messages, understood: Callable[[Answer], bool]) -> Answer:
-        """The kept answer to a request, or a new one; a request is under way in one process at a time."""
+        """The cached answer to a request, or a new one; only one process at a time sends the same request."""
         body = {"model": self._settings.model, "messages": messages, **self._sent}
         request = {"base_url": self._settings.base_url, "body": body, "prompts": PROMPT_VERSION}
         key = hashlib.sha256(json.dumps(request, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
@@ -105,8 +105,8 @@ class EndpointJudge(LanguageJudge):
             return attempts(self._call, body)
         except _Busy as error:
             raise UserError(
-                f"{self._settings.base_url}: the judge did not answer, asked {tries} times ({error}); "
-                "run again when it does: all answers so far are kept"
+                f"{self._settings.base_url}: the judge did not answer, though asked {tries} times ({error}); "
+                "run again later (all answers so far are kept)"
             ) from None
 
     def _call(self, body: dict[str, Any]) -> Answer:
@@ -126,12 +126,13 @@ class EndpointJudge(LanguageJudge):
         if response.status_code in AGAIN or response.status_code >= 500:
             raise _Busy(said, _asked_pause(response))
         if response.status_code != 200:
-            mend = "correct alignment.judge"
+            remedy = "correct alignment.judge"
             if response.status_code in MALFORMED:
-                mend += (
-                    ": `fields` sets what is sent, or leaves it out by null; `system_role: false` sends no system text"
+                remedy += (
+                    " (`fields` sets fields of the request, or removes one by null; `system_role: false` sends no "
+                    "system message)"
                 )
-            raise UserError(f"{address}: refused ({said}); {mend}")
+            raise UserError(f"{address}: refused ({said}); {remedy}")
         try:
             choice = response.json()["choices"][0]
             content = choice["message"]["content"]
@@ -140,7 +141,7 @@ class EndpointJudge(LanguageJudge):
             raise _Busy(f"not a chat completion: {self._message(response)}") from None
 
     def _count(self) -> None:
-        """Count one call before it is made; `UserError` if it would be one too many."""
+        """Count one call before it is made; raises `UserError` if it would exceed `max_calls`."""
         limit = self._settings.max_calls
         self._calls.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self._calls.with_suffix(".lock")):
@@ -148,18 +149,18 @@ class EndpointJudge(LanguageJudge):
             if limit is not None and made >= limit:
                 raise UserError(
                     f"{self._calls}: the judge has been called {made} times, and alignment.judge.max_calls is {limit}; "
-                    "raise it and run again: all answers so far are kept"
+                    "raise it and run again (all answers so far are kept)"
                 )
             write_json(self._calls, {"calls": made + 1})
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the key; as `auth`, because requests would prefer a password of ~/.netrc to a plain header."""
+        """Add the key; used as `auth`, because requests would replace a plain header by a password from ~/.netrc."""
         if self._key:
             request.headers["Authorization"] = f"Bearer {self._key}"
         return request
 
     def _message(self, response: requests.Response) -> str:
-        """What the server says is wrong, without the key."""
+        """The server's error message, with the key masked."""
         try:
             text = str(response.json()["error"]["message"])
         except (ValueError, LookupError, TypeError):
@@ -169,16 +170,16 @@ class EndpointJudge(LanguageJudge):
 
 
 def _text(content: Any) -> str:
-    """What a message's content says: null if the model declines, or parts, of which those that are text count."""
+    """The text of a message's content, which may be null (the model declines), or a list of parts of several types."""
     if isinstance(content, list):
         return "".join(part["text"] for part in content if part["type"] == "text")
     return content if isinstance(content, str) else ""
 
 
 def _within(seconds: float, call: Callable[[], requests.Response]) -> requests.Response:
-    """The result of a call; `TimeoutError` if the whole of it takes longer.
+    """The result of a call; raises `TimeoutError` if it takes longer in total.
 
-    A socket's time limit begins anew with every byte, so a server that sends blanks would hold the job for ever.
+    A socket's timeout restarts with every byte, so a server that keeps sending blanks would block the job forever.
     """
     future: Future[requests.Response] = Future()
 
@@ -200,7 +201,7 @@ def _pause(state: RetryCallState) -> float:
 
 
 def _asked_pause(response: requests.Response) -> float | None:
-    """The seconds of a Retry-After, which is a number or a date."""
+    """The seconds that a Retry-After header states, as a number or a date; None without one."""
     try:
         return Retry().parse_retry_after(response.headers["Retry-After"])
     except (KeyError, InvalidHeader):

@@ -1,8 +1,8 @@
-"""The judge `transformers`: a local chat model, greedy.
+"""The judge `transformers`: a local chat model with greedy decoding.
 
-The grade is the likeliest of the five digits at the place where the form of the answer has one: so there always is a
-grade, and no text under evaluation can lead the model to another form. The merged caption is what the model writes from
-the place where the form has a caption, up to the closing quote.
+The start of the answer is given to the model. The grade is the likeliest of the five digits that may follow, so there
+is always a grade, and no text under evaluation can change the answer's form. The merged caption is what the model writes
+up to the closing quote.
 """
 
 import json
@@ -34,8 +34,8 @@ class ChatJudge(LanguageJudge):
     class Settings(Pretrained):
         """A local chat model, such as Qwen/Qwen2.5-7B-Instruct."""
 
-        system_role: bool = Field(default=True, description="false: the instructions stand in the user's turn")
-        dtype: Dtype = Field(default="bfloat16", description="on GPUs; else float32")
+        system_role: bool = Field(default=True, description="false: the instructions are part of the user's message")
+        dtype: Dtype = Field(default="bfloat16", description="used on GPUs; CPUs use float32")
         format = CHAT
 
     def __init__(self, settings: Settings, device: str = "cpu", calls: Path | None = None) -> None:
@@ -47,17 +47,17 @@ class ChatJudge(LanguageJudge):
         super().__init__(settings.system_role)
         folder, system_role = settings.fetched(), settings.system_role
         logging.disable_progress_bar()
-        logging.set_verbosity_error()  # what is wrong with weights is told by `weights`, in one line
+        logging.set_verbosity_error()  # `weights` reports problems in one line
         form = f"prompts {PROMPT_VERSION}{'' if system_role else ' without a system role'}"
         self.device, number = device, number_format(settings.dtype, device)
         self.identity = f"{settings.model} sha256:{CHAT.digest(folder)} {str(number).removeprefix('torch.')}, {form}"
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._before_the_grade(questions.grading("a", "b").messages(system_role=system_role))
-        except Exception as error:  # of any kind: of the tokenizer, of the template
+        except Exception as error:  # the tokenizer and the template may raise any type
             raise UserError(
                 f"{folder}: no tokenizer with a chat template for this judge ({first_line(error)}); take another "
-                "model, or of one without a system role alignment.judge.system_role: false"
+                "model, or set alignment.judge.system_role: false if the model has no system role"
             ) from None
         self._model = weights(AutoModelForCausalLM, folder, dtype=number).to(self.device)
 
@@ -86,7 +86,7 @@ class ChatJudge(LanguageJudge):
         return Answer(BEFORE_THE_CAPTION + caption + (BEHIND_IT if whole else ""), whole)
 
     def _text(self, messages: Messages) -> str:
-        """The chat up to where the model answers, without thinking aloud if its template knows of that."""
+        """The chat as text up to the model's answer; reasoning is disabled if the template supports that."""
         text: str = self._tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
         )
@@ -97,7 +97,7 @@ class ChatJudge(LanguageJudge):
         return tokens
 
     def _before_the_grade(self, messages: Messages) -> tuple[list[int], list[int]]:
-        """The tokens of a chat up to the grade, and those of the five grades; ValueError if one is not a token."""
+        """The tokens of a chat up to the grade, and the tokens of the five grades; ValueError if one isn't one token."""
         text = self._text(messages) + BEFORE_THE_GRADE
         graded = [self._tokens(text + digit) for digit in GRADES]
         if len({tuple(tokens[:-1]) for tokens in graded}) > 1 or len({tokens[-1] for tokens in graded}) < len(GRADES):

@@ -1,1 +1,1 @@
-"""Rewards: how well an image shows a text."""
+"""Rewards: they score how well an image shows a text."""

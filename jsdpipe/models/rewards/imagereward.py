@@ -1,4 +1,4 @@
-"""The reward `imagereward`: ImageReward-v1.0 (arXiv 2304.05977), by transformers' classes of BLIP."""
+"""The reward `imagereward`: ImageReward-v1.0 (arXiv 2304.05977), with transformers' BLIP classes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,14 @@ BATCH = {"cpu": 16, "cuda": 128}
 
 
 class BertTokenizer(Checkpoint):
-    """The vocabulary that ImageReward reads its texts with."""
+    """The vocabulary of ImageReward's tokenizer."""
 
     format = BERT_TOKENIZER
 
 
 @REWARDS.register("imagereward")
 class ImageReward:
-    """The model from the folders of its weights and of its vocabulary; what it reads is cut to 35 tokens."""
+    """The model, from the folders of its weights and its vocabulary; texts are cut to 35 tokens."""
 
     class Settings(Pretrained):
         """ImageReward-v1.0, T3Bench's reward."""
@@ -61,7 +61,7 @@ class ImageReward:
         ids, mask = tokens.input_ids.to(self._device), tokens.attention_mask.to(self._device)
         rewards = []
         for start in range(0, len(images), size := BATCH[self._device]):
-            # of PIL's images, whose resize is not that of tensors
+            # PIL images, because tensors are resized differently
             pixels = torch.stack([self._preprocess(Image.fromarray(image)) for image in images[start : start + size]])
             with torch.no_grad():
                 rewards.append(self._model(pixels.to(self._device, self._dtype), ids, mask).cpu())

@@ -22,7 +22,7 @@ class MiniatureReward(MiniatureClip):
     """The cosine of text and image, normalized by the mean and deviation of `normalisation.json`."""
 
     class Settings(MiniatureClip.Settings):
-        """The package's CLIP: the cosine, normalized over images and texts that belong together."""
+        """The package's CLIP: the cosine, normalized over matching images and texts."""
 
         format = replace(TOKENIZED_CLIP, required=(*TOKENIZED_CLIP.required, (NORMALISATION,)))
 

@@ -15,9 +15,9 @@ class OpenClipReward:
     """The cosine of text and image, normalized by the mean and deviation that the settings state."""
 
     class Settings(Pretrained):
-        """Any CLIP of open_clip: the cosine, less its mean over true pairs, over their deviation."""
+        """Any CLIP of open_clip: the cosine, normalized over matching images and texts."""
 
-        mean: float = Field(ge=-1, le=1, description="of the model's cosines of texts and images that belong together")
+        mean: float = Field(ge=-1, le=1, description="mean of the model's cosines over matching texts and images")
         std: float = Field(gt=0, le=1, description="their standard deviation")
         format = OPEN_CLIP
 
