@@ -99,7 +99,7 @@ class Metric:
         if self.per not in ("asset", "prompt"):
             raise ValueError(f"{self.name}: per is 'asset' or 'prompt', not {self.per!r}")
         if self.per == "prompt" and self.failed is not None:
-            raise ValueError(f"{self.name}: a metric per prompt leaves failed assets out; remove `failed`")
+            raise ValueError(f"{self.name}: a metric per prompt leaves failed assets out; remove failed")
         if self.compute and isinstance(self.failed, str):
             raise ValueError(f"{self.name}: failed is a number or None, not {self.failed!r}")
         if isinstance(self.needs, str) or not {*self.needs} <= {*NEEDS}:

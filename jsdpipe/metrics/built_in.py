@@ -12,24 +12,24 @@ SCORES = Group(
     compared_in="paired",
     empty="",
     counts_assets=True,
-    ungraded="{count} of all assets got no grade from the judge: they have no alignment and no average, and the means "
+    ungraded="The judge gave no grade to {count} of all assets; they have no alignment and no average, and these means "
     "leave them out.",
 )
 SIMILARITY = Group(
     "similarity",
     "Alignment without a judge",
     "Alignment without a judge, by the cosine similarity of views and prompts:",
-    "R-precision needs a set of two prompts or more, and falls as the set grows.",
-    empty="The configuration names no model of the similarity.",
+    "R-precision needs a set of two or more prompts, and is lower for larger sets.",
+    empty="The configuration names no model for the similarity.",
     compared_in="paired",
 )
 DIVERSITY = Group(
     "diversity",
     "Diversity",
     "Diversity over the {seeds} seeds of a prompt:",
-    "A prompt counts if two of its assets or more did not fail. IQ ≤ IV per view ≤ IV: the first difference shows how "
-    "much the seeds differ, the second how much the sides of an asset do. Broken assets have a low cosine too: read it "
-    "beside quality.",
+    "A prompt counts if two or more of its assets did not fail. IQ ≤ IV per view ≤ IV: the first difference shows how "
+    "much the seeds differ, the second how much the sides of an asset differ. Broken assets also have a low cosine, so "
+    "compare it with quality.",
     empty="No prompt has two assets, so there is no diversity to measure.",
 )
 RECOGNITION = Group(

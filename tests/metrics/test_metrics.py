@@ -63,11 +63,11 @@ def test_built_in_metrics_are_those_of_the_run_s_stages(tmp_path):
     [
         ("quality", "", "jsdpipe.metrics.built_in has one of that name"),
         ("Area", "", "lower-case letters"),
-        ("caption", "", "is no column's"),
+        ("caption", "", "reserved column"),
         ("an_area", "needs=('meshes',)", "needs is a list of some of"),
         ("an_area", "needs='mesh'", "needs is a list of some of"),
         ("an_area", "per='seed'", "per is 'asset' or 'prompt'"),
-        ("an_area", "per='prompt', failed=0.0", "leave failed out"),
+        ("an_area", "per='prompt', failed=0.0", "remove failed"),
         ("an_area", "failed='none'", "failed is a number"),
     ],
 )
@@ -114,8 +114,8 @@ def test_an_edited_plugin_takes_the_place_of_what_it_was(tmp_path):
     ("names", "said"),
     [
         (["qualty"], "did you mean 'quality'"),
-        (["quality"], "is of the stage quality"),
-        (["asks", "asks"], "'asks' is there twice"),
+        (["quality"], "computed by the stage quality"),
+        (["asks", "asks"], "'asks' occurs twice"),
         (["asks"], "needs captions"),
     ],
 )
