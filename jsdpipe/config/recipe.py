@@ -21,7 +21,7 @@ class Recipe(Strict):
 
     source: str = Field(description="the paper or public code that the settings come from")
     prior: NonEmpty = Field(
-        description="the prior that the settings are for; only `jsdpipe make` uses it, a run states its own"
+        description="the prior that the settings are for, the default of `jsdpipe make`; a run states its own"
     )
     objective: Annotated[ObjectiveSettings, OfKind(OBJECTIVES, lambda objective: objective.Settings)]
     field: SceneField
