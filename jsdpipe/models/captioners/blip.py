@@ -62,7 +62,7 @@ class BlipCaptioner:
         except Exception as error:  # transformers raises errors of any type for files that it cannot read
             raise UserError(
                 f"{self.folder}: not the image processor and tokenizer of a captioner ({first_line(error)}); "
-                "download it again"
+                "fetch it again"
             ) from None
         return model, images, tokenizer
 

@@ -1,8 +1,8 @@
 """The judge `transformers`: a local chat model with greedy decoding.
 
 The start of the answer is given to the model. The grade is the likeliest of the five digits that may follow, so there
-is always a grade, and no text under evaluation can change the answer's form. The merged caption is what the model writes
-up to the closing quote.
+is always a grade, and no text under evaluation can change the answer's form. The merged caption is what the model
+writes up to the closing quote.
 """
 
 import json
@@ -97,7 +97,7 @@ class ChatJudge(LanguageJudge):
         return tokens
 
     def _before_the_grade(self, messages: Messages) -> tuple[list[int], list[int]]:
-        """The tokens of a chat up to the grade, and the tokens of the five grades; ValueError if one isn't one token."""
+        """The tokens of a chat up to the grade, and one token for each grade; ValueError if a grade has several."""
         text = self._text(messages) + BEFORE_THE_GRADE
         graded = [self._tokens(text + digit) for digit in GRADES]
         if len({tuple(tokens[:-1]) for tokens in graded}) > 1 or len({tokens[-1] for tokens in graded}) < len(GRADES):
