@@ -1,4 +1,4 @@
-"""All manifests of a run as two tidy tables: one row an asset, and one row a prompt and method."""
+"""All manifests of a run as two tidy tables: one row per asset, and one row per method and prompt."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ DETAILS = {
 
 @dataclass(frozen=True)
 class Results:
-    """The numbers of a run, whose rows are in the order of its shards.
+    """The numbers of a run; rows are in the order of its shards.
 
     Attributes:
-        assets: a row an asset. `method`, `set`, `prompt_id`, `prompt`, `seed` say which; `status` is "ok", "failed", or
-            "ungraded" of one that is whole, but that the judge gave no grade; `failed_at` is the first stage that
-            failed, and `reason` why; `notes` are what stages have to say of it, missing if there is nothing. Then a
-            column a metric (`jsdpipe.metrics`), and `reward_mean` (of the quality views), `best_view` (among them),
-            `grade` (1 to 5), `caption`, and of the mesh `vertices`, `faces`, `components`, `watertight`.
-        prompts: a row a method and prompt: `method`, `set`, `prompt_id`, `prompt`, and a column a metric of the assets
-            of a prompt together. Without such metrics there are no rows.
-        similarities: by (method, set, prompt_id), the cosine similarity of every two seeds, NaN of a failed one; none
-            of fewer than two.
+        assets: one row per asset. `method`, `set`, `prompt_id`, `prompt` and `seed` identify it. `status` is "ok",
+            "failed", or "ungraded" (nothing failed, but the judge gave no grade). `failed_at` is the first stage that
+            failed, and `reason` its reason. `notes` are the stages' notes, missing if there are none. Then there is one
+            column per metric (`jsdpipe.metrics`), `reward_mean` and `best_view` of the quality views, `grade` (1 to 5),
+            `caption`, and the mesh's `vertices`, `faces`, `components` and `watertight`.
+        prompts: one row per method and prompt: `method`, `set`, `prompt_id`, `prompt`, and one column per metric over
+            the seeds of a prompt. There are no rows without such metrics.
+        similarities: by (method, set, prompt_id), the cosine similarities (seeds, seeds) of every two seeds, NaN for
+            failed assets; only for prompts with two or more seeds.
 
-    A failed asset has the values that metrics have for one: the stages' floors, and 0 as recognition. What is unknown
-    or not computed in this run is NaN: recognition where the prompt names no one class, R-precision where the prompt is
-    its set's only one, alignment and average of what has no grade.
+    A failed asset has the value that each metric defines for it, and recognition 0. Values that are unknown or not
+    computed in this run are NaN: recognition if the prompt does not name exactly one class, R-precision if the set has
+    only one prompt, alignment and average if there is no grade.
     """
 
     assets: pd.DataFrame
@@ -48,7 +48,7 @@ class Results:
 
 
 def collect(run: Run) -> Results:
-    """Read every manifest of the run; `UserError` where one is missing or broken."""
+    """Read all manifests of the run; raises `UserError` if one is missing or broken."""
     assets: list[dict[str, Any]] = []
     prompts: list[dict[str, Any]] = []
     similarities: dict[tuple[str, str, str], pd.DataFrame] = {}
@@ -61,12 +61,12 @@ def collect(run: Run) -> Results:
         for prompt_id, record in diversity.items():
             if record["similarities"]:
                 similarities[shard.method, shard.set, prompt_id] = _similarities(record)
-    of: dict[str, dict[str, str]] = {"asset": {}, "prompt": {}}
+    columns: dict[str, dict[str, str]] = {"asset": {}, "prompt": {}}
     for metric in dict.fromkeys((*metrics.BUILT_IN, *metrics.of_run(run.config))):
-        of[metric.per][metric.name] = "float64"
+        columns[metric.per][metric.name] = "float64"
     return Results(
-        _frame(assets, {**KEY, **STATE, **of["asset"], **DETAILS}),
-        _frame(prompts, {**KEY, **of["prompt"]}),
+        _frame(assets, {**KEY, **STATE, **columns["asset"], **DETAILS}),
+        _frame(prompts, {**KEY, **columns["prompt"]}),
         similarities,
     )
 
@@ -102,7 +102,7 @@ def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> lis
 def _prompts(
     shard: Shard, diversity: dict[str, dict[str, Any]], assets: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """A row a prompt of which anything was computed: of its diversity, and by the run's own metrics."""
+    """One row per prompt that has values of the diversity stage or of metrics over seeds."""
     own = {asset["prompt_id"]: asset["of_prompt"] for asset in assets}
     for prompt in shard.prompts:
         if of_prompt := diversity.get(prompt.id, {}) | own[prompt.id]:

@@ -1,4 +1,4 @@
-"""Contact sheets: prompts down, methods and their seeds across, one picture an asset."""
+"""Contact sheets with one picture per asset: a row per prompt, a column per method and seed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from jsdpipe.report import style
 from jsdpipe.report.images import GREY, failed_tile, font, front, tile, wrap
 from jsdpipe.report.presentation import label
 
-PAGE = 20  # prompts a sheet
+PAGE = 20  # prompts per sheet
 GAP, GROUP_GAP, MARGIN, LABEL, HEAD = 6, 22, 28, 260, 76
 
 
 def write_sheets(run: Run, assets: pd.DataFrame, folder: Path) -> None:
-    """Write the sheets of every set, named by `sheet_names`; `assets` from `collect`."""
+    """Write the sheets of every set, named by `sheet_names`; `assets` is the table from `collect`."""
     assets = assets.set_index(["method", "set", "prompt_id", "seed"])
     reasons = assets.reason.where(assets.status == "failed")
     with progress("contact sheets", sum(map(len, run.prompts.values()))) as advance:
@@ -31,13 +31,13 @@ def write_sheets(run: Run, assets: pd.DataFrame, folder: Path) -> None:
 
 
 def sheet_names(part: str, prompts: int) -> list[str]:
-    """The files of a set of so many prompts, in order."""
+    """The sheets' file names, in order, for a set (`part`) with this number of prompts."""
     return [f"contact-{part}-{page:02d}.png" for page in range(1, -(-prompts // PAGE) + 1)]
 
 
 def _sheet(run: Run, part: str, prompts: Sequence[Prompt], reasons: pd.Series) -> Image.Image:
     seeds, methods = run.config.seeds, list(run.config.methods)
-    side = 192 if len(seeds) * len(methods) <= 8 else 128  # three times, twice the miniature's pixels
+    side = 192 if len(seeds) * len(methods) <= 8 else 128  # three times and twice the miniature's 64 pixels
     group = len(seeds) * (side + GAP) - GAP
     size = (
         2 * MARGIN + LABEL + len(methods) * (group + GROUP_GAP),

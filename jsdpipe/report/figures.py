@@ -1,4 +1,4 @@
-"""The figures stage: `results/<run>/figures/`: contact sheets, and means with intervals as PNG and SVG."""
+"""The figures stage writes `results/<run>/figures/`: contact sheets, and means with intervals as PNG and SVG."""
 
 import math
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from jsdpipe.report.contact import write_sheets
 from jsdpipe.report.presentation import label
 from jsdpipe.report.summary import ALL_SETS, per_prompt, summarise
 
-WIDEST = 13  # inches
-MOST_DOTS = 40
+WIDEST = 13  # a figure's width in inches
+MOST_DOTS = 40  # prompts that are drawn as dots
 
 
 def write(run: Run) -> None:
-    """Write the figures of a run whose shards are all done, in place of older ones."""
+    """Write the figures of a run, replacing older ones; all its shards must be done."""
     results = collect(run)
     values = per_prompt(run, results)
     summary = summarise(run, values)
@@ -39,7 +39,7 @@ def write(run: Run) -> None:
 
 
 def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric]) -> Figure:
-    """A panel a metric: groups of sets, a bar or mark a method, a line its interval if there is one, a dot a prompt."""
+    """A figure with one panel per metric: sets are grouped, with a bar or point, an interval and dots per method."""
     methods = list(run.config.methods)
     groups = max(summary["set"].nunique(), 1)
     panel = max(2.6, 0.6 + groups * (0.35 + 0.22 * len(methods)))
@@ -58,7 +58,7 @@ def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequenc
 
 
 def _legend(figure: Figure, handles: Sequence[Any]) -> None:
-    """Name the methods above the panels, in as few rows as are no wider than the figure."""
+    """Draw the legend of the methods above the panels, in as few rows as fit into the figure's width."""
     for columns in range(len(handles), 0, -1):
         legend = figure.legend(handles=handles, loc="outside upper left", ncols=columns, borderaxespad=0.2)
         size = legend.get_window_extent()
@@ -100,7 +100,7 @@ def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, me
 def _prompt_dots(
     axes: Axes, values: pd.DataFrame, metric: Metric, method: str, parts: list[str], x: np.ndarray, width: float
 ) -> None:
-    """A dot a prompt, spread over the bar in the order of the prompts, while they can be told apart."""
+    """Draw one dot per prompt, spread over the bar in the order of the prompts, if there are at most `MOST_DOTS`."""
     for center, part in zip(x, parts, strict=True):
         frame = values.xs(method, level="method")
         column = (frame if part == ALL_SETS else frame.xs(part, level="set"))[metric.name].dropna().to_numpy()

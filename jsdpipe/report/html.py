@@ -1,8 +1,8 @@
-"""The report stage: `results/<run>/report/`, pages that open from disk without a network.
+"""The report stage writes `results/<run>/report/`: HTML pages that can be opened from disk, without a network.
 
-`index.html` holds what a reader looks at first; its numbers link to `assets.html` (every asset's numbers), and those to
-a page a prompt with pictures, meshes and details; `study.html` stands apart from the assets. Only
-`timing.html` differs between runs of the same inputs.
+`index.html` is the overview. Its numbers link to `assets.html`, which lists the numbers of every asset, and links to
+one page per prompt with pictures, meshes and details. `study.html` does not depend on the assets. Only `timing.html`
+differs between runs with the same inputs.
 """
 
 import json
@@ -31,11 +31,11 @@ from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.tables import Tables, build
 
 FILES = ("mesh.glb", "turntable.webp")
-PICTURED = 6  # prompts of a set on the first page: a browser takes a minute or more over T3Bench's 18,000 pictures
+PICTURED = 6  # prompts per set on the first page: a browser needs a minute or more for T3Bench's 18,000 pictures
 
 
 def write(run: Run) -> None:
-    """Write the report of a run whose tables, figures and perhaps study are made, in place of an older one."""
+    """Write the report of a run, replacing an older one; its tables, figures and study (if any) must be written."""
     parts = [run.layout.tables, run.layout.figures, *([run.layout.study] if run.config.study else [])]
     for folder in parts:
         if not folder.is_dir():
@@ -61,7 +61,7 @@ def write(run: Run) -> None:
         for asset in assets:
             of_prompt.setdefault((asset["set"], asset["prompt_id"]), []).append(asset)
         sheets = {part: sheet_names(part, len(prompts)) for part, prompts in run.prompts.items()}
-        # of two methods, the second's table would be the first's with other signs
+        # with two methods, the second one's table would only have the opposite signs
         methods = list(run.config.methods)[1:] if len(run.config.methods) > 2 else []
         others = {method: paired(run, tables.comparison, method) for method in methods}
         index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run), "study": study, "others": others}
@@ -78,7 +78,7 @@ def write(run: Run) -> None:
 
 
 def _study(run: Run) -> list[dict[str, Any]]:
-    """The study's sections: name, heading, text, figures (file, title, caption), and a `Table`; none of no study."""
+    """The study's sections: name, heading, text, figures (file, title, caption), and a `Table`; empty if none."""
     if run.config.study is None:
         return []
     sections: list[dict[str, Any]] = read_json(run.layout.study / "study.json")
@@ -92,7 +92,7 @@ def _study_table(raw: dict[str, Any]) -> Table:
 
 def _environment(run: Run, tables: Tables) -> jinja2.Environment:
     groups = metrics.by_group(run.config)
-    # the number below a picture: the last one of the first group, such as the average
+    # the metric below each picture: the last one of the first group, such as the average
     headline = next((shown[-1] for shown in groups.values() if shown[-1].per == "asset"), None)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -122,7 +122,7 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
 
 
 def _assets(run: Run, tables: Tables) -> list[dict[str, Any]]:
-    """The assets' rows, with the places of their pictures and of themselves in the report."""
+    """The assets' rows, with links to their places in the report and the folders of their pictures."""
     return [
         row
         | {
@@ -137,24 +137,26 @@ def _assets(run: Run, tables: Tables) -> list[dict[str, Any]]:
 
 
 def _values(tables: Tables) -> dict[tuple[str, str, str], dict[str, float]]:
-    """Every metric's value by (method, set, prompt_id), seeds averaged."""
+    """The metrics' values by (method, set, prompt_id), averaged over seeds."""
     return tables.values.to_dict("index")
 
 
 def _place_asset(run: Run, asset: dict[str, Any], report: Path) -> None:
     source, target = run.folder / asset["folder"], report / asset["folder"]
-    pictured = FILES + (("preview.png",) if asset["method"] in run.recipes else ())  # a volume's picture
+    pictured = FILES + (("preview.png",) if asset["method"] in run.recipes else ())  # volume renders
     asset["files"] = [*(() if asset["failed"] else pictured), *sorted(path.name for path in source.glob("*.json"))]
     for name in asset["files"]:
         if not (source / name).is_file():
             raise UserError(f"{source / name}: no such file; rerun the stages of this asset")
         _place(source / name, target / name)
     if not asset["failed"]:
-        front(source).save(target / "front.webp", quality=90, method=0)  # as its source; a PNG takes ten times as long
+        front(source).save(
+            target / "front.webp", quality=90, method=0
+        )  # WebP as the turntable; a PNG takes ten times as long
 
 
 def _place(source: Path, target: Path) -> None:
-    """A hard link (meshes are large, and every file of a run is replaced whole), or a copy where there can be none."""
+    """Make a hard link, because meshes are large and a run's files are only replaced as a whole; else a copy."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
@@ -163,17 +165,17 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _provenance(run: Run) -> list[dict[str, Any]]:
-    """Each distinct making that manifests tell of, with its stages, models by role and protocols; one, as a rule."""
+    """The distinct provenances in the manifests, usually one, each with its stages, models by role and protocols."""
     makings: dict[str, dict[str, Any]] = {}
     for stage in run.config.stages:
         for shard in run.shards():
             making = dict(read_json(run.layout.manifest(stage, shard))["provenance"])
-            making.pop("code", None)  # another of each stage
+            making.pop("code", None)  # it differs between stages
             accepted = making.pop("accepted", {})
-            models, protocol = making.pop("models"), making.pop("protocol_version", None)  # of scores alone
+            models, protocol = making.pop("models"), making.pop("protocol_version", None)  # only scores have one
             shared = {**making, "stages": {}, "models": {}, "protocols": {}, "accepted": {}}
             known = makings.setdefault(json.dumps(making, sort_keys=True), shared)
-            known["stages"][stage] = None  # keys in order of the data
+            known["stages"][stage] = None  # a dict as an ordered set
             known["accepted"] |= dict.fromkeys(accepted)
             known["protocols"] |= {} if protocol is None else {protocol: None}
             for role, model in models.items():

@@ -1,4 +1,4 @@
-"""Pictures of assets: frames of their turntables, tiles of a contact sheet, text."""
+"""Pictures of assets for the report and contact sheets: frames of turntables, tiles, text."""
 
 import textwrap
 from functools import cache
@@ -13,23 +13,23 @@ GREY, PALE = "#6b6b6b", "#ececec"
 
 
 def front(asset: Path) -> Image.Image:
-    """The first frame (azimuth 0) of an asset's turntable, RGB; `UserError` if there is none."""
+    """The first frame (azimuth 0) of an asset's turntable, in RGB; raises `UserError` if it cannot be read."""
     path = asset / "turntable.webp"
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
-    except OSError as error:  # PIL's too, which has no number
-        why = error.strerror or "no picture, or a damaged one"
+    except OSError as error:  # PIL's own OSError has no strerror
+        why = error.strerror or "not an image, or damaged"
         raise UserError(f"{path}: cannot be read ({why}); rerun the asset's render stage") from None
 
 
 def tile(image: Image.Image, size: int) -> Image.Image:
-    """An image at `size` x `size`; Lanczos, which looks better than pixels as squares."""
+    """An image resized to `size` x `size` pixels, by Lanczos."""
     return image.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def failed_tile(reason: str, size: int) -> Image.Image:
-    """A grey tile that says "failed" and the first words of why."""
+    """A gray tile with the word "failed" and the start of the reason."""
     image = Image.new("RGB", (size, size), PALE)
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, size - 1, size - 1), outline="#cfcfcf")
@@ -42,16 +42,16 @@ def failed_tile(reason: str, size: int) -> Image.Image:
 
 @cache
 def font(points: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans as matplotlib brings it along, so that every machine draws the same letters."""
+    """DejaVu Sans from matplotlib, so that text looks the same on every machine."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", name), points)
 
 
-def wrap(text: str, of: ImageFont.FreeTypeFont, width: float, lines: int) -> str:
-    """Text broken into at most `lines` lines of `width` pixels, an ellipsis where it is cut."""
-    characters = int(width / of.getlength("i"))
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, lines: int) -> str:
+    """Text wrapped into at most `lines` lines of `width` pixels, with an ellipsis if it is cut."""
+    characters = int(width / font.getlength("i"))
     while True:
         broken = textwrap.wrap(text, characters, max_lines=lines, placeholder=" …")
-        if characters <= 4 or all(of.getlength(line) <= width for line in broken):
+        if characters <= 4 or all(font.getlength(line) <= width for line in broken):
             return "\n".join(broken)
         characters -= 1

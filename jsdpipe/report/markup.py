@@ -1,4 +1,4 @@
-"""A table for people, and its Markdown and LaTeX; prompts and names are data and escaped in both."""
+"""Tables for readers, as Markdown and LaTeX; prompts and names are escaped in both."""
 
 import re
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ LATEX = {
     "\N{ZERO WIDTH SPACE}": r"\allowbreak{}",
     **{character: "\\" + character for character in "&%$#_{}"},
 }
-LIGATURE = re.compile(r"([-`',])(?=\1)|[?!](?=`)")  # what T1 fonts draw as one other character
+LIGATURE = re.compile(r"([-`',])(?=\1)|[?!](?=`)")  # pairs that T1 fonts draw as another character
 LONGEST = 160
 LONGEST_WORD = 20
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as text; `aside` is its interval, `link` the place in the report that it comes from."""
+    """One value as text; `aside` is its interval, and `link` leads to the data behind it in the report."""
 
     text: str
     aside: str = ""
@@ -40,8 +40,8 @@ class Cell:
 class Table:
     """Rows of cells under `header`; the first `labels` columns are text, the others numbers.
 
-    A new value in the first column starts a group. `empty` is said where there are no rows. The columns `wrapped` hold
-    sentences, which a page must break into lines.
+    A new value in the first column starts a group. `empty` is the text in place of a table without rows. The columns
+    `wrapped` hold sentences, which a page breaks into lines.
     """
 
     name: str
@@ -67,17 +67,17 @@ class Table:
 
 
 def one_line(text: str) -> str:
-    """Text with every run of white space, line breaks included, as one space."""
+    """Text with each run of whitespace, including line breaks, replaced by one space."""
     return " ".join(text.split())
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, in a table's cell too."""
+    """Text escaped for Markdown, also within a table's cell."""
     return re.sub(r"([\\`*_{}\[\]<>#|~$&!])", r"\\\1", one_line(text))
 
 
 def escape_latex(text: str) -> str:
-    """Text that LaTeX (T1 encoding, or XeLaTeX) shows as it is; beyond printable Latin-1, code points: U+1F344."""
+    """Text escaped for LaTeX (T1 encoding, or XeLaTeX); beyond printable Latin-1 as code points, such as U+1F344."""
     return LIGATURE.sub(r"\g<0>{}", "".join(map(_latex, one_line(text))))
 
 
@@ -89,14 +89,14 @@ def _latex(character: str) -> str:
 
 
 def _breakable(text: str) -> str:
-    """Text cut to what a few lines hold, where long words and code points may be broken."""
+    """Text cut to `LONGEST` characters, with possible line breaks in long words and after code points."""
     text = one_line(text)
     text = text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
     return re.sub(rf"([^\0-\xff]|[!-\xff]{{{LONGEST_WORD}}})(?=\S)", "\\1\N{ZERO WIDTH SPACE}", text)
 
 
 def markdown(table: Table) -> str:
-    """The caption, and a pipe table with the best values bold."""
+    """The caption and a pipe table, with the best values in bold."""
     if not table.rows:
         return f"{escape_markdown(table.caption)}\n\n{escape_markdown(table.empty)}\n"
 
@@ -111,7 +111,7 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A `table` float with booktabs' rules, a midrule between groups, the best values bold; no wider than a line."""
+    """A `table` float with booktabs, a midrule between groups and the best values in bold; no wider than a line."""
     if not table.rows:
         return f"% {one_line(table.caption)}\n% {one_line(table.empty)}\n"
 
@@ -125,7 +125,7 @@ def latex(table: Table) -> str:
     def line(row: tuple[Cell, ...]) -> str:
         return " & ".join(cell(column, value) for column, value in enumerate(row))
 
-    # Two such columns leave half of the page to the others and the gaps.
+    # Two such columns leave half of the line to the others and the gaps.
     wrapped = r">{\raggedright\arraybackslash}p{0.25\linewidth}"
     columns = "".join(
         wrapped if column in table.wrapped else "l" if column < table.labels else "r"

@@ -1,4 +1,4 @@
-"""A run's numbers laid out for people: captions, rounding, the best in bold, links to what is behind a number."""
+"""A run's numbers as tables for readers: captions, rounding, the best in bold, links to the data behind a number."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -19,29 +19,30 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def label(run: Run, method: str) -> str:
-    """A method's name for people."""
+    """A method's name in tables and figures."""
     return run.config.methods[method].label or method
 
 
 def group_link(part: str, method: str) -> str:
-    """Where the report lists the assets behind a number of a set and method."""
+    """The link to the assets behind a number of a set and method."""
     return "assets.html" if part == ALL_SETS else f"assets.html#{part}.{method}"
 
 
 def asset_link(part: str, prompt_id: str, method: str, seed: int) -> str:
-    """Where the report shows an asset."""
+    """The link to an asset."""
     return f"prompts/{part}/{prompt_id}.html#{method}.{seed}"
 
 
 def summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> list[Table]:
     """A table for each group of the run's metrics."""
-    return [_summarised(run, assets, summary, *of) for of in metrics.by_group(run.config).items()]
+    groups = metrics.by_group(run.config)
+    return [_summarised(run, assets, summary, group, shown) for group, shown in groups.items()]
 
 
 def _summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame, group: Group, shown: Sequence[Metric]) -> Table:
     floors = " and ".join(filter(None, (metric.floor for metric in shown)))
     ungraded = int((assets["status"] == "ungraded").sum())
-    said = (
+    sentences = (
         group.about.replace("{seeds}", str(len(run.config.seeds))),
         _means(run, summary, shown),
         f"A failed asset counts with {floors}." if floors else "Failed assets are left out.",
@@ -50,23 +51,22 @@ def _summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame, group: Gr
     )
     counted = ("Prompts", "Assets", "Failed") if group.counts_assets else ("Prompts",)
     rows = _rows(run, summary, shown, _assets(assets) if group.counts_assets else _prompts(summary, shown))
-    return Table(group.name, " ".join(filter(None, said)), _header(shown, *counted), 2, rows, group.empty)
+    return Table(group.name, " ".join(filter(None, sentences)), _header(shown, *counted), 2, rows, group.empty)
 
 
 def paired(run: Run, comparison: pd.DataFrame, reference: str) -> list[Table]:
-    """A method's differences to each other one over the same prompts, a row a set and other method.
-
-    A table for each that the groups of the run's metrics are compared in.
-    """
+    """The tables of paired comparisons: `reference` minus each other method, with one row per set and method."""
     against = _against(comparison, reference)
-    return [_paired(run, against, reference, *of) for of in metrics.compared(run.config).items()]
+    tables = metrics.compared(run.config)
+    return [_paired(run, against, reference, name, columns) for name, columns in tables.items()]
 
 
 def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: str, columns: Sequence[Metric]) -> Table:
     level = 1 - run.config.report.confidence
     names = {metric.name for metric in columns}
     found = {(row["set"], row["method"], row["metric"]): row for row in against if row["metric"] in names}
-    shown = [metric for metric in columns if any(metric.name == of for _, _, of in found)]
+    compared = {metric for _, _, metric in found}
+    shown = [metric for metric in columns if metric.name in compared]
     rows = []
     for part, method in dict.fromkeys((part, method) for part, method, _ in found):
         cells, prompts = [Cell(part), Cell(label(run, method), color=style.color(run, method))], []
@@ -75,25 +75,25 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
                 cells.append(Cell(NOTHING))
                 continue
             p = row["p_value"]
-            # may be broken between them, but not within
+            # a line may break between the interval and the p-value, but not within them
             aside = _interval(metric.difference, row["low"], row["high"]).replace(" ", NO_BREAK)
             aside += "" if pd.isna(p) else f", p{NO_BREAK}" + (f"{p:.3f}" if p >= 0.001 else f"<{NO_BREAK}0.001")
             cells.append(Cell(metric.difference(row["difference"]), aside, p <= level, group_link(part, method)))
             prompts.append(str(row["prompts"]))
         rows.append((*cells, Cell(", ".join(dict.fromkeys(prompts)))))
     caption = (
-        f"Paired comparison over the prompts that both methods have numbers of: mean of {label(run, reference)} minus "
+        f"Paired comparison over the prompts for which both methods have values: mean of {label(run, reference)} minus "
         f"the method (the seeds of a prompt are averaged first), with its {run.config.report.confidence:.0%} bootstrap "
         "interval over prompts and the p-value of a two-sided sign-flip test. The p-values are not corrected for the "
-        f"number of comparisons; bold: p ≤ {level:.2g}. Of n prompts, the least possible p is 2/2ⁿ."
+        f"number of comparisons; bold: p ≤ {level:.2g}. With n prompts, the smallest possible p is 2/2ⁿ."
         + _too_few(row["low"] for row in found.values())
     )
-    empty = "There is nothing to compare: no prompt has numbers of two methods."
+    empty = "There is nothing to compare: no prompt has values for two methods."
     return Table(name, caption, _header(shown, "Prompts"), 2, tuple(rows), empty)
 
 
 def _against(comparison: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
-    """The comparisons of `reference` with each other `method`, turned so that the other is what is subtracted."""
+    """The comparisons of `reference` with each other `method`, with signs for `reference` minus `method`."""
     turned = comparison.assign(
         a=comparison["b"],
         b=comparison["a"],
@@ -107,23 +107,23 @@ def _against(comparison: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
 
 
 def failures(run: Run, assets: pd.DataFrame) -> Table:
-    """Every asset that failed or has no grade, with the first stage that failed, and why."""
+    """The assets that failed or have no grade, with the first stage that failed and the reason."""
     rows = _asset_rows(run, assets[assets["status"] != "ok"], "failed_at", "reason")
     header = ("Set", "Method", "Prompt", "Stage", "Reason", "Seed")
-    caption = "Assets that failed or have no grade: the first stage that failed, and why."
+    caption = "Assets that failed or have no grade, with the first stage that failed and the reason."
     return Table("failures", caption, header, 5, rows, "No asset failed.", wrapped=(2, 4))
 
 
 def notes(run: Run, assets: pd.DataFrame) -> Table:
-    """Every asset that a stage has a note on."""
+    """The assets that have notes."""
     rows = _asset_rows(run, assets[assets["notes"].notna()], "notes")
     header = ("Set", "Method", "Prompt", "Notes", "Seed")
-    caption = "Notes on assets. They are scored like any other; the note says what to bear in mind."
+    caption = "Notes on assets. These assets are scored like any other; a note says what to consider."
     return Table("notes", caption, header, 4, rows, "There is nothing to note.", wrapped=(2, 3))
 
 
 def _asset_rows(run: Run, assets: pd.DataFrame, *columns: str) -> tuple[tuple[Cell, ...], ...]:
-    """A row an asset, set by set: what it is, the texts of some columns, its seed."""
+    """One row per asset, ordered by set: set, method, prompt, the texts of some columns, and seed."""
     return tuple(
         (
             Cell(row["set"]),
@@ -150,9 +150,9 @@ def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
 
 
 def _too_few(lows: Iterable[float]) -> str:
-    """What a caption says where any of its intervals, of these low ends, is missing."""
-    said = f" Fewer than {FEWEST} prompts are {TOO_FEW} for an interval or a test."
-    return said if any(map(pd.isna, lows)) else ""
+    """A sentence for the caption if any interval is missing; `lows` are the lower ends."""
+    sentence = f" Fewer than {FEWEST} prompts are {TOO_FEW} for an interval or a test."
+    return sentence if any(map(pd.isna, lows)) else ""
 
 
 def _assets(assets: pd.DataFrame) -> Callable[[str, str], tuple[Cell, ...]]:
@@ -168,7 +168,7 @@ def _assets(assets: pd.DataFrame) -> Callable[[str, str], tuple[Cell, ...]]:
 
 
 def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, str], tuple[Cell, ...]]:
-    """The number of prompts behind a row; the numbers, in the order of the metrics, where they differ."""
+    """The number of prompts behind a row; if it differs between metrics, all numbers in the metrics' order."""
     found = summary.set_index(["set", "method", "metric"])["prompts"].to_dict()
 
     def counts(part: str, method: str) -> tuple[Cell, ...]:
@@ -181,7 +181,7 @@ def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, s
 def _rows(
     run: Run, summary: pd.DataFrame, shown: Sequence[Metric], counts: Callable[[str, str], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...], ...]:
-    """A row a set and method that have the metrics; `counts(set, method)` makes its last cells."""
+    """One row per set and method that has values; `counts(set, method)` makes its last cells."""
     found = {(row["set"], row["method"], row["metric"]): row for row in summary.to_dict("records")}
     rows = []
     for part in dict.fromkeys(summary["set"]):
@@ -206,7 +206,7 @@ def _rows(
 
 
 def _best(metric: Metric, means: Sequence[float]) -> str | None:
-    """The best mean as it is shown, so that what looks equal is equally bold; None where all look equal."""
+    """The best mean as text, so that means that look equal are all bold; None if all look equal."""
     if len({metric.text(mean) for mean in means}) < 2:
         return None
     return metric.text(max(means) if metric.direction == "higher" else min(means))

@@ -1,4 +1,4 @@
-"""How alike the seeds of a prompt are: a square of colors, one a pair, on one scale for the whole run."""
+"""Heatmaps of the similarity of a prompt's seeds: one color per pair, on one scale for the whole run."""
 
 import base64
 import io
@@ -19,26 +19,26 @@ COLORS: Any = matplotlib.colormaps["cividis"]  # safe for the color-blind
 
 @dataclass(frozen=True)
 class Scale:
-    """Colors of the cosine similarities from `low`, dark, to 1, bright."""
+    """A color scale of cosine similarities, from `low` (dark) to 1 (bright)."""
 
     low: float
 
     @classmethod
     def of(cls, matrices: Iterable[pd.DataFrame]) -> "Scale":
-        """The scale whose low end is the last of `STEPS` that is not above any similarity."""
+        """The scale whose low end is the smallest similarity, rounded down to a multiple of 1 / `STEPS`."""
         least = min((float(np.nanmin(matrix)) for matrix in matrices), default=1)
         return cls(min(math.floor(least * STEPS), STEPS - 1) / STEPS)
 
     def color(self, value: float) -> str:
-        """As HTML writes it."""
+        """The color of a value, as HTML writes it."""
         return to_hex(COLORS(self._place(value)))
 
     def ink(self, value: float) -> str:
-        """A color to write with on it."""
+        """The color of text on top of it."""
         return "#000000" if self._place(value) > 0.5 else "#ffffff"
 
     def picture(self, matrix: pd.DataFrame) -> str:
-        """A PNG of a pixel a pair as a data URI; pairs without a value are transparent."""
+        """A PNG with one pixel per pair, as a data URI; pairs without a value are transparent."""
         pixels = np.rint(255 * COLORS(self._place(matrix.to_numpy()))).astype(np.uint8)
         pixels[matrix.isna()] = 0
         png = io.BytesIO()

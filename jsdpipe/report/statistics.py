@@ -1,9 +1,9 @@
-"""Uncertainty that respects the design: prompts are the sample, seeds are repeats within a prompt.
+"""Intervals and tests over prompts: prompts are the sample, and seeds are repeats within a prompt.
 
-Values that enter here are one a prompt (the mean over its seeds), so that more seeds never feign more prompts. Of fewer
-than `FEWEST` prompts there is neither interval nor p-value: of normal values, the percentile bootstrap's 95 % interval
-covers the mean 51 % of the time with 2, 75 % with 3 and 83 % with 5 (87 % with 6, 93 % with 20), and the sign-flip
-test's least p-value is above 0.05.
+There is one value per prompt, the mean over its seeds, so that more seeds do not count as more prompts. With fewer than
+`FEWEST` prompts there is no interval and no p-value. For normally distributed values, the percentile bootstrap's 95 %
+interval covers the mean in only 51 % of cases with 2 prompts, 75 % with 3 and 83 % with 5 (87 % with 6, 93 % with 20);
+and the sign-flip test's smallest p-value is above 0.05.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from scipy import stats
 
 from jsdpipe.base.seeding import seed_of
 
-FEWEST = 6  # prompts that allow an interval and a p-value
+FEWEST = 6  # prompts from which there are an interval and a p-value
 PERMUTATIONS = 10_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over `n` prompts; `low` and `high` bound its interval, None of fewer than `FEWEST`."""
+    """A mean over `n` prompts; `low` and `high` bound its interval, and are None for fewer than `FEWEST` prompts."""
 
     mean: float
     low: float | None
@@ -32,7 +32,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A mean paired difference and the p-value of "no difference", None of fewer than `FEWEST` prompts."""
+    """A mean paired difference and its p-value (null: no difference), None for fewer than `FEWEST` prompts."""
 
     difference: Estimate
     p_value: float | None
@@ -41,10 +41,10 @@ class Comparison:
 def mean_interval(values: NDArray[np.float64], confidence: float, resamples: int, *key: str | int) -> Estimate:
     """Mean of `values` (prompts,) with its percentile bootstrap interval (Efron 1979) over prompts.
 
-    The resamples are drawn from the generator named by `key`. Raises ValueError without values or on NaN.
+    `key` seeds the resampling. Raises ValueError if there are no values, or one is not finite.
     """
     if len(values) == 0 or not np.isfinite(values).all():
-        raise ValueError(f"{'/'.join(map(str, key))}: needs one finite value a prompt, got {values}")
+        raise ValueError(f"{'/'.join(map(str, key))}: needs one finite value per prompt, got {values}")
     mean = float(values.mean())
     if len(values) < FEWEST:
         return Estimate(mean, None, None, len(values))
@@ -64,18 +64,19 @@ def paired_comparison(
 ) -> Comparison:
     """Compare two methods' values (prompts,) on the same prompts: mean of `a - b`, its interval, a p-value.
 
-    The p-value is that of the two-sided sign-flip test (Fisher 1935): each prompt's difference may as well have had the
-    other sign. It is exact where 2^prompts <= 10 000, else Monte-Carlo; its least value is 2 / 2^prompts.
+    The p-value is from a two-sided sign-flip test (Fisher 1935), whose null hypothesis is that both signs of a prompt's
+    difference are equally likely. It is exact if 2^prompts <= 10 000, else Monte Carlo; its least value is
+    2 / 2^prompts.
     """
     difference = mean_interval(a - b, confidence, resamples, *key)
     return Comparison(difference, None if len(a) < FEWEST else _sign_flip_test(a - b))
 
 
 def _sign_flip_test(differences: NDArray[np.float64]) -> float:
-    """Its p-value: the share of sign patterns whose sum is as far from 0.
+    """The p-value: the fraction of sign patterns whose sum is at least as far from 0 as the observed one.
 
-    Of drawn patterns what was seen is one more (Phipson and Smyth 2010), so that p is never 0. SciPy's
-    `permutation_test` does the same, but takes a hundred times as long, which is minutes for ten methods on T3Bench.
+    If patterns are drawn, the observed one is added to them (Phipson and Smyth 2010), so that p is never 0. SciPy's
+    `permutation_test` does the same, but takes a hundred times as long: minutes for ten methods on T3Bench.
     """
     signs = _signs(len(differences))
     rounding = 1e-12 * abs(differences).sum()
@@ -84,9 +85,9 @@ def _sign_flip_test(differences: NDArray[np.float64]) -> float:
     return (as_far + drawn) / (len(signs) + drawn)
 
 
-@lru_cache(maxsize=8)  # most comparisons of a run are over one of few numbers of prompts
+@lru_cache(maxsize=8)  # most comparisons of a run have one of a few numbers of prompts
 def _signs(prompts: int) -> NDArray[np.float64]:
-    """All patterns of -1 and 1 (patterns, prompts), or `PERMUTATIONS` drawn ones where there are more."""
+    """All sign patterns (patterns, prompts) of -1 and 1, or `PERMUTATIONS` random ones if there are more."""
     if 2**prompts <= PERMUTATIONS:
         return np.array(list(product((-1.0, 1.0), repeat=prompts)))
     rng = np.random.default_rng(seed_of("sign-flip", prompts))

@@ -1,4 +1,4 @@
-"""How figures look: one color a method, safe for the color-blind, and matplotlib's settings."""
+"""The style of figures: one color per method, safe for color-blind readers, and matplotlib's settings."""
 
 from typing import Any
 

@@ -11,14 +11,14 @@ from jsdpipe.pipeline.run import Run
 from jsdpipe.report.collect import Results
 from jsdpipe.report.statistics import mean_interval, paired_comparison
 
-ALL_SETS = "all sets"  # no set can be named so: a set's name has no space
+ALL_SETS = "all sets"  # not the name of a set, which has no space
 SUMMARY = ["set", "method", "metric", "mean", "low", "high", "prompts"]
 COMPARISON = ["set", "metric", "a", "b", "difference", "low", "high", "p_value", "prompts"]
 NUMBERS = ("mean", "difference", "low", "high", "p_value")
 
 
 def per_prompt(run: Run, results: Results) -> pd.DataFrame:
-    """One row a (method, set, prompt_id), indexed so: the value of each of the run's metrics, seeds averaged."""
+    """The values of the run's metrics, averaged over seeds, indexed by (method, set, prompt_id)."""
     key = ["method", "set", "prompt_id"]
     names: dict[str, list[str]] = {"asset": [], "prompt": []}
     for metric in metrics.of_run(run.config):
@@ -28,7 +28,7 @@ def per_prompt(run: Run, results: Results) -> pd.DataFrame:
 
 
 def summarise(run: Run, values: pd.DataFrame) -> pd.DataFrame:
-    """Columns SUMMARY: the mean of each metric over the prompts that have it; `values` from `per_prompt`."""
+    """The mean of each metric over the prompts that have it, with columns SUMMARY; `values` is from `per_prompt`."""
     report = run.config.report
     rows: list[tuple[Any, ...]] = []
     for part, name, frame in _parts(run, values):
@@ -42,7 +42,7 @@ def summarise(run: Run, values: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare(run: Run, values: pd.DataFrame) -> pd.DataFrame:
-    """Columns COMPARISON: method a minus method b over the prompts that have the metric for both."""
+    """Method a minus method b for each metric over the prompts that have it for both, with columns COMPARISON."""
     report = run.config.report
     rows: list[tuple[Any, ...]] = []
     for part, name, frame in _parts(run, values):
@@ -60,7 +60,7 @@ def compare(run: Run, values: pd.DataFrame) -> pd.DataFrame:
 
 
 def _parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Each set's rows, and all of them where there are several sets, for each metric."""
+    """(set, metric, rows) for each set and metric, and for all sets together if there are several."""
     names = list(run.config.sets)
     for part in [*names, ALL_SETS] if len(names) > 1 else names:
         frame = values if part == ALL_SETS else values.xs(part, level="set", drop_level=False)

@@ -1,4 +1,4 @@
-"""The tables stage: `results/<run>/tables/`, each table as CSV (every digit), Markdown and LaTeX."""
+"""The tables stage writes `results/<run>/tables/`: each table as CSV (with all digits), Markdown and LaTeX."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from jsdpipe.report.summary import compare, per_prompt, summarise
 
 @dataclass(frozen=True)
 class Tables:
-    """A run's numbers: tidy, a row a prompt, summarised, compared; and laid out for people, by name."""
+    """A run's numbers: tidy tables, values per prompt, means, comparisons; and the tables for readers, by name."""
 
     results: Results
     values: pd.DataFrame
@@ -28,7 +28,7 @@ class Tables:
 
 
 def build(run: Run) -> Tables:
-    """Collect a run's manifests and make all its tables; `UserError` where a manifest is missing."""
+    """Collect a run's manifests and make all its tables; raises `UserError` if a manifest is missing."""
     results = collect(run)
     values = per_prompt(run, results)
     summary, comparison = summarise(run, values), compare(run, values)
@@ -42,21 +42,21 @@ def build(run: Run) -> Tables:
 
 
 def write(run: Run) -> None:
-    """Write the tables of a run whose shards are all done, in place of older ones."""
+    """Write the tables of a run, replacing older ones; all its shards must be done."""
     tables = build(run)
     assets = tables.results.assets
     failed, noted = assets[assets["status"] != "ok"], assets[assets["notes"].notna()]
     key = ["method", "set", "prompt_id", "prompt", "seed"]
 
-    def of(shown: Sequence[Metric], frame: pd.DataFrame = tables.summary) -> pd.DataFrame:
+    def rows(shown: Sequence[Metric], frame: pd.DataFrame = tables.summary) -> pd.DataFrame:
         return frame[frame["metric"].isin([metric.name for metric in shown])]
 
     config = run.config
     frames = {
         "assets": assets,
         "prompts": tables.results.prompts,
-        **{group.name: of(shown) for group, shown in metrics.by_group(config).items()},
-        **{name: of(shown, tables.comparison) for name, shown in metrics.compared(config).items()},
+        **{group.name: rows(shown) for group, shown in metrics.by_group(config).items()},
+        **{name: rows(shown, tables.comparison) for name, shown in metrics.compared(config).items()},
         "failures": failed[[*key, "failed_at", "reason"]],
         "notes": noted[[*key, "notes"]],
     }
