@@ -1,12 +1,12 @@
 # The workflow: prompts -> generate -> mesh -> render -> quality, alignment, diversity -> tables, figures -> report.
-# It only decides which commands of `jsdpipe` to run; each can be run by hand and does the same.
+# It only decides which commands of `jsdpipe` to run; each of them can also be run by hand.
 
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-# A configuration given on the command line stands alone: merged into the default one it would mix their methods and sets.
+# A configuration given on the command line replaces the default one; merging them would mix their methods and sets.
 if not workflow.overwrite_configfiles:
 
     configfile: "config.yaml"

@@ -1,4 +1,4 @@
-# The run that is planned, and what its rules share.
+# The run's configuration, and helpers that the rules share.
 
 import gc
 import shlex
@@ -20,7 +20,7 @@ from snakemake.utils import update_config
 
 @contextmanager
 def one_line_errors():
-    """End with a user's mistake as one line, not in Snakemake's traceback."""
+    """Print a `UserError` as one line and exit, without Snakemake's traceback."""
     try:
         yield
     except UserError as error:
@@ -28,16 +28,16 @@ def one_line_errors():
         sys.exit(2)
 
 
-# A large plan is millions of objects that stay. Python would look through all of them again and again for garbage.
+# A large plan has millions of long-lived objects, which the garbage collector would scan again and again.
 gc.set_threshold(100_000)
 
 with one_line_errors():
     CONFIG_NAME = ", ".join(os.path.relpath(path) for path in workflow.configfiles)
     if len(workflow.configfiles) > 1:
         raise UserError(
-            f"--configfile: {CONFIG_NAME}: a configuration stands alone; give one, and --config for its keys"
+            f"--configfile: {CONFIG_NAME}: configurations cannot be combined; give one, and change its keys by --config"
         )
-    # Snakemake has read the file already, but keeps the last of two equal keys without a word.
+    # Read again, to refuse duplicate keys: Snakemake silently keeps the last one.
     read_yaml(Path(CONFIG_NAME))
     update_config(config, overrides(workflow.config_settings.config_args or []))
     RESOLVED = resolve(config, CONFIG_NAME)
@@ -48,7 +48,7 @@ LAYOUT = RUN.layout
 DEPENDENCIES = Dependencies(RUN)
 
 
-# The commands of this Python's environment, whether it is activated or not.
+# Use the commands of this Python's environment, even if it is not activated.
 shell.prefix(f'set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"; ')
 
 
@@ -57,31 +57,31 @@ wildcard_constraints:
 
 
 def stage_digest(stage):
-    """Of a shard, what its job takes from the configuration: a job is run again when it changes, and only then.
+    """The digest of what a stage's job of a shard depends on, besides its input files; the job reruns if it changes.
 
-    If it is the same for all shards, it is a plain value, of which Snakemake makes less than of a function.
+    If all shards have the same digest, it is returned as a plain value, which Snakemake handles faster than a function.
     """
-    if stage != "generate" and len(found := {DEPENDENCIES.digest(stage, shard) for shard in RUN.shards()}) == 1:
-        return found.pop()
+    if stage != "generate" and len(digests := {DEPENDENCIES.digest(stage, shard) for shard in RUN.shards()}) == 1:
+        return digests.pop()
     return lambda wildcards: DEPENDENCIES.digest(stage, RUN.shard(wildcards.shard))
 
 
 def needed(stage):
-    """What a stage's job asks of the machine, beside threads."""
+    """The resources of a stage's job, besides threads."""
     need = CONFIG.need(stage)
     return {"gpu": need.gpu, "mem_mb": need.mem_mb, "runtime": need.runtime}
 
 
 def summary_digest(name):
-    """What the tables, figures or report take: the whole configuration."""
+    """The digest of what the tables, figures or report depend on: their code and the whole configuration."""
     return fingerprint(code(RUN, name), RUN.content())
 
 
 # The manifests of all shards.
 MANIFESTS = [LAYOUT.manifest(stage, shard) for stage in CONFIG.stages for shard in RUN.shards()]
 
-# What the run's numbers are, for Snakemake's report.
+# The meaning of each metric, for the captions in Snakemake's report.
 MEANINGS = [f"{metric.heading}: {metric.meaning}" for metric in metrics.of_run(CONFIG)]
 
-# Views are large, and the scores hold what was seen in them.
+# Views are large, and are not needed after scoring.
 kept_or_temp = (lambda path: path) if CONFIG.render.keep_views else temp

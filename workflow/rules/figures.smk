@@ -11,7 +11,7 @@ rule figures:
             )
             for group in metrics.by_group(CONFIG)
         ],
-        # the first sheet of each set; a long set has more
+        # only the first sheet of each set; a long set has more
         [
             report(
                 LAYOUT.figures / f"contact-{name}-01.png",

@@ -1,4 +1,4 @@
-# What is done and said at the start, during and at the end of a run.
+# Checks and messages at the start, during and at the end of a run.
 
 from collections import Counter
 
@@ -15,12 +15,12 @@ from snakemake.settings.types import Quietness
 
 
 def say_progress(line):
-    """As Snakemake's own lines of progress, `--quiet progress` among it."""
+    """Log a line as Snakemake's own progress lines, so that `--quiet progress` hides it."""
     logger.info(line, extra={"quietness": Quietness.PROGRESS})
 
 
 def print_failures(place):
-    """The failed assets of the run, and `place`, where the rest of many are."""
+    """Print the failed assets of the run; if there are many, point to `place` for the rest."""
     for line in failures(RUN, place):
         print(line)
 
@@ -35,12 +35,12 @@ onstart:
             raise UserError("; ".join(missing))
         warn(*warnings(CONFIG, RUN.recipes))
         warn_of_unfamiliar_in(RUN)
-        for line in [*missing, *changes(RUN)]:  # on a cluster's nodes there may be what is missing here
+        for line in [*missing, *changes(RUN)]:  # a cluster's nodes may have what is missing here
             logger.warning(line)
-        # Not by a rule: every job reads run.json, and takes a part from it. As an input, each change of the configuration
-        # would run everything again; as an ancient() one, Snakemake 9.27 would run nothing again but what writes it,
-        # because it doesn't look at the other triggers (params) of jobs that depend on one that runs. So each rule states
-        # as `digest` what it takes.
+        # No rule writes run.json, because every job reads a part of it. As an input of all rules, any change of the
+        # configuration would rerun everything. As an ancient() input, Snakemake 9.27 would rerun only the rule that writes
+        # it, because it ignores the other triggers (params) of jobs that depend on a running one. So each rule has the
+        # parameter `digest`, which covers what its jobs read.
         RUN.save()
     logger.addHandler(RunProgress(jobs, seconds_a_job(RUN), say_progress))
 
@@ -52,4 +52,4 @@ onsuccess:
 
 onerror:
     print_failures(f"the manifests in {LAYOUT.folder}")
-    print(f"{LAYOUT.folder} is not finished: see {', '.join(log)}; the same command goes on from here")
+    print(f"{LAYOUT.folder} is not finished: see {', '.join(log)}; run the same command again to continue")

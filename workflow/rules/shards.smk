@@ -1,4 +1,4 @@
-# A rule for each stage that works on shards, as jsdpipe/config/stages.py lists them.
+# One rule for each stage that works on shards; jsdpipe/config/stages.py lists them.
 for stage in (STAGES[name] for name in CONFIG.stages):
 
     rule:

@@ -1,4 +1,4 @@
-# Takes nothing from the stages: the study is the same whatever is generated.
+# The rule has no inputs, because the study does not depend on the run's assets.
 rule study:
     output:
         LAYOUT.study / "study.json",

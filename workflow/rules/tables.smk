@@ -1,4 +1,4 @@
-# each table, and its caption in Snakemake's report
+# table -> its caption in Snakemake's report
 LAID_OUT = {
     **{group.name: "group" for group in metrics.by_group(CONFIG)},
     **dict.fromkeys(metrics.compared(CONFIG), "paired"),
