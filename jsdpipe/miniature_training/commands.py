@@ -1,4 +1,4 @@
-"""The commands `jsdpipe miniature ...`: render the world's images, train its models, write their card."""
+"""The commands `jsdpipe miniature ...`: render training images, train the models, evaluate them."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,10 +9,10 @@ import typer
 from jsdpipe.base.errors import UserError
 from jsdpipe.miniature import WEIGHTS
 
-app = typer.Typer(no_args_is_help=True, help="Make the miniature world's pictures and models.")
+app = typer.Typer(no_args_is_help=True, help="Render the training images of the miniature world, and train its models.")
 
-Work = Annotated[Path, typer.Option(help="folder of the rendered pictures and the checkpoints")]
-Out = Annotated[Path, typer.Option(help="folder of the models; the default is the package's own")]
+Work = Annotated[Path, typer.Option(help="folder of the rendered images and the checkpoints")]
+Out = Annotated[Path, typer.Option(help="folder of the trained models; by default the package's own")]
 
 
 class Model(StrEnum):
@@ -27,9 +27,9 @@ class Model(StrEnum):
 @app.command()
 def render(
     work: Work = Path("build/miniature"),
-    count: Annotated[int, typer.Option(min=1, help="pictures, rounded up to whole chunks")] = 61_440,
+    count: Annotated[int, typer.Option(min=1, help="number of images, rounded up to whole chunks")] = 61_440,
 ) -> None:
-    """Render the world's pictures; chunks that exist are kept."""
+    """Render the training images; chunks that exist are not rendered again."""
     from jsdpipe.miniature import data
 
     data.render(work / "pictures", count)
@@ -41,7 +41,7 @@ def train(
     work: Work = Path("build/miniature"),
     out: Out = WEIGHTS,
 ) -> None:
-    """Train a model on the rendered pictures; a training that was stopped resumes from its checkpoint."""
+    """Train models on the rendered images; an interrupted training resumes from its checkpoint."""
     _check_pictures(work)
     if model is Model.diffusion and not (work / "vae").is_dir():
         raise UserError(
@@ -69,7 +69,7 @@ def train(
 
 @app.command()
 def evaluate(work: Work = Path("build/miniature"), out: Out = WEIGHTS) -> None:
-    """Measure the models on held-out pictures, write their card, and the CLIP's reward normalisation."""
+    """Evaluate the models on held-out images; write their model card and the CLIP's reward normalization."""
     _check_pictures(work)
     from jsdpipe.base.device import available_device
     from jsdpipe.miniature_training import card
@@ -79,4 +79,4 @@ def evaluate(work: Work = Path("build/miniature"), out: Out = WEIGHTS) -> None:
 
 def _check_pictures(work: Path) -> None:
     if not any((work / "pictures").glob("chunk-*.safetensors")):
-        raise UserError(f"{work / 'pictures'}: no pictures; run `jsdpipe miniature render --work {work}` first")
+        raise UserError(f"{work / 'pictures'}: no images; run `jsdpipe miniature render --work {work}` first")
