@@ -1,8 +1,8 @@
 """Settings of the view-dependent prompts. Torch-free, because the workflow reads recipes while it plans."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from jsdpipe.base.fields import Factor, Strict
 
@@ -36,6 +36,12 @@ class PerpNeg(Strict):
     factor: Factor = Field(default=1.0, description="of all weights")
 
 
+def _false_or_mapping(value: Any) -> Any:
+    if value is not False and not isinstance(value, dict | PerpNeg):
+        raise ValueError("must be false, or a mapping such as {weights: threestudio}")
+    return value
+
+
 class ViewPrompts(Strict):
     """View-dependent prompts.
 
@@ -51,5 +57,5 @@ class ViewPrompts(Strict):
         default=False,
         description="mix the texts of neighboring directions by azimuth, without limits, as Perp-Neg always does",
     )
-    perp_neg: PerpNeg | Literal[False]
+    perp_neg: Annotated[PerpNeg | Literal[False], BeforeValidator(_false_or_mapping)]
     negative_prompt: str = Field(default="", description="in place of the empty null text")

@@ -184,7 +184,7 @@ def test_an_override_reaches_below_a_mapping():
         ({"views_per_step": 1000}, ["views_per_step", "64"]),
         ({"view_prompts": {"front_deg": 0.785}}, ["view_prompts.front_deg", "180"]),
         ({"view_prompts": {"templates": {"side": "side view"}}}, ["view_prompts.templates.side", "{prompt}"]),
-        ({"view_prompts": {"perp_neg": True}}, ["view_prompts.perp_neg"]),
+        ({"view_prompts": {"perp_neg": True}}, ["view_prompts.perp_neg", "weights"]),
         (
             {"view_prompts": {"perp_neg": {"weights": "threestudios"}}},
             ["view_prompts.perp_neg.weights", "luciddreamer"],
