@@ -48,6 +48,12 @@ class Guidance(Protocol):
     def predict_with_negative(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """e_null, D, and e_neg by the objective's `negative_prompt`."""
 
+    def predict_negative_and_direction(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """e_neg and the direction e_text - e_neg, to which Perp-Neg adds pushes, as seen from e_neg."""
+
+    def first_of_asset(self, x: Tensor) -> Tensor:
+        """x (B,), with the number of each asset's first item (view) in place of its others'."""
+
     def new_adapter(self, generators: Generators) -> nn.Module:
         """A trainable adapter for each asset, drawn from its first item's generator; untrained it changes nothing."""
 
@@ -94,8 +100,8 @@ class Output:
 class Objective(ABC):
     """A score distillation objective. A subclass states its `Settings` and computes the gradient.
 
-    An item's result depends on that item and its own generator alone, so that a batch gives what its items give one by
-    one. An objective that trains something of its own keeps it in itself.
+    An asset's result depends on its own items (views) and their generators alone, so that a batch gives what its assets
+    give one by one. An objective that trains something of its own keeps it in itself.
     """
 
     Settings: type[ObjectiveSettings] = ObjectiveSettings
@@ -109,8 +115,8 @@ class Objective(ABC):
 
     @property
     def negative_prompt(self) -> str | None:
-        """The prompt of `Guidance.predict_with_negative`, for all views alike; None if it is not asked for."""
-        return None
+        """What e_neg is predicted by, for all views alike: the settings' `negative_prompt`, None if they have none."""
+        return getattr(self.settings, "negative_prompt", None)
 
     @abstractmethod
     def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
@@ -148,10 +154,20 @@ def _fault(output: Any, z: Tensor) -> str | None:
 
 
 def random_timestep(
-    t_range: tuple[Schedule, Schedule], progress: Progress, timesteps: int, generators: Generators, device: torch.device
+    t_range: tuple[Schedule, Schedule],
+    progress: Progress,
+    timesteps: int,
+    generators: Generators,
+    device: torch.device,
+    first: int = 0,
 ) -> Tensor:
-    """Timesteps (B,), uniform over the integers of a range of the schedule, item i's from generator i."""
+    """Timesteps (B,), uniform over the integers of a range of the schedule, item i's from generator i.
+
+    With `first` = 1 the low end is left out, as in codes that count an index from 0, without its upper end, and add 1.
+    """
     low, high = (min(int(value_at(end, progress.step) * timesteps), timesteps - 1) for end in t_range)
+    high = max(high, first)
+    low = min(low + first, high)
     return torch.stack([torch.randint(low, high + 1, (), generator=g) for g in generators]).to(device)
 
 

@@ -28,28 +28,37 @@ Timesteps = Annotated[float, Field(ge=1, le=1000)]
 
 @OBJECTIVES.register("ism")
 class IntervalScoreMatching(Objective):
-    """Gradient sqrt((1 - a_t) / a_t) (e_s(z_t) - e_null(z_r)), r = t - interval.
+    """Gradient sqrt((1 - a_t) / a_t) (e_s(z_t) - e_null(z_r)), r = t - interval; an asset's views share t.
 
-    Unconditional DDIM inversion takes z to z_r, and then to z_t. It starts with random noise, at timestep 0 or at most
-    `inversion_steps` strides before r.
+    Unconditional DDIM inversion takes z to z_r, and then to z_t. It starts with random noise, at the first timestep or
+    at most `inversion_steps` strides before r. With a negative prompt e_s is e_neg + s (e_text - e_neg).
     """
 
     class Settings(ObjectiveSettings):
         guidance_scale: GuidanceScale
+        negative_prompt: str | None = Field(
+            default=None, description="what the guidance leads away from, in the null text's place; not the inversion"
+        )
         t_range: RandomRange
         interval: Timesteps | tuple[Step, Timesteps, Timesteps, Step] = Field(
             description="timesteps between the two scores"
         )
         inversion_steps: Annotated[int, Field(ge=1, le=1000)]
         inversion_stride: Annotated[int, Field(ge=1, le=1000, description="most timesteps an inversion step takes")]
+        one_based: bool = Field(
+            default=False, description="timesteps and steps count from 1, as in the public code, and not from 0"
+        )
 
     settings: Settings
 
     def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
         s = self.settings
-        t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device)
-        before = (t - int(value_at(s.interval, progress.step))).clamp(min=0)
-        here = (before - s.inversion_stride * s.inversion_steps).clamp(min=0)
+        first = int(s.one_based)
+        progress = Progress(progress.step + first, progress.steps)
+        t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device, first)
+        t = guidance.first_of_asset(t)
+        before = (t - int(value_at(s.interval, progress.step))).clamp(min=first)
+        here = (before - s.inversion_stride * s.inversion_steps).clamp(min=first)
         z_t = add_noise(z, randn_like(z, generators), guidance.alpha_bar(here))
         for _ in range(s.inversion_steps):
             # items whose inversion has arrived wait for the others
@@ -63,7 +72,11 @@ class IntervalScoreMatching(Objective):
         z_t = self._step(z_t, e_before, guidance, before, t)
         a = guidance.alpha_bar(t)
         weight = per_item(((1 - a) / a).sqrt())
-        e_s = guidance.predict_cfg(z_t, t, s.guidance_scale)
+        if s.negative_prompt is None:
+            e_s = guidance.predict_cfg(z_t, t, s.guidance_scale)
+        else:
+            negative, direction = guidance.predict_negative_and_direction(z_t, t)
+            e_s = negative + s.guidance_scale * direction
         return Output.from_gradient(weight * (e_s - e_before), t=t, before=before)
 
     @staticmethod

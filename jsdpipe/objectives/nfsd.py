@@ -35,10 +35,6 @@ class NoiseFreeScoreDistillation(Objective):
 
     settings: Settings
 
-    @property
-    def negative_prompt(self) -> str:
-        return self.settings.negative_prompt
-
     def compute(self, z: Tensor, guidance: Guidance, progress: Progress, generators: Generators) -> Output:
         s = self.settings
         t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device)

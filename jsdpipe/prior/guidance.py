@@ -9,8 +9,8 @@ from torch import Tensor
 from jsdpipe.base.cameras import look_at_origin, orbit
 from jsdpipe.prior.lora import CameraLoRA
 from jsdpipe.prior.prior import Prior
-from jsdpipe.prior.settings import ViewPrompts
-from jsdpipe.prior.view_directions import DIRECTIONS, direction, perp_neg
+from jsdpipe.prior.settings import PLACE, ViewPrompts
+from jsdpipe.prior.view_directions import DIRECTIONS, direction, mixture, perp_neg
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,12 @@ class GuidedPrior:
         *noise, negative = self._predict(z, t, torch.cat((self.embeddings, self.negative[None])))
         return *self._null_and_direction(noise), negative
 
+    def predict_negative_and_direction(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """As `predict_null_and_direction`, with the objective's own negative prompt in the null text's place."""
+        assert self.negative is not None, "the objective has no negative_prompt"
+        embeddings = torch.cat((self.embeddings[:1], self.negative[None], self.embeddings[2:]))
+        return self._null_and_direction(self._predict(z, t, embeddings))
+
     def predict_text(self, z: Tensor, t: Tensor) -> Tensor:
         """The noise by the text alone."""
         return self._predict(z, t, self.embeddings[:1])[0]
@@ -67,6 +73,11 @@ class GuidedPrior:
     def predict_null(self, z: Tensor, t: Tensor) -> Tensor:
         """The noise by the null text alone."""
         return self._predict(z, t, self.embeddings[1:2])[0]
+
+    def first_of_asset(self, x: Tensor) -> Tensor:
+        """x (B,), with the number of each asset's first item in place of its others'."""
+        of_item = self.prompt.tolist()
+        return x[[of_item.index(i) for i in of_item]]
 
     def new_adapter(self, generators: Sequence[torch.Generator]) -> CameraLoRA:
         """A LoRA of the U-Net for each prompt, drawn from its first item's generator."""
@@ -108,8 +119,8 @@ class PromptEmbeddings:
     def __init__(
         self, prior: Prior, prompts: Sequence[str], settings: ViewPrompts, negative: str | None = None
     ) -> None:
-        suffixes = [getattr(settings.suffixes, name) for name in DIRECTIONS]
-        texts = [prompt + suffix for prompt in prompts for suffix in suffixes]
+        templates = [getattr(settings.templates, name) for name in DIRECTIONS]
+        texts = [template.replace(PLACE, prompt) for prompt in prompts for template in templates]
         extra = [*prompts, settings.negative_prompt] + ([] if negative is None else [negative])
         embeddings = prior.embed([*texts, *extra])
         self.prior, self.settings = prior, settings
@@ -129,10 +140,13 @@ class PromptEmbeddings:
         directed, null = self.directed[prompt], self.null.expand(count, -1, -1)
         plain = self.plain[prompt]
         item = torch.arange(count)
-        if not self.settings.perp_neg:
+        if self.settings.interpolate or self.settings.perp_neg:
+            shares = mixture(azimuth, elevation, self.settings)
+            text = torch.einsum("bk,bkld->bld", shares.to(device), directed)
+        else:
             text = directed[item, direction(azimuth, elevation, self.settings)]
+        if not self.settings.perp_neg:
             return GuidedPrior(self.prior, torch.stack((text, null)), plain, prompt, pose, negative=negative)
-        shares, wrong, weights = perp_neg(azimuth, elevation, self.settings)
-        text = torch.einsum("bk,bkld->bld", shares.to(device), directed)
+        wrong, weights = perp_neg(azimuth, elevation, self.settings)
         texts = torch.stack((text, null, *(directed[item, wrong[:, i]] for i in range(2))))
         return GuidedPrior(self.prior, texts, plain, prompt, pose, weights.T.to(device), negative)

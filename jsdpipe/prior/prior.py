@@ -111,7 +111,7 @@ class Prior:
 
         A velocity prediction v (arXiv 2202.00512) is turned into noise: sqrt(a) v + sqrt(1 - a) z.
         """
-        output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.float()
+        output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.to(latents.dtype)
         if self.prediction_type == "epsilon":
             return output
         a = self.alpha_bar(t)[:, None, None, None]

@@ -71,6 +71,13 @@ class ExactGuidance:
     def predict_with_negative(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return *self.predict_null_and_direction(z, t), self._noise(NEGATIVE, z, t)
 
+    def predict_negative_and_direction(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        negative = self._noise(NEGATIVE, z, t)
+        return negative, self.predict_text(z, t) - negative
+
+    def first_of_asset(self, x: Tensor) -> Tensor:
+        return x  # each particle is an asset of its own
+
     def new_adapter(self, generators: Generators) -> Correction:
         return Correction(generators[0])
 

@@ -97,7 +97,7 @@ def objective_settings(guidance: Guidance, steps: int) -> list[Any]:
         recipe = load_recipe(name)
         stated = {key: _scaled(value, steps / recipe.steps) for key, value in recipe.objective}
         changes = OVERRIDES | (EXACT if guidance == "exact" else {})
-        stated |= {key: value for key, value in changes.items() if key in stated}
+        stated |= {key: value for key, value in changes.items() if stated.get(key) is not None}
         found.append(type(recipe.objective)(**stated))
     return found
 

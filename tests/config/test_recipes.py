@@ -10,6 +10,7 @@ from jsdpipe.base.schedules import value_at
 from jsdpipe.config.recipes import load_recipe, merge, names, read_recipe
 from jsdpipe.config.run_config import read_config
 from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.prior.settings import PerpNeg, Templates, ViewPrompts
 from jsdpipe.scene.hash_grid.settings import (
     AnalyticNormals,
     HashGrid,
@@ -33,7 +34,10 @@ def test_the_facts_of_the_public_jsd_code():
     assert recipe.cameras.elevation_deg == (-10.0, 45.0)
     assert recipe.cameras.size == ((0, 256), (2000, 512))
     assert recipe.cameras.samples_per_ray == 512
-    assert recipe.view_prompts.perp_neg
+    assert recipe.view_prompts == ViewPrompts(
+        templates=Templates(**{name: f"{{prompt}}, {name} view" for name in ("front", "side", "back", "overhead")}),
+        front_deg=45.0, back_deg=135.0, overhead_deg=60.0, perp_neg=PerpNeg(weights="threestudio"),
+    )  # fmt: skip
     assert recipe.posterior == "sample"
     assert recipe.steps == 10_000
 
@@ -179,6 +183,17 @@ def test_an_override_reaches_below_a_mapping():
         ({"steps": 10**9}, ["steps", "1000000"]),
         ({"views_per_step": 1000}, ["views_per_step", "64"]),
         ({"view_prompts": {"front_deg": 0.785}}, ["view_prompts.front_deg", "180"]),
+        ({"view_prompts": {"templates": {"side": "side view"}}}, ["view_prompts.templates.side", "{prompt}"]),
+        ({"view_prompts": {"perp_neg": True}}, ["view_prompts.perp_neg", "weights"]),
+        (
+            {"view_prompts": {"perp_neg": {"weights": "threestudios"}}},
+            ["view_prompts.perp_neg.weights", "luciddreamer"],
+        ),
+        ({"objective": {"negative_prompt": "ugly"}}, ["objective.negative_prompt: unknown key"]),
+        (
+            {"objective": {"kind": "csd", "t_range": [0.02, 0.98], "negative_share": 1.0}},
+            ["objective", "negative_prompt"],
+        ),
         ({"field": {"bound": 2000}}, ["field.bound", "100"]),
         ({"field": {"lr": 100}}, ["field.lr", "10"]),
         ({"field": {"encoding": {"base_resolution": 16_000}}}, ["field.encoding.base_resolution", "1024"]),

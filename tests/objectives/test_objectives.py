@@ -46,11 +46,17 @@ ASYNCHRONOUS = settings_of("asd-asynchronous", guidance_scale=7.5, t_range=HALF,
 ISM_SETTINGS = settings_of(
     "ism", guidance_scale=7.5, t_range=(0.02, 0.5), interval=(0, 100, 50, 80), inversion_steps=5, inversion_stride=200
 )
+FADING_CSD = settings_of("csd", t_range=HALF, negative_prompt="ugly", negative_share=(0, 0.0, 1.0, 50), unit_norm=True)
+PUBLIC_ISM = settings_of("ism", **ISM_SETTINGS.model_dump(exclude={"kind", "negative_prompt", "one_based"}),
+                         negative_prompt="ugly", one_based=True)  # fmt: skip
 ALL = [
     JSD_SETTINGS, JSD_SETTINGS.model_copy(update={"k": 0.0}), SDI_SETTINGS, SDS_SETTINGS, SJC_SETTINGS, CSD_SETTINGS,
-    NFSD_SETTINGS, VSD_SETTINGS, ADVERSARIAL, ASYNCHRONOUS, ISM_SETTINGS,
+    NFSD_SETTINGS, VSD_SETTINGS, ADVERSARIAL, ASYNCHRONOUS, ISM_SETTINGS, FADING_CSD, PUBLIC_ISM,
 ]  # fmt: skip
-NAMES = [f"{s.kind}{'' if getattr(s, 'k', 1) else ' without k'}" for s in ALL]
+NAMES = [
+    f"{s.kind}{'' if getattr(s, 'k', 1) else ' without k'}{', public' if s in (FADING_CSD, PUBLIC_ISM) else ''}"
+    for s in ALL
+]
 START = Progress(0, 100)
 NEGATIVE = -0.7  # the mean of the latents of bad pictures
 
@@ -99,6 +105,14 @@ class Gaussian:
 
     def predict_with_negative(self, z, t):
         return *self.predict_null_and_direction(z, t), self.noise(z, t, [NEGATIVE] * len(z))
+
+    def predict_negative_and_direction(self, z, t):
+        negative = self.noise(z, t, [NEGATIVE] * len(z))
+        self.asked.pop()  # text and negative are one call
+        return negative, self.predict_text(z, t) - negative
+
+    def first_of_asset(self, x):
+        return x[[self.means.index(mean) for mean in self.means]]  # items of one text are one asset's
 
     def predict_text(self, z, t):
         return self.noise(z, t, self.means)
@@ -223,12 +237,40 @@ def reference_ism(z, mean, s, draws, step):
     return math.sqrt((1 - ALPHAS[t]) / ALPHAS[t]) * (guided(x, t, mean, s.guidance_scale) - noise)
 
 
+def reference_fading_csd(z, mean, s, draws, step):
+    t = draws.integer(20, 980)
+    z_t = noised(z, t, draws.normal())
+    text, null, bad = (exact_noise(z_t, ALPHAS[t], m) for m in (mean, 0, NEGATIVE))
+    share = min(step, 50) / 50
+    gradient = text - share * bad - (1 - share) * null
+    return gradient / np.sqrt((gradient**2).sum())
+
+
+def reference_public_ism(z, mean, s, draws, step):
+    """Indices from 0 to the upper end, without it, are timesteps less 1; iterations count from 1."""
+    index = draws.integer(20, 499)
+    before = max(index - int(100 - 50 * min(step + 1, 80) / 80), 0)
+    x = noised(z, 1, draws.normal())
+    levels = [0]
+    while levels[-1] < before:
+        levels.append(min(levels[-1] + 200, before))
+    for here, there in pairwise([i + 1 for i in [*levels, index]]):
+        noise = exact_noise(x, ALPHAS[here], 0)
+        clean = (x - math.sqrt(1 - ALPHAS[here]) * noise) / math.sqrt(ALPHAS[here])
+        x = noised(clean, there, noise)
+    a = ALPHAS[index + 1]
+    text, bad = exact_noise(x, a, mean), exact_noise(x, a, NEGATIVE)
+    return math.sqrt((1 - a) / a) * (bad + s.guidance_scale * (text - bad) - noise)
+
+
 REFERENCES = {
     "sjc": (SJC_SETTINGS, reference_sjc),
     "csd": (CSD_SETTINGS, reference_csd),
     "nfsd": (NFSD_SETTINGS, reference_nfsd),
     "asd-asynchronous": (ASYNCHRONOUS, reference_asynchronous),
     "ism": (ISM_SETTINGS, reference_ism),
+    "csd, public": (FADING_CSD, reference_fading_csd),
+    "ism, public": (PUBLIC_ISM, reference_public_ism),
 }
 
 
@@ -242,6 +284,26 @@ def test_the_gradient_is_the_formula(kind):
         gradient = reference(z[0].double().numpy(), 1.5, settings, Draws(seed), step)
         assert np.allclose(found.gradient[0].numpy(), gradient / 18, rtol=2e-3, atol=1e-5)  # 2 x 3 x 3 elements
         assert found.loss[0].item() == pytest.approx(0.5 * (gradient**2).mean(), rel=5e-3)
+
+
+def test_the_views_of_an_asset_share_ism_s_timestep():
+    settings, means = ISM_SETTINGS, [1.0, 1.0, 1.0, 2.0]
+    found = objectives.build(settings)(latents(4), Gaussian(means), START, generators(4)).diagnostics["t"]
+    alone = [
+        objectives.build(settings)(latents(1), Gaussian([1.0]), START, generators(1, i)).diagnostics["t"].item()
+        for i in (0, 3)
+    ]
+    assert found.tolist() == [alone[0]] * 3 + [alone[1]]
+    assert alone[0] != alone[1]
+
+
+def test_csd_asks_for_no_null_text_that_has_no_share():
+    asked = []
+    for step in (49, 50):
+        guidance = Gaussian([1.0])
+        objectives.build(FADING_CSD)(latents(1), guidance, Progress(step, 100), generators(1))
+        asked.append(len(guidance.asked))
+    assert asked == [2, 1]
 
 
 def test_sjc_is_sds_without_its_weight():

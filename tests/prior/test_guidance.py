@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.prior.guidance import PromptEmbeddings
 from jsdpipe.prior.prior import load_prior
-from jsdpipe.prior.view_directions import DIRECTIONS, direction, perp_neg
+from jsdpipe.prior.settings import PerpNeg
+from jsdpipe.prior.view_directions import DIRECTIONS, direction, mixture, perp_neg
 
 VIEWS = load_recipe("jsdlr").view_prompts
 PLAIN = VIEWS.model_copy(update={"perp_neg": False})
@@ -33,9 +34,15 @@ def radians(*degrees):
         (0, 60.1, "overhead"), (120, 89, "overhead"),
     ],
 )  # fmt: skip
-def test_directions_by_the_public_codes_limits(azimuth, elevation, name):
+def test_directions_by_the_limits_of_the_public_jsd_code(azimuth, elevation, name):
     index = direction(radians(azimuth), radians(elevation), VIEWS)
     assert DIRECTIONS[int(index)] == name
+
+
+def test_a_recipe_states_other_limits():
+    views = VIEWS.model_copy(update={"front_deg": 30.0, "back_deg": 150.0})
+    found = direction(radians(29, 31, -149, -151), torch.zeros(4), views)
+    assert [DIRECTIONS[i] for i in found] == ["front", "side", "side", "back"]
 
 
 def reference_mixture(azimuth, elevation):
@@ -57,7 +64,8 @@ def reference_mixture(azimuth, elevation):
 @given(st.floats(-180, 180), st.floats(-90, 90))
 def test_perp_neg_mixes_neighboring_directions(azimuth, elevation):
     assume(abs(elevation - 60) > 1e-3 and abs(abs(azimuth) - 90) > 1e-3)
-    shares, negatives, weights = perp_neg(radians(azimuth), radians(elevation), VIEWS)
+    shares = mixture(radians(azimuth), radians(elevation), VIEWS)
+    negatives, weights = perp_neg(radians(azimuth), radians(elevation), VIEWS)
     expected, wrong, by = reference_mixture(azimuth, elevation)
     for name, share in zip(DIRECTIONS, shares[0].tolist(), strict=True):
         assert share == pytest.approx(expected.get(name, 0), abs=1e-5)
@@ -67,11 +75,29 @@ def test_perp_neg_mixes_neighboring_directions(azimuth, elevation):
 
 
 def test_perp_neg_by_hand_from_the_front():
-    shares, negatives, weights = perp_neg(radians(0), radians(0), VIEWS)
-    assert shares.tolist() == [[1, 0, 0, 0]]
+    assert mixture(radians(0), radians(0), VIEWS).tolist() == [[1, 0, 0, 0]]
+    negatives, weights = perp_neg(radians(0), radians(0), VIEWS)
     assert [DIRECTIONS[i] for i in negatives[0]] == ["front", "side"]
     # r = 1: -(4 exp(-0.5) - 2.426), and at 1 - r = 0: -(4 - 2.426)
     assert weights[0].tolist() == pytest.approx([-0.000123, -1.574], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("azimuth", "weights"),
+    [
+        (0, (0, -2)),  # r = 1
+        (-45, (-2 * math.exp(-1), -2 * math.exp(-5))),  # r = 0.5
+        (81, (-2 * math.exp(-0.2), 0)),  # r = 0.1
+        (99, (0, -2)),  # between side and back: r = 0.9
+        (-135, (-math.exp(-5), -2)),  # r = 0.5
+    ],
+)
+def test_the_weights_of_luciddreamer_by_hand(azimuth, weights):
+    for factor in (1.0, 0.5):
+        views = VIEWS.model_copy(update={"perp_neg": PerpNeg(weights="luciddreamer", factor=factor)})
+        _, found = perp_neg(radians(azimuth), radians(0), views)
+        assert found[0].tolist() == pytest.approx([factor * w for w in weights], abs=1e-6)
+        assert perp_neg(radians(azimuth), radians(70), views)[1].tolist() == [[0, 0]]
 
 
 def counted(prior):
@@ -93,6 +119,25 @@ def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
     for i, text in enumerate(full):
         e_text, e_null = (prior.predict_noise(z[i : i + 1], t[i : i + 1], prior.embed([w])).numpy() for w in (text, ""))
         assert np.allclose(found[i], (e_null + 7.5 * (e_text - e_null))[0], atol=1e-4)
+
+
+def test_the_text_is_interpolated_by_azimuth(prior):
+    views = PLAIN.model_copy(update={"interpolate": True})
+    azimuth, elevation = radians(-30, 150, 150), radians(0, 0, 75)
+    found = PromptEmbeddings(prior, ["a ball"], views).guidance_for(
+        torch.zeros(3, dtype=torch.long), azimuth, elevation, torch.ones(3)
+    )
+    front, side, back, overhead = prior.embed([f"a ball, {name} view" for name in DIRECTIONS])
+    expected = torch.stack((2 / 3 * front + 1 / 3 * side, 1 / 3 * side + 2 / 3 * back, overhead))
+    assert torch.allclose(found.embeddings[0], expected, atol=1e-5)
+    assert found.weights is None
+
+
+def test_a_template_puts_the_prompt_where_it_says(prior):
+    templates = VIEWS.templates.model_copy(update={"back": "backside view of {prompt}"})
+    prompts = PromptEmbeddings(prior, ["a {b} ball"], PLAIN.model_copy(update={"templates": templates}))
+    expected = prior.embed(["a {b} ball, front view", "backside view of a {b} ball"])
+    assert torch.allclose(prompts.directed[0, [DIRECTIONS.index("front"), DIRECTIONS.index("back")]], expected)
 
 
 def test_the_negative_prompt_takes_the_null_texts_place(prior):
@@ -171,3 +216,23 @@ def test_what_else_objectives_ask_for(prior):
     assert torch.allclose(guidance.predict_null(z, t), null, atol=1e-5)
     for found, expected in zip(guidance.predict_with_negative(z, t), (null, text - null, bad), strict=True):
         assert torch.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("views", [PLAIN, VIEWS], ids=["plain", "Perp-Neg"])
+def test_a_direction_from_the_objectives_negative_prompt(prior, views):
+    """It is what the negative prompt in the null text's place gives."""
+    view = (torch.tensor([0, 1]), radians(10, 100), radians(0, 0), torch.ones(2))
+    z, t = torch.randn(2, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([500, 700])
+    texts = ["a ball", "a cube"]
+    found = PromptEmbeddings(prior, texts, views, negative="blurry").guidance_for(*view)
+    instead = PromptEmbeddings(prior, texts, views.model_copy(update={"negative_prompt": "blurry"})).guidance_for(*view)
+    for one, other in zip(
+        found.predict_negative_and_direction(z, t), instead.predict_null_and_direction(z, t), strict=True
+    ):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_the_views_of_an_asset_share_its_first_number(prior):
+    prompts = PromptEmbeddings(prior, ["a ball", "a cube"], PLAIN)
+    guidance = prompts.guidance_for(torch.tensor([0, 0, 1, 1, 1]), *[torch.zeros(5)] * 2, torch.ones(5))
+    assert guidance.first_of_asset(torch.tensor([5, 6, 7, 8, 9])).tolist() == [5, 5, 7, 7, 7]
