@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Keys = dict[str, Any]
 # the kinds of objectives that the study compares
-STUDIED = ("jsd", "sdi", "sds", "sjc", "csd", "nfsd", "vsd", "asd-adversarial", "asd-asynchronous", "ism")
+STUDIED = ("jsd", "sdi", "sds", "sjc", "csd", "nfsd", "vsd", "sim", "asd-adversarial", "asd-asynchronous", "ism")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ Generators = Sequence[torch.Generator]
 class Guidance(Protocol):
     """A frozen denoiser bound to a batch of B prompts and views.
 
-    It predicts the noise (B, C, h, w) in noised latents z (B, C, h, w) at timesteps t (B,).
+    It predicts the noise (B, C, h, w) in noised latents z (B, C, h, w) at timesteps t (B,), differentiable in z.
     """
 
     @property
@@ -58,7 +58,7 @@ class Guidance(Protocol):
         """A trainable adapter for each asset, drawn from its first item's generator; untrained it changes nothing."""
 
     def predict_with_adapter(self, adapter: Any, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
-        """e_phi: the adapter's noise by the prompt, told the camera where `camera` (B,) is true; differentiable."""
+        """e_phi: the adapter's noise by the prompt, told the camera where `camera` (B,) is true."""
 
 
 @dataclass(frozen=True)

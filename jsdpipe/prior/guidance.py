@@ -94,7 +94,7 @@ class GuidedPrior:
 
     def _predict(self, z: Tensor, t: Tensor, embeddings: Tensor) -> Sequence[Tensor]:
         k = len(embeddings)
-        noise = self.prior.predict_noise(z.repeat(k, 1, 1, 1), t.repeat(k), embeddings.flatten(0, 1))
+        noise = self.prior.noise(z.repeat(k, 1, 1, 1), t.repeat(k), embeddings.flatten(0, 1))
         return noise.unflatten(0, (k, len(z))).unbind()
 
     def _null_and_direction(self, noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

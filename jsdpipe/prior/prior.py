@@ -101,15 +101,10 @@ class Prior:
         parts = [tokens[start : start + room] for start in range(0, windows * room, room)]
         return [[begin, *part, end, *[self.tokenizer.pad_token_id] * (room - len(part))] for part in parts]
 
-    @torch.no_grad()
-    def predict_noise(self, latents: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
-        """`noise`, as a constant."""
-        return self.noise(latents, t, embeddings)
-
     def noise(self, latents: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
         """The noise (B, C, h, w) in noised latents (B, C, h, w) at timesteps t (B,), given embeddings (B, L, D).
 
-        A velocity prediction v (arXiv 2202.00512) is turned into noise: sqrt(a) v + sqrt(1 - a) z.
+        A velocity prediction v (arXiv 2202.00512) is turned into noise: sqrt(a) v + sqrt(1 - a) z. Differentiable.
         """
         output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.to(latents.dtype)
         if self.prediction_type == "epsilon":

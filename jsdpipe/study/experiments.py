@@ -26,7 +26,7 @@ DISTILLED = ("circle", "uneven")
 GUIDANCE: tuple[Guidance, ...] = ("exact", "published")
 RECIPES = {kind: kind for kind in STUDIED} | {"jsd": "jsdlr"}  # by kind of objective, in the order of tables
 OBJECTIVE_LABELS = {
-    "jsd": "JSD", "sdi": "SDI", "sds": "SDS", "sjc": "SJC", "csd": "CSD", "nfsd": "NFSD", "vsd": "VSD",
+    "jsd": "JSD", "sdi": "SDI", "sds": "SDS", "sjc": "SJC", "csd": "CSD", "nfsd": "NFSD", "vsd": "VSD", "sim": "SIM",
     "asd-adversarial": "ASD (adversarial)", "asd-asynchronous": "ASD (asynchronous)", "ism": "ISM",
 }  # fmt: skip
 # settings that differ from the recipes': half the inversion steps, as in the miniature; a rate for another kind of

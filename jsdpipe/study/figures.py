@@ -127,10 +127,11 @@ def _curves(followed: Descents, target: Target) -> Figure:
 
 def _clouds_of_objectives(distilled: Distillations, target: Target, guidance: str) -> Figure:
     """A panel per objective and reference."""
-    figure = Figure(figsize=(11.5, 5.1))
-    panels = figure.subplots(2, 6)
+    columns = -(-len(ROWS) // 2)
+    figure = Figure(figsize=(1.92 * columns, 5.1))
+    panels = figure.subplots(2, columns)
     figure.subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.01, wspace=0.06, hspace=0.26)
-    for axes, (name, label) in zip(panels.flat, ROWS.items(), strict=True):
+    for axes, (name, label) in zip(panels.flat, ROWS.items(), strict=False):
         points = distilled.particles[target.name, guidance, name]
         _cloud(axes, target, points, size=7)
         found = coverage(points, target)
@@ -141,6 +142,8 @@ def _clouds_of_objectives(distilled: Distillations, target: Target, guidance: st
             axes.text(
                 0.98, 0.02, f"{outside} outside", transform=axes.transAxes, fontsize=8.5, ha="right", bbox=LABEL_BOX
             )
+    for axes in panels.flat[len(ROWS) :]:
+        axes.set_axis_off()
     return figure
 
 

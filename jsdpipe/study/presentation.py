@@ -98,8 +98,8 @@ def _part_b(table: pd.DataFrame, settings: Study) -> Section:
     text = (
         "The benchmark's objectives as they are in the registry, with a denoiser that predicts the noise of the target "
         "exactly in place of the network; a latent is a point of the plane. The empty prompt stands for nine broad "
-        "Gaussians that cover the plane, the negative prompt for its middle. VSD and the adversarial ASD train one "
-        "small network for all particles.",
+        "Gaussians that cover the plane, the negative prompt for its middle. VSD, SIM and the adversarial ASD train "
+        "one small network for all particles.",
         f"All start from the same {settings.particles} points around the middle (deviation {START:g}) and take "
         f"{settings.steps} steps of Adam at rate {LEARNING_RATE:g}, with the same draws. Guidance “exact” is scale 1, "
         f"at which the guided prediction is the target's own (SDI and JSD then invert at {MINUS}1; CSD is guidance "

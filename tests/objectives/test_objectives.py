@@ -39,6 +39,7 @@ SJC_SETTINGS = settings_of("sjc", guidance_scale=5.0, t_range=(0.01, 0.97))
 CSD_SETTINGS = settings_of("csd", t_range=(0.02, (50, 0.98, 0.5, 50)))
 NFSD_SETTINGS = settings_of("nfsd", guidance_scale=7.5, t_range=HALF, negative_prompt="ugly")
 VSD_SETTINGS = settings_of("vsd", guidance_scale=7.5, t_range=HALF, adapter_lr=0.01, camera_dropout=0.1)
+SIM_SETTINGS = settings_of("sim", **VSD_SETTINGS.model_dump(exclude={"kind"}), until=0.5)
 ADVERSARIAL = settings_of(
     "asd-adversarial", guidance_scale=7.5, t_range=HALF, adapter_lr=0.01, camera_dropout=0.1, gamma=-0.75
 )
@@ -51,7 +52,7 @@ PUBLIC_ISM = settings_of("ism", **ISM_SETTINGS.model_dump(exclude={"kind", "nega
                          negative_prompt="ugly", one_based=True)  # fmt: skip
 ALL = [
     JSD_SETTINGS, JSD_SETTINGS.model_copy(update={"k": 0.0}), SDI_SETTINGS, SDS_SETTINGS, SJC_SETTINGS, CSD_SETTINGS,
-    NFSD_SETTINGS, VSD_SETTINGS, ADVERSARIAL, ASYNCHRONOUS, ISM_SETTINGS, FADING_CSD, PUBLIC_ISM,
+    NFSD_SETTINGS, VSD_SETTINGS, SIM_SETTINGS, ADVERSARIAL, ASYNCHRONOUS, ISM_SETTINGS, FADING_CSD, PUBLIC_ISM,
 ]  # fmt: skip
 NAMES = [
     f"{s.kind}{'' if getattr(s, 'k', 1) else ' without k'}{', public' if s in (FADING_CSD, PUBLIC_ISM) else ''}"
@@ -348,7 +349,9 @@ def test_an_adapter_learns_beside_the_gradient(settings, gamma):
     assert objective.adapter.camera.item() == pytest.approx(shift[1], rel=1e-2)
 
 
-@pytest.mark.parametrize("settings", [VSD_SETTINGS, ADVERSARIAL, SDS_SETTINGS], ids=["vsd", "adversarial", "sds"])
+@pytest.mark.parametrize(
+    "settings", [VSD_SETTINGS, SIM_SETTINGS, ADVERSARIAL, SDS_SETTINGS], ids=["vsd", "sim", "adversarial", "sds"]
+)
 def test_an_objective_goes_on_from_its_state(settings):
     guidance, z = Gaussian([1.5, -1.0]), latents(2)
 
@@ -364,6 +367,62 @@ def test_an_objective_goes_on_from_its_state(settings):
     second = objectives.build(settings)
     second.load_state_dict(state, guidance, generators(2))
     assert torch.equal(run(second, draws, range(3, 6)).gradient, whole.gradient)
+
+
+class Curved(Gaussian):
+    """A denoiser that is not linear in z, so that guided and rendered noise have other slopes."""
+
+    def noise(self, z, t, means):
+        return super().noise(z, t, means) + torch.tensor(means).view(-1, 1, 1, 1) * z.sin()
+
+
+def sim_by_differences(z, guidance, t, noise, shift):
+    """The gradient (18,) of SIM's loss as its public code states it, a sum, by central differences."""
+    a = guidance.alpha_bar(t)
+
+    def loss(z):
+        z_t = a.sqrt() * z + (1 - a).sqrt() * noise
+        text, null = (guidance.noise(z_t, t, [mean]) for mean in (*guidance.means, 0.0))
+        c, e_q = -(1 - a).sqrt() / a.sqrt(), text + shift
+        d = c * (text + 6.5 * (text - null) - e_q)
+        return (d / d.square().sum().sqrt() * c * (e_q - noise)).sum()
+
+    steps = 1e-5 * torch.eye(z.numel(), dtype=torch.float64).view(-1, *z.shape)
+    return torch.stack([(loss(z + h) - loss(z - h)) / 2e-5 for h in steps]), loss(z)
+
+
+@pytest.mark.parametrize(("low", "high"), [(20, 980), (0, 0), (999, 999)])
+def test_sims_gradient_is_the_slope_of_its_loss_through_both_predictions(low, high):
+    z, means, shifts = latents(3).double(), [1.5, -2.0, 0.3], [0.0] * 3
+    objective = objectives.build(SIM_SETTINGS.model_copy(update={"t_range": (low / 1000, high / 1000)}))
+    draws, again = generators(3, 7), [Draws(7 + i) for i in range(3)]
+    for step in (0, 20, 49):
+        found = objective(z, Curved(means), Progress(step, 100), draws)
+        for i, drawn in enumerate(again):
+            t, noise = torch.tensor([drawn.integer(low, high)]), torch.from_numpy(drawn.normal())
+            gradient, loss = sim_by_differences(z[i : i + 1], Curved(means[i : i + 1]), t, noise, shifts[i])
+            assert found.diagnostics["t"][i] == t
+            assert torch.allclose(found.gradient[i].flatten() * 18, gradient, rtol=1e-6, atol=1e-6)
+            assert (found.loss[i] * 18).item() == pytest.approx(loss.item(), rel=1e-6)
+            drawn.integer(0, 999), drawn.normal(), drawn.uniform()  # for the adapter's training
+        shifts = (objective.adapter.text + objective.adapter.camera).flatten().tolist()
+
+
+def test_sim_is_vsd_from_its_turn_on_to_the_last_bit():
+    vsd, sim = objectives.build(VSD_SETTINGS), objectives.build(SIM_SETTINGS)
+    one, other = (o(latents(2), Curved([1.5, 1.0]), Progress(50, 100), generators(2)) for o in (vsd, sim))
+    assert torch.equal(one.gradient, other.gradient)
+    assert torch.equal(one.loss, other.loss)
+    before = objectives.build(SIM_SETTINGS)(latents(2), Curved([1.5, 1.0]), Progress(49, 100), generators(2))
+    assert not torch.allclose(one.gradient, before.gradient)
+
+
+def test_sim_stands_still_where_both_predictions_agree():
+    agreeing = SIM_SETTINGS.model_copy(update={"guidance_scale": 0.0})  # the null text's noise, as by a mean of 0
+    found = objectives.build(agreeing)(latents(2), Curved([0.0, 1.5]), START, generators(2))
+    assert torch.equal(found.gradient[0], torch.zeros(SHAPE))
+    assert found.loss[0] == 0
+    assert (found.gradient[1] != 0).all()
 
 
 def test_without_k_and_in_its_warm_up_jsd_is_sdi_to_the_last_bit():

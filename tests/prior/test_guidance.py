@@ -117,7 +117,7 @@ def test_guidance_of_a_mixed_batch_is_one_call_and_the_formula(prior):
     assert batches == [6]
     full = ["a ball, front view", "a cube, side view", "a cube, overhead view"]
     for i, text in enumerate(full):
-        e_text, e_null = (prior.predict_noise(z[i : i + 1], t[i : i + 1], prior.embed([w])).numpy() for w in (text, ""))
+        e_text, e_null = (prior.noise(z[i : i + 1], t[i : i + 1], prior.embed([w])).numpy() for w in (text, ""))
         assert np.allclose(found[i], (e_null + 7.5 * (e_text - e_null))[0], atol=1e-4)
 
 
@@ -138,6 +138,19 @@ def test_a_template_puts_the_prompt_where_it_says(prior):
     prompts = PromptEmbeddings(prior, ["a {b} ball"], PLAIN.model_copy(update={"templates": templates}))
     expected = prior.embed(["a {b} ball, front view", "backside view of a {b} ball"])
     assert torch.allclose(prompts.directed[0, [DIRECTIONS.index("front"), DIRECTIONS.index("back")]], expected)
+def test_guided_noise_has_a_gradient_on_the_latents_that_ask_for_one(prior):
+    guidance = PromptEmbeddings(prior, ["a ball"], VIEWS).guidance_for(
+        torch.tensor([0]), radians(10), radians(0), torch.ones(1)
+    )
+    draw = torch.Generator().manual_seed(3)
+    z, along = torch.randn(2, 1, 4, tiny_models.LATENT, tiny_models.LATENT, generator=draw)
+    t = torch.tensor([500])
+    assert not guidance.predict_cfg(z, t, 7.5).requires_grad
+    leaf = z.clone().requires_grad_()
+    noise = guidance.predict_cfg(leaf, t, 7.5)
+    (gradient,) = torch.autograd.grad(noise.square().mean(), leaf)
+    lower, upper = (guidance.predict_cfg(z + step * along, t, 7.5).square().mean() for step in (-1e-2, 1e-2))
+    assert ((upper - lower) / 2e-2).item() == pytest.approx((gradient * along).sum().item(), rel=1e-2)
 
 
 def test_the_negative_prompt_takes_the_null_texts_place(prior):
@@ -145,7 +158,7 @@ def test_the_negative_prompt_takes_the_null_texts_place(prior):
     view = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
     z, t = torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([500])
     found = PromptEmbeddings(prior, ["a ball"], views).guidance_for(*view).predict_cfg(z, t, 0.0)
-    assert torch.allclose(found, prior.predict_noise(z, t, prior.embed(["ugly"])), atol=1e-5)
+    assert torch.allclose(found, prior.noise(z, t, prior.embed(["ugly"])), atol=1e-5)
 
 
 # 29 letters, so that the front's suffix needs a second window and the side's does not; 84 letters
@@ -193,7 +206,7 @@ def test_perp_neg_guidance_is_one_call_and_the_formula(prior, prompt):
 
         def predict(embedding, i=i):
             embedding = torch.from_numpy(embedding).float()
-            return prior.predict_noise(z[i : i + 1], t[i : i + 1], embedding).double().numpy().ravel()
+            return prior.noise(z[i : i + 1], t[i : i + 1], embedding).double().numpy().ravel()
 
         shares, wrong, weights = reference_mixture(*view)
         text = predict(sum(share * embedded[name] for name, share in shares.items()))
@@ -211,7 +224,7 @@ def test_what_else_objectives_ask_for(prior):
     view = (torch.tensor([0]), radians(0), radians(0), torch.ones(1))
     guidance = PromptEmbeddings(prior, ["a ball"], PLAIN, negative="blurry").guidance_for(*view)
     z, t = torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([500])
-    text, null, bad = (prior.predict_noise(z, t, prior.embed([w])) for w in ("a ball, front view", "", "blurry"))
+    text, null, bad = (prior.noise(z, t, prior.embed([w])) for w in ("a ball, front view", "", "blurry"))
     assert torch.allclose(guidance.predict_text(z, t), text, atol=1e-5)
     assert torch.allclose(guidance.predict_null(z, t), null, atol=1e-5)
     for found, expected in zip(guidance.predict_with_negative(z, t), (null, text - null, bad), strict=True):

@@ -135,8 +135,8 @@ def test_weights_in_parts_and_in_half_precision(folder, whole, parts, half):
         torch.tensor([500]),
         expected.embed(["a ball"]),
     )
-    noise = prior.predict_noise(z, t, prior.embed(["a ball"]))
-    assert torch.allclose(noise, expected.predict_noise(z, t, text), atol=2e-2 if half else 1e-5)
+    noise = prior.noise(z, t, prior.embed(["a ball"]))
+    assert torch.allclose(noise, expected.noise(z, t, text), atol=2e-2 if half else 1e-5)
     assert prior.digest != expected.digest or (parts == 1 and not half)
     if parts == 2:
         next(folder.glob("unet/*-00002-of-00002.safetensors")).unlink()
@@ -219,8 +219,8 @@ def test_the_schedule_is_stable_diffusions(whole):
 def test_weights_in_half_precision(whole):
     prior = load_prior(str(whole), dtype=torch.bfloat16)
     z, t = torch.randn(1, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([500])
-    noise = prior.predict_noise(z, t, prior.embed(["a ball"]))
+    noise = prior.noise(z, t, prior.embed(["a ball"]))
     assert prior.unet.dtype == torch.bfloat16
     assert noise.dtype == torch.float32
-    exact = load_prior(str(whole)).predict_noise(z, t, prior.embed(["a ball"]))
+    exact = load_prior(str(whole)).noise(z, t, prior.embed(["a ball"]))
     assert (noise - exact).norm() < 0.05 * exact.norm()

@@ -112,9 +112,9 @@ def test_short_texts_are_encoded_as_the_tokenizer_pads_them(folder, prior):
 def test_texts_of_all_lengths_in_a_batch_give_what_they_give_alone(prior):
     texts = ["", "a ball", "x" * (ROOM + 3), "y" * (3 * ROOM), "z" * ROOM]
     z, t = torch.randn(5, 4, tiny_models.LATENT, tiny_models.LATENT), torch.tensor([3, 200, 500, 800, 999])
-    together = prior.predict_noise(z, t, prior.embed(texts))
+    together = prior.noise(z, t, prior.embed(texts))
     for i, text in enumerate(texts):
-        alone = prior.predict_noise(z[i : i + 1], t[i : i + 1], prior.embed([text]))
+        alone = prior.noise(z[i : i + 1], t[i : i + 1], prior.embed([text]))
         assert torch.allclose(together[i], alone[0], atol=1e-5)
     assert not torch.allclose(together[1], together[0], atol=1e-2)
 
@@ -128,7 +128,7 @@ def test_noise_is_the_unets(folder, prior):
     unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet")
     with torch.no_grad():
         expected = unet(z, t, text).sample
-    assert torch.allclose(prior.predict_noise(z, t, text), expected, atol=1e-5)
+    assert torch.allclose(prior.noise(z, t, text), expected, atol=1e-5)
 
 
 def test_velocity_becomes_noise(tmp_path, prior):
@@ -144,7 +144,7 @@ def test_velocity_becomes_noise(tmp_path, prior):
     every = np.cumprod(1 - roots**2)
     a = np.array([every[0], every[0], every[999]])[:, None, None, None]
     expected = np.sqrt(a) * velocity + np.sqrt(1 - a) * z.numpy()
-    assert np.allclose(other.predict_noise(z, t, text).numpy(), expected, atol=1e-5)
+    assert np.allclose(other.noise(z, t, text).numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("to_one", "before"), [(False, 1 - 0.00085), (True, 1.0)])

@@ -95,8 +95,8 @@ def objectives_table(jsd):
     ("jsd", "ahead", "most"),
     [
         ((0.1, 5), "exact: JSD;", r"JSD .*5 of 8 .*50%.* 5, by JSD\."),
-        ((0.25, 4), r"exact: SDI \(JSD .*2 of 10\);", r" 4, by SDI and JSD\."),
-        ((0.6, 0), r"exact: SDI \(JSD .*10 of 10\);", r" 4, by SDI\."),
+        ((0.25, 4), r"exact: SDI \(JSD .*2 of 11\);", r" 4, by SDI and JSD\."),
+        ((0.6, 0), r"exact: SDI \(JSD .*11 of 11\);", r" 4, by SDI\."),
     ],
 )  # fmt: skip
 def test_captions_say_what_the_numbers_say(jsd, ahead, most):

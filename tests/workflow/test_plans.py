@@ -62,8 +62,8 @@ def test_the_default_configuration(folder):
 
 
 # of each experiment, its shards. T3Bench: 10 methods, 300 prompts x 6 seeds by 12; diversity: 10 methods, 2 prompts;
-# all: 10 methods, 3 sets; tuning: 9 methods, 3 scales; own meshes: 300 prompts by 12
-EXPERIMENTS = {"t3bench": 1500, "diversity": 20, "miniature-all": 30, "miniature-tuning": 36, "own-meshes": 27}
+# all: 10 methods, 3 sets; tuning: 10 methods, 4 scales; own meshes: 300 prompts by 12
+EXPERIMENTS = {"t3bench": 1500, "diversity": 20, "miniature-all": 30, "miniature-tuning": 40, "own-meshes": 27}
 
 
 @pytest.mark.slow
