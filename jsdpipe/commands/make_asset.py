@@ -114,7 +114,7 @@ def make(
     warn(fit)
     if of.model in PRIOR.own:
         warn_of_unfamiliar([("PROMPT", subject.text)])
-    return _made(folder, subject, seed, settings, of, inputs, source)
+    return _made(folder, subject, seed, settings, of, inputs)
 
 
 def _adapter(recipe: Recipe) -> dict[str, Any]:
@@ -168,9 +168,7 @@ def _differences(there: Mapping[str, Any], here: Mapping[str, Any], place: str =
             yield f"{place}{key}", other, value
 
 
-def _made(
-    folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior, inputs: dict[str, Any], source: Path
-) -> Made:
+def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior, inputs: dict[str, Any]) -> Made:
     """Do the work; its record stands first as unfinished, so that a folder always says what it is of."""
     import torch
 
@@ -186,6 +184,7 @@ def _made(
         model = load_prior(prior.model, prior.revision, getattr(torch, prior.dtype), device)
     if recipe.adapter:
         with at("--recipe: objective.adapter"):
+            source = PRIOR.folder(prior.model, prior.revision)
             model.adapted = load_adapter_unet(recipe.adapter.model, recipe.adapter.revision, model, source)
     inputs = inputs | {"prior": {"dtype": prior.dtype, "sha256": model.digest}} | _adapter(recipe)
     before = _stamps(folder)
