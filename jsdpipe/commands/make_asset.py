@@ -14,12 +14,12 @@ from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at, validate
 from jsdpipe.config.methods import RecipeMethod, used_by
-from jsdpipe.config.plausibility import misfit, prior_size
+from jsdpipe.config.plausibility import check_adapter_of, misfit, prior_size
 from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.recipes import read_recipe
 from jsdpipe.config.run_config import Mesh, Prior, Resources
-from jsdpipe.model_files.formats import PRIOR
+from jsdpipe.model_files.formats import PRIOR, UNET
 from jsdpipe.pipeline.code_closure import closure
 from jsdpipe.pipeline.layout import by_hand
 from jsdpipe.pipeline.manifests import asset_record
@@ -100,19 +100,29 @@ def make(
             for stage in ("generate", "mesh")
         },
     }
+    with at("--recipe"):
+        check_adapter_of(settings, of.model, of.revision)
     with at("--prior"):
         fit = misfit(settings, prior_size(of.model, of.revision))
     _check_same(folder, record, inputs)
     with at("--prior"):
         source = PRIOR.folder(of.model, of.revision)
     if record:
-        _check_same(folder, record, {"prior": {"sha256": PRIOR.digest(source)}})
+        _check_same(folder, record, {"prior": {"sha256": PRIOR.digest(source)}, **_adapter(settings)})
         if record["status"] != UNFINISHED and all((folder / name).is_file() for name in record["files"]):
             return Made(folder, [], record["reason"])
     warn(fit)
     if of.model in PRIOR.own:
         warn_of_unfamiliar([("PROMPT", subject.text)])
     return _made(folder, subject, seed, settings, of, inputs)
+
+
+def _adapter(recipe: Recipe) -> dict[str, Any]:
+    """What a record says of another model on whose U-Net the adapter sits, which is fetched if it must be."""
+    if recipe.adapter is None:
+        return {}
+    with at("--recipe: objective.adapter"):
+        return {"adapter": {"sha256": UNET.digest(UNET.folder(recipe.adapter.model, recipe.adapter.revision))}}
 
 
 def _record(folder: Path) -> dict[str, Any]:
@@ -165,13 +175,18 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     from jsdpipe.base.device import available_device
     from jsdpipe.generation import generate_one
     from jsdpipe.mesh.stage import extract_one
+    from jsdpipe.prior.denoiser import load_adapter_unet
     from jsdpipe.prior.prior import load_prior
 
     torch.set_num_threads(Resources().threads)  # as a job of the workflow: the last bits depend on it
     device = available_device()
     with at("--prior"):
         model = load_prior(prior.model, prior.revision, getattr(torch, prior.dtype), device)
-    inputs = inputs | {"prior": {"dtype": prior.dtype, "sha256": model.digest}}
+    if recipe.adapter:
+        with at("--recipe: objective.adapter"):
+            source = PRIOR.folder(prior.model, prior.revision)
+            model.adapted = load_adapter_unet(recipe.adapter.model, recipe.adapter.revision, model, source)
+    inputs = inputs | {"prior": {"dtype": prior.dtype, "sha256": model.digest}} | _adapter(recipe)
     before = _stamps(folder)
     write_json(folder / RECORD, inputs | {"status": UNFINISHED})
     failed = generate_one(subject.text, recipe, model, seed, folder, inputs["code"]["generate"])
@@ -180,7 +195,7 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     record = asset_record(subject, seed, reason, **numbers) | inputs
     record |= {
         "files": sorted(path.name for path in _stamps(folder)),
-        "provenance": provenance(device, prior=f"{model.name} sha256:{model.digest}"),
+        "provenance": provenance(device, **model.identities),
     }
     write_json(folder / RECORD, record)
     written = [path for path, stamp in _stamps(folder).items() if before.get(path) != stamp]

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from jsdpipe.base.fields import NonEmpty, Strict
+from jsdpipe.base.validation import validate
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.config.recipes import load_recipe, read_recipe
-from jsdpipe.model_files.formats import PRIOR
+from jsdpipe.config.recipes import load_recipe, merge, read_recipe
+from jsdpipe.model_files.formats import PRIOR, UNET
 from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.objectives.settings import OtherUNet
 
 if TYPE_CHECKING:
     from jsdpipe.pipeline.layout import Shard
@@ -37,6 +39,10 @@ class Method(Strict):
     def plugins(self) -> list[Path]:
         """The plugins that its recipe names."""
         return []
+
+    def adapter(self) -> OtherUNet | None:
+        """The model whose U-Net its objective's adapter sits on, if that is not the prior's; no recipe is checked."""
+        return None
 
     @abstractmethod
     def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
@@ -79,6 +85,11 @@ class RecipeMethod(Method):
     def plugins(self) -> list[Path]:
         return read_recipe(self.recipe).plugins
 
+    def adapter(self) -> OtherUNet | None:
+        objective = merge(read_recipe(self.recipe).keys, self.override).get("objective")
+        stated = objective.get("adapter") if isinstance(objective, Mapping) else None
+        return validate(OtherUNet, stated, "objective.adapter") if isinstance(stated, Mapping) else None
+
     def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
         read_recipe(self.recipe)
 
@@ -100,7 +111,11 @@ class RecipeMethod(Method):
     def shared_sources(self, run: "Run") -> list[Path]:
         assert run.config.prior is not None
         folder = PRIOR.local_folder(run.config.prior.model, run.config.prior.revision)
-        return PRIOR.files(folder) if folder else []
+        files = PRIOR.files(folder) if folder else []
+        if adapter := self.recipe_with_overrides().adapter:
+            folder = UNET.local_folder(adapter.model, adapter.revision)
+            files += UNET.files(folder) if folder else []
+        return files
 
 
 def used_by(recipe: Recipe, stage: str) -> list[str]:

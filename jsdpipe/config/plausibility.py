@@ -9,9 +9,9 @@ from jsdpipe.base.schedules import size_at
 from jsdpipe.base.validation import at
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.model_files.facts import MOVED, PRIORS
-from jsdpipe.model_files.formats import PRIOR
+from jsdpipe.model_files.formats import PRIOR, UNET
 from jsdpipe.model_files.pretrained import json_object
-from jsdpipe.model_files.prior_family import image_size
+from jsdpipe.model_files.prior_family import check_adapter, image_size
 
 if TYPE_CHECKING:
     from jsdpipe.config.run_config import RunConfig
@@ -59,6 +59,20 @@ def misfit(recipe: Recipe, pixels: int | None) -> str | None:
     return f"{mismatch}: renders are {'enlarged' if enlarged else 'reduced'}"
 
 
+def check_adapter_of(recipe: Recipe, model: str, revision: str | None) -> None:
+    """Raise `UserError` if there can be no such model as the recipe's adapter sits on, or it does not fit the prior.
+
+    Of the two, only folders on this machine are looked into.
+    """
+    if recipe.adapter is None:
+        return
+    with at("objective.adapter"):
+        if folder := UNET.local_folder(recipe.adapter.model, recipe.adapter.revision):
+            UNET.files(folder)
+            if prior := PRIOR.local_folder(model, revision):
+                check_adapter(folder, prior)
+
+
 def warnings(config: "RunConfig", recipes: Mapping[str, Recipe]) -> list[str]:
     """The warnings of a run, a line each; `recipes` are by method.
 
@@ -69,6 +83,7 @@ def warnings(config: "RunConfig", recipes: Mapping[str, Recipe]) -> list[str]:
     pixels, lines = prior_size(config.prior.model, config.prior.revision), []
     for name, recipe in recipes.items():
         with at(f"methods.{name}"):
+            check_adapter_of(recipe, config.prior.model, config.prior.revision)
             if mismatch := misfit(recipe, pixels):
                 lines.append(f"methods.{name}: {mismatch}")
     if recipes and not config.need("generate").gpu and (slow := half_precision_warning(config.prior.dtype)):

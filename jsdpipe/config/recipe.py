@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from jsdpipe.base.fields import NonEmpty, Steps, Strict
 from jsdpipe.base.registry import OfKind
 from jsdpipe.objectives import OBJECTIVES
-from jsdpipe.objectives.settings import ObjectiveSettings
+from jsdpipe.objectives.settings import AdapterSettings, ObjectiveSettings, OtherUNet
 from jsdpipe.prior.settings import ViewPrompts
 from jsdpipe.scene.registry import SceneField
 from jsdpipe.scene.settings import Cameras, Regularizers
@@ -33,6 +33,11 @@ class Recipe(Strict):
     regularizers: Regularizers = Regularizers()
     steps: Steps
     views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
+
+    @property
+    def adapter(self) -> OtherUNet | None:
+        """The other model on whose U-Net the objective trains its adapter, if there is one."""
+        return self.objective.adapter if isinstance(self.objective, AdapterSettings) else None
 
     @model_validator(mode="after")
     def _ordered(self) -> "Recipe":

@@ -56,10 +56,11 @@ def batch_fingerprint(code: str, batch: Sequence[Subject], recipe: Recipe, prior
 
     The whole batch counts, because the last bits of an asset depend on what it shared its U-Net calls with.
     """
+    adapted = [] if prior.adapted is prior else [prior.adapted.digest]
     return fingerprint(
         code,
         recipe.model_dump(mode="json"),
-        [prior.digest, str(prior.dtype), prior.device.type],
+        [prior.digest, str(prior.dtype), prior.device.type, *adapted],
         [[subject.text, *subject.key] for subject in batch],
         preview_views,
     )

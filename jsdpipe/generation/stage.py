@@ -8,10 +8,12 @@ from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at
 from jsdpipe.generation.asset import batch_fingerprint, done, failure, generate_batch
 from jsdpipe.generation.loop import Subject
+from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.pipeline.fingerprints import code
 from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import asset_record, write_manifest
 from jsdpipe.pipeline.run import Run
+from jsdpipe.prior.denoiser import load_adapter_unet
 from jsdpipe.prior.prior import load_prior
 
 
@@ -27,6 +29,10 @@ def generate(run: Run, shard: Shard) -> None:
     device = available_device()
     with at("prior.model"):
         prior = load_prior(config.prior.model, config.prior.revision, getattr(torch, config.prior.dtype), device)
+    if recipe.adapter:
+        with at(f"methods.{shard.method}.objective.adapter"):
+            source = PRIOR.folder(config.prior.model, config.prior.revision)
+            prior.adapted = load_adapter_unet(recipe.adapter.model, recipe.adapter.revision, prior, source)
 
     assets = list(shard.assets())
     subjects = [Subject(prompt.text, (config.seed, shard.method, prompt.id, seed)) for prompt, seed in assets]
@@ -44,5 +50,5 @@ def generate(run: Run, shard: Shard) -> None:
         for batch, mark in missing:
             generate_batch(subjects[batch], folders[batch], recipe, prior, views, mark, advance)
     records = [asset_record(*asset, reason=failure(folder)) for asset, folder in zip(assets, folders, strict=True)]
-    origin = provenance(device, prior=f"{prior.name} sha256:{prior.digest}")
+    origin = provenance(device, **prior.identities)
     write_manifest(run, "generate", shard, records, origin)

@@ -175,6 +175,14 @@ PRIOR = Format(
     check=prior_family.check,
     own={"miniature": WEIGHTS / "diffusion"},
 )
+# of a model whose U-Net alone is taken
+UNET = Format(
+    "diffusers' format",
+    required=(("unet/config.json",), ("scheduler/scheduler_config.json",)),
+    weights=("unet/diffusion_pytorch_model",),
+    check=prior_family.check_unet,
+    own=PRIOR.own,
+)
 
 NORMALISATION = "normalisation.json"  # of a CLIP as a reward: mean and std of its cosines over true pairs
 OPEN_CLIP = Format(

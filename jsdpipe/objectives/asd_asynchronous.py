@@ -23,7 +23,7 @@ from jsdpipe.objectives.settings import GuidanceScale, ObjectiveSettings, Random
 
 @OBJECTIVES.register("asd-asynchronous")
 class AsynchronousScoreDistillation(Objective):
-    """Gradient w (e_s(z_t, t) - e_text(z_t', t')), w = 1 - a_t, same eps, t' = t + u shift (t - t_min), u ~ U[0, 1).
+    """Gradient w (e_s(z_t, t) - e_text(z_t', t')), w = 1 - a_t, same eps, t' up to shift (t - t_min) after t.
 
     The prior at a later timestep t' takes the place of the adapter that VSD trains.
     """
@@ -40,9 +40,13 @@ class AsynchronousScoreDistillation(Objective):
         t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device)
         first = int(value_at(s.t_range[0], progress.step) * guidance.timesteps)
         noise = randn_like(z, generators)
-        shift = (rand(generators, z.device) * s.shift * (t - first)).long()
-        later = (t + shift).clamp(max=guidance.timesteps - 1)
+        later = later_timestep(t, s.shift * (t - first), rand(generators, z.device), guidance.timesteps)
         a, a_later = guidance.alpha_bar(t), guidance.alpha_bar(later)
         e_s = guidance.predict_cfg(add_noise(z, noise, a), t, s.guidance_scale)
         e_later = guidance.predict_text(add_noise(z, noise, a_later), later)
         return Output.from_gradient(per_item(1 - a) * (e_s - e_later), t=t, later=later)
+
+
+def later_timestep(t: Tensor, most: Tensor, u: Tensor, timesteps: int) -> Tensor:
+    """t + floor(u min(most, timesteps - 1 - t)) with draws u (B,) from [0, 1), and at least 1; all are (B,)."""
+    return (t + (most.minimum(timesteps - 1 - t) * u).long()).clamp(min=1)

@@ -42,6 +42,9 @@ class Guidance(Protocol):
     def predict_text(self, z: Tensor, t: Tensor) -> Tensor:
         """e_text: the noise by the prompt, without guidance."""
 
+    def predict_pushed_text(self, z: Tensor, t: Tensor) -> Tensor:
+        """e_text, to which Perp-Neg adds pushes away from wrong views, without looking at e_null."""
+
     def predict_null(self, z: Tensor, t: Tensor) -> Tensor:
         """e_null: the noise by the empty prompt."""
 

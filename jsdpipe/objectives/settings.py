@@ -1,10 +1,10 @@
 """What the settings of objectives share. Torch-free, because the workflow reads recipes while it plans."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from jsdpipe.base.fields import Fraction, FractionSchedule, Strict
+from jsdpipe.base.fields import Factor, Fraction, FractionSchedule, LearningRate, NonEmpty, Strict
 from jsdpipe.base.schedules import Schedule, value_at
 
 
@@ -12,6 +12,34 @@ class ObjectiveSettings(Strict):
     """Settings of an objective, of which the kind is what its class is registered as."""
 
     kind: str
+
+
+class OtherUNet(Strict):
+    """A model whose U-Net alone is taken: a folder in diffusers' format, or a hub id."""
+
+    model: NonEmpty
+    revision: str | None = None
+
+
+class AdamW(Strict):
+    """AdamW's settings, of which the defaults are PyTorch's."""
+
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
+    weight_decay: Factor = 0.01
+
+
+class AdapterSettings(ObjectiveSettings):
+    """Settings of an objective that trains an adapter on its renders."""
+
+    adapter: OtherUNet | None = Field(default=None, description="what the adapter sits on; without: the prior's U-Net")
+    adapter_loss: Literal["noise", "velocity"] = Field(
+        default="noise",
+        description="what the loss compares; the public codes take what the adapter's U-Net predicts",
+    )
+    adapter_lr: LearningRate = Field(description="of the adapter, by AdamW")
+    adapter_optimizer: AdamW = AdamW()
+    camera_dropout: Fraction = Field(description="share of the adapter's training samples without the camera")
 
 
 def _ordered(ends: tuple[Schedule, Schedule]) -> tuple[Schedule, Schedule]:

@@ -1,10 +1,8 @@
 """Variational score distillation (ProlificDreamer, arXiv 2305.16213, eq. 9 and 10)."""
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from jsdpipe.base.fields import Fraction, LearningRate
 from jsdpipe.base.optimizer_state import optimizer_tensors, restore_optimizer
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import (
@@ -19,24 +17,22 @@ from jsdpipe.objectives.base import (
     randn_like,
     random_timestep,
 )
-from jsdpipe.objectives.settings import GuidanceScale, ObjectiveSettings, RandomRange
+from jsdpipe.objectives.settings import AdapterSettings, GuidanceScale, RandomRange
 
 LOSS_SCALE = 2.0**10  # keeps the adapter's gradients above half precision's smallest numbers
 
 
 @OBJECTIVES.register("vsd")
 class VariationalScoreDistillation(Objective):
-    """Gradient w (e_s(z_t) - e_phi(z_t, camera)), w = 1 - a_t; e_phi is the prior with an adapter.
+    """Gradient w (e_s(z_t) - e_phi(z_t, camera)), w = 1 - a_t; e_phi is a U-Net with an adapter.
 
     The adapter learns what the renders look like. Each asset has its own. After the gradient is taken, each step trains
     it once on the same latents, with other noise and another timestep, uniform over the whole schedule.
     """
 
-    class Settings(ObjectiveSettings):
+    class Settings(AdapterSettings):
         guidance_scale: GuidanceScale
         t_range: RandomRange
-        adapter_lr: LearningRate = Field(description="of the adapter, by AdamW")
-        camera_dropout: Fraction = Field(description="share of the adapter's training samples without the camera")
 
     settings: Settings
 
@@ -71,7 +67,8 @@ class VariationalScoreDistillation(Objective):
 
     def _take(self, adapter: nn.Module) -> nn.Module:
         self.adapter = adapter
-        self.optimizer = torch.optim.AdamW(adapter.parameters(), lr=self.settings.adapter_lr)
+        s = self.settings
+        self.optimizer = torch.optim.AdamW(adapter.parameters(), s.adapter_lr, **s.adapter_optimizer.model_dump())
         return adapter
 
     def _train(self, z: Tensor, guidance: Guidance, generators: Generators) -> Tensor:
@@ -94,4 +91,12 @@ class VariationalScoreDistillation(Objective):
 
     def adapter_loss(self, predicted: Tensor, noise: Tensor, z_t: Tensor, t: Tensor, guidance: Guidance) -> Tensor:
         """What the adapter minimizes (B,), given its prediction of the `noise` in z_t."""
-        return (predicted - noise).square().mean((1, 2, 3))
+        return self.distance(predicted, noise, guidance.alpha_bar(t))
+
+    def distance(self, noise: Tensor, other: Tensor, a: Tensor) -> Tensor:
+        """Mean squared distance (B,) of two noises found in the same z_t, or of the velocities that they stand for.
+
+        Noise is sqrt(a) v + sqrt(1 - a) z_t, so velocities v differ by 1 / sqrt(a) times as much.
+        """
+        distance = (noise - other).square().mean((1, 2, 3))
+        return distance / a if self.settings.adapter_loss == "velocity" else distance

@@ -19,8 +19,9 @@ from jsdpipe.config.run_config import RunConfig
 from jsdpipe.config.scoring_models import chosen
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files.facts import KNOWN, MOVED, PACKAGE_LICENSE
-from jsdpipe.model_files.formats import PRIOR, Format
+from jsdpipe.model_files.formats import PRIOR, UNET, Format
 from jsdpipe.models.settings import Checkpoint, Endpoint, WeightsFile
+from jsdpipe.objectives.settings import OtherUNet
 
 PACKAGE = WEIGHTS.parent.parent
 
@@ -52,7 +53,7 @@ class Needed:
 
 
 def needed(config: RunConfig, name: str) -> list[Needed]:
-    """The distinct models of a configuration, which errors call `name`; the prior comes first.
+    """The distinct models of a configuration, which errors call `name`; the prior comes first, then adapters' models.
 
     Raises:
         UserError: a model's name is neither a folder nor a hub id; a model that is not on this machine is no error.
@@ -61,6 +62,7 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
     if config.prior:
         with at(f"{name}: prior.model"):
             found = [prior(config.prior.model, config.prior.revision)]
+    found += _adapters(config, name)
     named = chosen(config)
     sharing: dict[Path | str, list[str]] = {}
     for key, settings in named.items():
@@ -82,6 +84,19 @@ def needed(config: RunConfig, name: str) -> list[Needed]:
     return found
 
 
+def _adapters(config: RunConfig, name: str) -> list[Needed]:
+    """The models whose U-Nets adapters sit on, beside the prior."""
+    found: dict[OtherUNet, Needed] = {}
+    for method, of in config.methods.items():
+        key = f"methods.{method}.override.objective.adapter"
+        with at(f"{name}: methods.{method}"):
+            adapter = of.adapter()
+            if adapter and adapter not in found:
+                with at("objective.adapter"):
+                    found[adapter] = _pretrained(UNET, adapter.model, adapter.revision, ("generate",), key)
+    return list(found.values())
+
+
 def prior(model: str, revision: str | None = None) -> Needed:
     """The prior of this name and revision; raises `UserError` if the name is neither a folder nor a hub id."""
     return _pretrained(PRIOR, model, revision, ("generate",), "prior")
@@ -98,7 +113,7 @@ def _pretrained(format: Format, model: str, revision: str | None, stages: tuple[
         here = _local(model, stages, cached, license, partial(format.files, cached))
         if not here.mends:
             return Needed(model, stages, origin, license, here.size)
-    size = facts.download if facts else None
+    size = facts.download if facts and format is not UNET else None
     if model in MOVED:
         mend = f"withdrawn by its owner; give {MOVED[model]} as {key}.model, which has the same weights"
         return Needed(model, stages, origin, license, size, (mend,))

@@ -70,6 +70,11 @@ class GuidedPrior:
         """The noise by the text alone."""
         return self._predict(z, t, self.embeddings[:1])[0]
 
+    def predict_pushed_text(self, z: Tensor, t: Tensor) -> Tensor:
+        """The noise by the text alone; with Perp-Neg e_text + sum_i w_i perp(e_neg_i, e_text)."""
+        text, *negatives = self._predict(z, t, torch.cat((self.embeddings[:1], self.embeddings[2:])))
+        return self._pushed(text, negatives)
+
     def predict_null(self, z: Tensor, t: Tensor) -> Tensor:
         """The noise by the null text alone."""
         return self._predict(z, t, self.embeddings[1:2])[0]
@@ -80,9 +85,9 @@ class GuidedPrior:
         return x[[of_item.index(i) for i in of_item]]
 
     def new_adapter(self, generators: Sequence[torch.Generator]) -> CameraLoRA:
-        """A LoRA of the U-Net for each prompt, drawn from its first item's generator."""
+        """A LoRA of the adapted U-Net for each prompt, drawn from its first item's generator."""
         of_item = self.prompt.tolist()
-        return CameraLoRA(self.prior.unet, [generators[of_item.index(i)] for i in range(max(of_item) + 1)])
+        return CameraLoRA(self.prior.adapted.unet, [generators[of_item.index(i)] for i in range(max(of_item) + 1)])
 
     def predict_with_adapter(self, adapter: CameraLoRA, z: Tensor, t: Tensor, camera: Tensor) -> Tensor:
         """The LoRA's noise by the plain text, told the pose where `camera` (B,) is true; differentiable.
@@ -90,7 +95,7 @@ class GuidedPrior:
         The pose alone tells the view, as in threestudio's VSD, which gives its LoRA the text without a direction.
         """
         with adapter.attached(self.prompt.to(z.device), torch.where(camera[:, None], self.pose, 0.0)):
-            return self.prior.noise(z, t, self.plain)
+            return self.prior.adapted.noise(z, t, self.plain)
 
     def _predict(self, z: Tensor, t: Tensor, embeddings: Tensor) -> Sequence[Tensor]:
         k = len(embeddings)
@@ -99,12 +104,15 @@ class GuidedPrior:
 
     def _null_and_direction(self, noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         text, null, *negatives = noise
-        toward_text = text - null
-        direction = toward_text
+        return null, self._pushed(text - null, [negative - null for negative in negatives])
+
+    def _pushed(self, x: Tensor, negatives: Sequence[Tensor]) -> Tensor:
+        """x + sum_i w_i perp(negative_i, x); without Perp-Neg there are no negatives."""
+        pushed = x
         if self.weights is not None:
             for weight, negative in zip(self.weights, negatives, strict=True):
-                direction = direction + weight[:, None, None, None] * perpendicular(negative - null, toward_text)
-        return null, direction
+                pushed = pushed + weight[:, None, None, None] * perpendicular(negative, x)
+        return pushed
 
 
 def perpendicular(x: Tensor, y: Tensor) -> Tensor:

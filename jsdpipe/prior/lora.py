@@ -59,7 +59,7 @@ class CameraLoRA(nn.Module):
             down, up = self.down[key][assets], self.up[key][assets]
 
             def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-                added = inputs[0].float() @ down.transpose(1, 2) @ up.transpose(1, 2)
+                added = inputs[0].to(down.dtype) @ down.transpose(1, 2) @ up.transpose(1, 2)
                 return output + added.to(output.dtype)
 
             return hook

@@ -12,50 +12,32 @@ from jsdpipe.base.errors import UserError, first_line, warn
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.model_files.pretrained import json_object, weights
 from jsdpipe.model_files.prior_family import image_size
+from jsdpipe.prior.denoiser import Denoiser, unet_parts
 
 
-class Prior:
+class Prior(Denoiser):
     """A frozen latent diffusion model in diffusers' parts; everything it returns is float32.
 
-    `name` is what it was loaded by, `digest` the SHA-256 of its files.
+    `name` is what it was loaded by, `digest` the SHA-256 of its files. An objective's adapter sits on `adapted`:
+    itself, or the U-Net of another model.
     """
 
-    def __init__(
-        self,
-        *,
-        unet: Any,
-        vae: Any,
-        text_encoder: Any,
-        tokenizer: Any,
-        alphas_cumprod: Tensor,
-        final_alpha_cumprod: float,
-        prediction_type: str,
-        name: str,
-        digest: str,
-    ) -> None:
-        self.unet, self.vae, self.text_encoder, self.tokenizer = unet, vae, text_encoder, tokenizer
-        self.alphas_cumprod = alphas_cumprod.to(unet.device)
-        self.final_alpha_cumprod = final_alpha_cumprod
-        self.prediction_type = prediction_type
-        self.name, self.digest = name, digest
-        self.device: torch.device = unet.device
-        self.dtype: torch.dtype = unet.dtype
-        self.image_size = image_size(unet.config.sample_size, len(vae.config.block_out_channels))
+    def __init__(self, *, vae: Any, text_encoder: Any, tokenizer: Any, **unet: Any) -> None:
+        super().__init__(**unet)
+        self.vae, self.text_encoder, self.tokenizer = vae, text_encoder, tokenizer
+        self.adapted: Denoiser = self
+        self.image_size = image_size(self.unet.config.sample_size, len(vae.config.block_out_channels))
         self.text_length: int = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
-        for module in (unet, vae, text_encoder):
+        for module in (vae, text_encoder):
             module.requires_grad_(False).eval()
 
     @property
-    def timesteps(self) -> int:
-        """How many timesteps the schedule has."""
-        return len(self.alphas_cumprod)
-
-    def alpha_bar(self, t: Tensor) -> Tensor:
-        """Cumulative alphas (B,) at timesteps t (B,); at negative ones the scheduler's `final_alpha_cumprod`.
-
-        That is alphas_cumprod[0] where its configuration has `set_alpha_to_one: false`, as Stable Diffusion's, else 1.
-        """
-        return torch.where(t < 0, self.final_alpha_cumprod, self.alphas_cumprod[t.clamp(min=0)])
+    def identities(self) -> dict[str, str]:
+        """Names and digests of what assets are made with: the prior, and the adapter's U-Net if that is another one."""
+        models: dict[str, Denoiser] = {"prior": self}
+        if self.adapted is not self:
+            models["adapter"] = self.adapted
+        return {role: f"{model.name} sha256:{model.digest}" for role, model in models.items()}
 
     def encode(self, images: Tensor, generators: Sequence[torch.Generator] | None = None) -> Tensor:
         """Scaled latents (B, C, h, w) of images (B, 3, H, W) in [0, 1]; differentiable.
@@ -101,17 +83,6 @@ class Prior:
         parts = [tokens[start : start + room] for start in range(0, windows * room, room)]
         return [[begin, *part, end, *[self.tokenizer.pad_token_id] * (room - len(part))] for part in parts]
 
-    def noise(self, latents: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
-        """The noise (B, C, h, w) in noised latents (B, C, h, w) at timesteps t (B,), given embeddings (B, L, D).
-
-        A velocity prediction v (arXiv 2202.00512) is turned into noise: sqrt(a) v + sqrt(1 - a) z. Differentiable.
-        """
-        output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.to(latents.dtype)
-        if self.prediction_type == "epsilon":
-            return output
-        a = self.alpha_bar(t)[:, None, None, None]
-        return a.sqrt() * output + (1 - a).sqrt() * latents
-
 
 def load_prior(
     model: str, revision: str | None = None, dtype: torch.dtype = torch.float32, device: str | torch.device = "cpu"
@@ -121,7 +92,6 @@ def load_prior(
     `UserError` names what is missing in the folder, or what of it is not of that family.
     """
     import diffusers
-    from diffusers import DDIMScheduler, UNet2DConditionModel
     from diffusers.utils import logging as diffusers_logging
     from transformers import CLIPTextModel, CLIPTokenizer
     from transformers.utils import logging as transformers_logging
@@ -131,7 +101,7 @@ def load_prior(
     folder = PRIOR.folder(model, revision)
     if str(device) == "cpu":
         warn(half_precision_warning(str(dtype).removeprefix("torch.")))
-    unet = weights(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
+    unet = unet_parts(folder, dtype, device)
     vae_class = getattr(diffusers, json_object(folder / "vae/config.json").get("_class_name", "AutoencoderKL"))
     vae = weights(vae_class, folder / "vae", torch_dtype=dtype)
     text_encoder = weights(CLIPTextModel, folder / "text_encoder", dtype=dtype)
@@ -139,15 +109,11 @@ def load_prior(
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     except Exception as error:
         raise UserError(f"{folder / 'tokenizer'}: not a CLIP tokenizer ({first_line(error)}); fetch it again") from None
-    schedule = DDIMScheduler.from_config(json_object(folder / "scheduler/scheduler_config.json"))
     return Prior(
-        unet=unet.to(device),
+        **unet,
         vae=vae.to(device),
         text_encoder=text_encoder.to(device),
         tokenizer=tokenizer,
-        alphas_cumprod=schedule.alphas_cumprod.float(),
-        final_alpha_cumprod=float(schedule.final_alpha_cumprod),
-        prediction_type=schedule.config.prediction_type,
         name=model,
         digest=PRIOR.digest(folder),
     )

@@ -65,6 +65,9 @@ class ExactGuidance:
     def predict_text(self, z: Tensor, t: Tensor) -> Tensor:
         return self._noise(self.target, z, t)
 
+    def predict_pushed_text(self, z: Tensor, t: Tensor) -> Tensor:
+        return self.predict_text(z, t)
+
     def predict_null(self, z: Tensor, t: Tensor) -> Tensor:
         return self._noise(UNCONDITIONAL, z, t)
 

@@ -21,6 +21,7 @@ from jsdpipe.config.run_config import Mesh, Prior
 from jsdpipe.generation import asset
 from jsdpipe.mesh import glb
 from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS
+from jsdpipe.model_files.formats import UNET
 
 FILES = ["asset.json", "mesh.glb", "mesh.json", "preview.png", "record.json", "scene.safetensors"]
 PROMPT = 'A pair of "$(touch x)" polka-dotted ../sneakers \N{SNOWMAN}'
@@ -140,6 +141,21 @@ def test_an_asset_of_another_input_is_left_alone(jsdpipe, refusal, made, other):
     assert f" {key}, " in said and "--out" in said
     assert contents(folder) == before
     assert jsdpipe(*command, "--out", folder.parent / "elsewhere")[0] == 0
+
+
+def test_the_other_model_of_an_adapter_is_an_input(jsdpipe, refusal, prior, tmp_path):
+    other = tiny_models.diffusion(tmp_path / "other", prediction_type="v_prediction")
+    recipe = small(tmp_path / "a.yaml", base="vsd-miniature", objective={"adapter": {"model": str(other)}})
+    command = ("make", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
+    assert jsdpipe(*command)[0] == 0
+    record = json.loads((tmp_path / "out/record.json").read_text())
+    assert record["adapter"] == {"sha256": UNET.digest(other)}
+    assert record["provenance"]["models"]["adapter"] == f"{other} sha256:{UNET.digest(other)}"
+    before = contents(tmp_path / "out")
+    assert jsdpipe(*command)[0] == 0
+    assert contents(tmp_path / "out") == before
+    edit(other / "scheduler/scheduler_config.json", lambda schedule: schedule.update(prediction_type="epsilon"))
+    assert " adapter.sha256, " in refusal(*command)
 
 
 @pytest.mark.parametrize("record", [None, "{", "[]"])

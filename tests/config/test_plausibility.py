@@ -125,6 +125,22 @@ def test_generate_by_hand_refuses_before_it_loads_a_model(refusal, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_adapter_that_cannot_sit_beside_the_prior(refusal, tmp_path):
+    config = tiny.config(tmp_path)
+    tiny_models.diffusion(tmp_path / "other")
+    for model, word in ((str(tmp_path / "none"), "none"), (str(tmp_path / "other"), "in_channels")):
+        adapter = {"objective": {"adapter": {"model": model}}}
+        config["methods"] = {"vsd": {"recipe": "vsd-miniature", "override": adapter}}
+        said = refusal("check", path := tiny.write(tmp_path / "c.yaml", config))
+        assert said.startswith(f"{path}: methods.vsd: objective.adapter: ") and word in said
+        recipe = tiny.write(tmp_path / "recipe.yaml", {"base": "vsd-miniature"} | adapter)
+        said = refusal("make", "a red ball", "--recipe", recipe, "--out", tmp_path / "out")
+        assert said.startswith("--recipe: objective.adapter: ") and word in said
+        assert not (tmp_path / "out").exists()
+    config["methods"] = {"sds": {"recipe": "sds-miniature", "override": adapter}}
+    assert "objective.adapter" in refusal("check", tiny.write(tmp_path / "c.yaml", config))
+
+
 def test_half_precision_is_warned_of_where_the_cpu_only_imitates_it(jsdpipe, tmp_path, monkeypatch, capsys):
     (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx2 avx512_bf16\n")
     monkeypatch.setattr(cpu, "CPUINFO", tmp_path / "cpuinfo")

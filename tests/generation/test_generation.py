@@ -18,6 +18,7 @@ from jsdpipe.generation import generate_one
 from jsdpipe.generation.asset import batch_fingerprint
 from jsdpipe.generation.loop import Subject, optimize
 from jsdpipe.generation.stage import generate
+from jsdpipe.model_files.formats import UNET
 from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
@@ -229,6 +230,22 @@ class TestStage:
         assert len({path.read_bytes() for path in scenes}) == 4
         manifest = json.loads(run.layout.manifest("generate", shard).read_text())
         assert load_prior(str(folder)).digest in manifest["provenance"]["models"]["prior"]
+
+    def test_the_other_model_of_an_adapter_is_an_input(self, folder, tmp_path):
+        other = tiny_models.diffusion(tmp_path / "other", prediction_type="v_prediction")
+        adapter = {"model": str(other)}
+        objective = load_recipe("vsd-miniature").objective.model_dump() | {"adapter": adapter}
+        run, shard = self.run(tmp_path / "run", folder, objective=objective)
+        generate(run, shard)
+        manifest = json.loads(run.layout.manifest("generate", shard).read_text())
+        assert manifest["provenance"]["models"]["adapter"] == f"{other} sha256:{UNET.digest(other)}"
+        before = self.contents(run)
+        generate(run, shard)
+        assert self.contents(run) == before
+        (other / "unet/config.json").write_text((other / "unet/config.json").read_text() + "\n")
+        generate(run, shard)
+        made = [path for path in before if path.name == "asset.json"]
+        assert all((run.folder / path).read_bytes() != before[path] for path in made)
 
     def test_the_same_inputs_give_the_same_bytes_also_after_a_break(self, folder, tmp_path):
         (one, shard), (two, _) = self.run(tmp_path / "one", folder), self.run(tmp_path / "two", folder)

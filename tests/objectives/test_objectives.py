@@ -16,8 +16,10 @@ from jsdpipe import objectives
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.registry import load_plugin
 from jsdpipe.objectives import OBJECTIVES
+from jsdpipe.objectives.asd_asynchronous import later_timestep
 from jsdpipe.objectives.base import Progress
 from jsdpipe.objectives.sdi import annealed_timestep, inversion_timesteps
+from jsdpipe.objectives.settings import AdamW
 
 SHAPE = (2, 3, 3)
 ROOTS = np.linspace(0.00085**0.5, 0.012**0.5, 1000)
@@ -47,17 +49,17 @@ ASYNCHRONOUS = settings_of("asd-asynchronous", guidance_scale=7.5, t_range=HALF,
 ISM_SETTINGS = settings_of(
     "ism", guidance_scale=7.5, t_range=(0.02, 0.5), interval=(0, 100, 50, 80), inversion_steps=5, inversion_stride=200
 )
+VELOCITY = ADVERSARIAL.model_copy(update={"adapter_loss": "velocity"})
 FADING_CSD = settings_of("csd", t_range=HALF, negative_prompt="ugly", negative_share=(0, 0.0, 1.0, 50), unit_norm=True)
 PUBLIC_ISM = settings_of("ism", **ISM_SETTINGS.model_dump(exclude={"kind", "negative_prompt", "one_based"}),
                          negative_prompt="ugly", one_based=True)  # fmt: skip
 ALL = [
     JSD_SETTINGS, JSD_SETTINGS.model_copy(update={"k": 0.0}), SDI_SETTINGS, SDS_SETTINGS, SJC_SETTINGS, CSD_SETTINGS,
-    NFSD_SETTINGS, VSD_SETTINGS, SIM_SETTINGS, ADVERSARIAL, ASYNCHRONOUS, ISM_SETTINGS, FADING_CSD, PUBLIC_ISM,
+    NFSD_SETTINGS, VSD_SETTINGS, SIM_SETTINGS, ADVERSARIAL, VELOCITY, ASYNCHRONOUS, ISM_SETTINGS, FADING_CSD,
+    PUBLIC_ISM,
 ]  # fmt: skip
-NAMES = [
-    f"{s.kind}{'' if getattr(s, 'k', 1) else ' without k'}{', public' if s in (FADING_CSD, PUBLIC_ISM) else ''}"
-    for s in ALL
-]
+OTHERWISE = {id(VELOCITY): " of velocity", id(FADING_CSD): ", public", id(PUBLIC_ISM): ", public"}
+NAMES = [f"{s.kind}{'' if getattr(s, 'k', 1) else ' without k'}{OTHERWISE.get(id(s), '')}" for s in ALL]
 START = Progress(0, 100)
 NEGATIVE = -0.7  # the mean of the latents of bad pictures
 
@@ -117,6 +119,9 @@ class Gaussian:
 
     def predict_text(self, z, t):
         return self.noise(z, t, self.means)
+
+    def predict_pushed_text(self, z, t):
+        return self.predict_text(z, t)  # there is no Perp-Neg
 
     def predict_null(self, z, t):
         return self.noise(z, t, [0.0] * len(z))
@@ -218,7 +223,7 @@ def reference_nfsd(z, mean, s, draws, step):
 def reference_asynchronous(z, mean, s, draws, step):
     t = draws.integer(20, 980)
     noise = draws.normal()
-    later = min(t + int(draws.uniform() * 0.1 * (t - 20)), 999)
+    later = t + int(draws.uniform() * min(0.1 * (t - 20), 999 - t))
     near = guided(noised(z, t, noise), t, mean, s.guidance_scale)
     return (1 - ALPHAS[t]) * (near - exact_noise(noised(z, later, noise), ALPHAS[later], mean))
 
@@ -315,7 +320,25 @@ def test_sjc_is_sds_without_its_weight():
     assert torch.allclose(one.gradient * weight, other.gradient, rtol=1e-3, atol=1e-5)
 
 
-def reference_vsd_step(z, mean, draws, shift, gamma=0.0):
+@pytest.mark.parametrize(
+    ("t", "u", "later"),
+    [
+        (980, 0.5, 989),
+        (980, 0.99, 998),
+        (915, 0.99, 998),
+        (500, 0.99, 547),
+        (999, 0.99, 999),
+        (20, 0.99, 20),
+        (0, 0.5, 1),
+    ],
+)
+def test_the_later_timestep_by_hand(t, u, later):
+    """Of 980 at most 19 later, not 0.1 (980 - 20) = 96; of 915 at most 84, not 89.5; of 500 at most 48."""
+    found = later_timestep(torch.tensor([t]), torch.tensor([0.1 * (t - min(t, 20))]), torch.tensor([u]), 1000)
+    assert found.tolist() == [later]
+
+
+def reference_vsd_step(z, mean, draws, shift, gamma, velocity):
     """The gradient on z at the adapter's shifts (text, camera), and the adapter's own gradient and loss."""
     text_shift, camera_shift = shift
     t = draws.integer(20, 980)
@@ -324,27 +347,38 @@ def reference_vsd_step(z, mean, draws, shift, gamma=0.0):
     gradient = (1 - ALPHAS[t]) * (guided(z_t, t, mean, 7.5) - rendered)
     t, noise = draws.integer(0, 999), draws.normal()
     told = draws.uniform() >= 0.1
-    added = text_shift + told * camera_shift
-    error = exact_noise(noised(z, t, noise), ALPHAS[t], mean) + added - noise
-    slope = 2 * error.mean() + gamma * 2 * added
-    return gradient, (slope, told * slope), (error**2).mean() + gamma * added**2
+    a = ALPHAS[t]
+    z_t = noised(z, t, noise)
+    text = exact_noise(z_t, a, mean)
+    found = text + text_shift + told * camera_shift
+    slope = 1.0  # of what is compared, by the shifts
+    if velocity:
+        found, slope = (found - math.sqrt(1 - a) * z_t) / math.sqrt(a), 1 / math.sqrt(a)
+        noise, text = (math.sqrt(a) * e - math.sqrt(1 - a) * z for e in (noise, text))
+    loss = ((found - noise) ** 2).mean() + gamma * ((found - text) ** 2).mean()
+    slope *= 2 * (found - noise).mean() + gamma * 2 * (found - text).mean()
+    return gradient, (slope, told * slope), loss
 
 
+@pytest.mark.parametrize("velocity", [False, True], ids=["noise", "velocity"])
+@pytest.mark.parametrize("optimizer", [{}, {"betas": (0.9, 0.99), "eps": 1e-15, "weight_decay": 0.1}])
 @pytest.mark.parametrize(("settings", "gamma"), [(VSD_SETTINGS, 0.0), (ADVERSARIAL, -0.75)], ids=["vsd", "adversarial"])
-def test_an_adapter_learns_beside_the_gradient(settings, gamma):
-    objective, z, draws = objectives.build(settings), latents(1), Draws(11)
+def test_an_adapter_learns_beside_the_gradient(settings, gamma, optimizer, velocity):
+    stated = {"adapter_loss": "velocity" if velocity else "noise", "adapter_optimizer": AdamW(**optimizer)}
+    objective, z, draws = objectives.build(settings.model_copy(update=stated)), latents(1), Draws(11)
     generator, shift = generators(1, 11), np.zeros(2)
     mean, square = np.zeros(2), np.zeros(2)
+    (one, two), eps = optimizer.get("betas", (0.9, 0.999)), optimizer.get("eps", 1e-8)
     for step in range(1, 6):
         found = objective(z, Gaussian([1.5]), START, generator)
-        gradient, slopes, loss = reference_vsd_step(z[0].double().numpy(), 1.5, draws, shift, gamma)
+        gradient, slopes, loss = reference_vsd_step(z[0].double().numpy(), 1.5, draws, shift, gamma, velocity)
         assert np.allclose(found.gradient[0].numpy(), gradient / 18, rtol=1e-3, atol=1e-5)
         assert found.diagnostics["adapter"].item() == pytest.approx(loss, rel=1e-3)
-        # AdamW by hand: decay 0.01, betas 0.9 and 0.999
+        # AdamW by hand, at a rate of 0.01
         slopes = np.array(slopes, dtype=float)
-        mean, square = 0.9 * mean + 0.1 * slopes, 0.999 * square + 0.001 * slopes**2
-        shift = shift * (1 - 0.01 * 0.01)
-        shift = shift - 0.01 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
+        mean, square = one * mean + (1 - one) * slopes, two * square + (1 - two) * slopes**2
+        shift = shift * (1 - 0.01 * optimizer.get("weight_decay", 0.01))
+        shift = shift - 0.01 * (mean / (1 - one**step)) / (np.sqrt(square / (1 - two**step)) + eps)
     assert objective.adapter.text.item() == pytest.approx(shift[0], rel=1e-2)
     assert objective.adapter.camera.item() == pytest.approx(shift[1], rel=1e-2)
 

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import tiny
+from priors_on_disk import fill
 
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.run_config import resolve
@@ -106,8 +107,12 @@ def test_the_files_of_models(tmp_path):
     assert any(path.suffix == ".safetensors" for path in weight_files(run.config, "quality"))
     assert weight_files(run.config, "mesh") == []
     config["prior"]["model"] = "owner/of-the-hub"
+    adapter = {"model": str(fill(tmp_path / "adapter"))}
+    config["methods"]["vsd"] = {"recipe": "vsd-miniature", "override": {"objective": {"adapter": adapter}}}
     other = Run.of(resolve(config), tmp_path)
     assert other.config.methods["jsd"].shared_sources(other) == []
+    read = ("scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors")
+    assert other.config.methods["vsd"].shared_sources(other) == [tmp_path / "adapter" / name for name in read]
 
 
 def test_what_jobs_share_is_found_out_once(tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.config.run_config import read_config
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files.facts import PACKAGE_LICENSE, PRIORS
-from jsdpipe.model_files.formats import INCEPTION_URL, PRIOR
+from jsdpipe.model_files.formats import INCEPTION_URL, PRIOR, UNET
 from jsdpipe.models import miniature_clip
 from jsdpipe.planning.needed_models import needed, prior
 
@@ -143,6 +143,30 @@ def test_models_of_captions_and_grades_are_of_the_hub(tmp_path, cache):
     assert {"model-*-of-*.safetensors", "model.safetensors.index.json", "tokenizer.json"} < set(command)
 
 
+def vsd(adapter):
+    return {"recipe": "vsd-miniature", "override": {"objective": {"adapter": adapter}}}
+
+
+def test_the_model_of_an_adapter_is_listed_once_after_the_prior(tmp_path, cache):
+    config = tiny.config(tmp_path)
+    config["methods"] |= {
+        "one": vsd({"model": "org/velocity", "revision": "v1"}),
+        "two": vsd({"model": "org/velocity", "revision": "v1"}),
+        "own": vsd({"model": str(fill(tmp_path / "mine"))}),
+    }
+    diffusion, hub, folder, *_ = needed(read_config(config, "c"), "c")
+    assert (diffusion.name, hub.name, hub.stages, hub.amount) == ("miniature", "org/velocity", ("generate",), "?")
+    online, offline = hub.mends
+    command = shlex.split(online[online.index("hf download") :])
+    assert command[2:5] == ["org/velocity", "--revision", "v1"]
+    assert command[6::2] == [*UNET.patterns, "README.md"] and not any("vae" in word for word in command)
+    assert "methods.one.override.objective.adapter.model" in offline
+    assert (folder.name, folder.size) == (str(tmp_path / "mine"), 60 + 150 + 10)  # the U-Net and the schedule
+    config["methods"] = {"one": vsd({"model": "none"})}
+    with pytest.raises(UserError, match=r"^c: methods\.one: objective\.adapter: .*'none'"):
+        needed(read_config(config, "c"), "c")
+
+
 @pytest.mark.parametrize(
     "card", ["# A model\n", "---\n: [\n---\n", "---\n- a\n---\n", "---\nlicense: [a]\n---\n", "---"]
 )
@@ -230,7 +254,7 @@ def test_the_command_lists_and_fails_where_one_is_missing(jsdpipe, tmp_path, cac
     head, *rows = (line.split("  ") for line in out.splitlines())
     assert [cell.strip() for cell in head if cell] == ["model", "used by", "state", "size", "license", "from"]
     assert [row[0] for row in rows] == ["miniature", "miniature-clip, miniature", "attributes"]
-    # neither the prompts nor the recipes need be there
+    # the prompts need not be there
     config["sets"]["single"]["file"] = "none.txt"
     config["prior"] = {"model": PAPER, "revision": "v1"}
     status, out, err = jsdpipe("models", "check", tiny.write(path, config))

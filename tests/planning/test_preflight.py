@@ -53,6 +53,12 @@ def test_offline_each_missing_model_is_a_line_with_key_and_command(tmp_path, pap
     assert "curl" in found[3]
 
 
+def test_the_model_of_an_adapter_is_needed_too(tmp_path, paper):
+    adapter = {"recipe": "vsd-miniature", "override": {"objective": {"adapter": {"model": "org/velocity"}}}}
+    paper["methods"] = {"vsd": adapter}
+    assert lines(tmp_path, paper)[1].startswith("c.yaml: methods.vsd.override.objective.adapter.model: org/velocity ")
+
+
 def test_what_is_in_the_cache_is_not_missing(tmp_path, paper, cache):
     store(cache, "org/prior", "main")
     assert not any("prior.model" in line for line in lines(tmp_path, paper))

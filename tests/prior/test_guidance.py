@@ -138,6 +138,8 @@ def test_a_template_puts_the_prompt_where_it_says(prior):
     prompts = PromptEmbeddings(prior, ["a {b} ball"], PLAIN.model_copy(update={"templates": templates}))
     expected = prior.embed(["a {b} ball, front view", "backside view of a {b} ball"])
     assert torch.allclose(prompts.directed[0, [DIRECTIONS.index("front"), DIRECTIONS.index("back")]], expected)
+
+
 def test_guided_noise_has_a_gradient_on_the_latents_that_ask_for_one(prior):
     guidance = PromptEmbeddings(prior, ["a ball"], VIEWS).guidance_for(
         torch.tensor([0]), radians(10), radians(0), torch.ones(1)
