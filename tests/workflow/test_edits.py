@@ -123,9 +123,9 @@ SUMMARIES = {"tables": 1, "figures": 1, "report": 1, "all": 1}
 
 def test_a_formula_counts_for_its_method_alone(moved):
     """And for the study, which compares all objectives; one that no method has, for the study alone."""
-    moved.edit("jsdpipe.objectives.csd", "return ", "return 1 * ")
+    moved.edit("jsdpipe.objectives.csd", "from_gradient(per_item", "from_gradient(1 * per_item")
     assert moved.plan() == {"study": 1, "report": 1, "all": 1, "total": 3}
-    moved.edit("jsdpipe.objectives.sds", "return ", "return 1 * ")
+    moved.edit("jsdpipe.objectives.sds", "from_gradient(per_item", "from_gradient(1 * per_item")
     plan = moved.plan()
     assert plan.pop("total") == sum(plan.values())
     assert plan == dict.fromkeys(STAGES, 1) | SUMMARIES | {"study": 1}
