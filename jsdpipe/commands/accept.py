@@ -18,29 +18,29 @@ UNKNOWN = "unknown code"
 
 def accept(run: Annotated[str, typer.Argument(help="a run's folder, or its name", metavar="RUN")]) -> None:
     """Keep a run's results after a change of code or libraries. Do this only if no number changes."""
-    of = Run.load(Path(run) if Path(run).is_dir() else of_run(run))
+    opened = Run.load(Path(run) if Path(run).is_dir() else of_run(run))
     found: dict[tuple[str, str, str], list[str]] = {}  # stage, today's code, that of results; of which shards
-    for stage, shard, made in _made(of):
-        today = code_in(of, stage, shard.method if shard else "")
-        if code(of, stage, shard) != made:
-            describe(of.layout, today)
+    for stage, shard, made in _made(opened):
+        today = code_in(opened, stage, shard.method if shard else "")
+        if code(opened, stage, shard) != made:
+            describe(opened.layout, today)
             found.setdefault((stage, today.hash, made), []).append(shard.name if shard else "")
     if not found:
-        typer.echo(f"{of.folder}: nothing to accept")
+        typer.echo(f"{opened.folder}: nothing to accept")
         return
     methods: dict[tuple[str, str], dict[str, None]] = {}
     for (stage, by, made), names in found.items():
-        changed = ", ".join(_differences(of, made, by))
+        changed = ", ".join(_differences(opened, made, by))
         methods.setdefault((stage, changed), {}).update(dict.fromkeys(name.partition("/")[0] for name in names))
     for (stage, changed), those in methods.items():
         typer.echo(f"{stage}{' of ' * any(those)}{', '.join(those)}: {changed}")
-    accepted = read_json(of.layout.accepted) if of.layout.accepted.is_file() else []
+    accepted = read_json(opened.layout.accepted) if opened.layout.accepted.is_file() else []
     accepted += [
         {"stage": stage, "code": by, "stands_for": made, "shards": names, "commit": git_commit()}
         for (stage, by, made), names in found.items()
     ]
-    write_json(of.layout.accepted, accepted)
-    typer.echo(f"{of.layout.accepted}: accepted; existing results count as made by today's code")
+    write_json(opened.layout.accepted, accepted)
+    typer.echo(f"{opened.layout.accepted}: accepted; existing results count as made by today's code")
 
 
 def _made(run: Run) -> Iterator[tuple[str, Shard | None, str]]:
@@ -53,9 +53,9 @@ def _made(run: Run) -> Iterator[tuple[str, Shard | None, str]]:
             if (path := run.layout.manifest(stage, shard)).is_file():
                 for part, made in read_json(path)["provenance"].get("code", {}).items():
                     yield part, shard, made
-    for of in RUN_STAGES:
-        if (path := run.layout.code(of.name)).is_file():
-            yield of.name, None, read_json(path)["code"][of.name]
+    for whole in RUN_STAGES:
+        if (path := run.layout.code(whole.name)).is_file():
+            yield whole.name, None, read_json(path)["code"][whole.name]
 
 
 def _differences(run: Run, old: str, new: str) -> list[str]:

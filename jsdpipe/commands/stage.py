@@ -26,17 +26,16 @@ def stage(
     """Run one stage of a run, as the workflow does."""
     if name not in STAGES:
         raise UserError(f"no stage {shown(name)}; {nearest(name, list(STAGES), 'there are')}")
-    of = STAGES[name]
-    if of.of_run != (shard is None):
-        mend = "the whole run; leave it out" if of.of_run else "one shard; give its name"
+    chosen = STAGES[name]
+    if chosen.of_run != (shard is None):
+        mend = "the whole run; leave it out" if chosen.of_run else "one shard; give its name"
         raise UserError(f"--shard: the stage {name} works on {mend}")
     run = Run.load(folder)
     shards = run.shards() if shard is None else [run.shard(shard)]
-    if of.section and getattr(run.config, of.section) is None:
+    if chosen.section and getattr(run.config, chosen.section) is None:
         raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
-    check_there(
-        run, run.config.stages if of.reads_all else of.reads(run.config), *shards
-    )  # now, and not after the imports
+    # now, and not after the imports
+    check_there(run, run.config.stages if chosen.reads_all else chosen.reads(run.config), *shards)
     need = run.config.need(name)
     if not need.gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count
@@ -44,7 +43,7 @@ def stage(
 
     # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
     torch.set_num_threads(need.threads)
-    work = pkgutil.resolve_name(of.function_for(run, shards[0].method if shard else ""))
+    work = pkgutil.resolve_name(chosen.function_for(run, shards[0].method if shard else ""))
     if shard:
         work(run, *shards)
     else:

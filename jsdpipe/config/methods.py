@@ -60,7 +60,7 @@ class Method(Strict):
         """The registered modules that `generate` or `mesh` runs."""
         return []
 
-    def shared_sources(self, run: "Run") -> list[Path]:
+    def shared_sources(self, run: "Run", name: str) -> list[Path]:
         """The local files that all its assets depend on."""
         return []
 
@@ -108,11 +108,11 @@ class RecipeMethod(Method):
     def uses(self, stage: str, run: "Run", name: str) -> list[str]:
         return used_by(run.recipes[name], stage)
 
-    def shared_sources(self, run: "Run") -> list[Path]:
+    def shared_sources(self, run: "Run", name: str) -> list[Path]:
         assert run.config.prior is not None
         folder = PRIOR.local_folder(run.config.prior.model, run.config.prior.revision)
         files = PRIOR.files(folder) if folder else []
-        if adapter := self.recipe_with_overrides().adapter:
+        if adapter := run.recipes[name].adapter:
             folder = UNET.local_folder(adapter.model, adapter.revision)
             files += UNET.files(folder) if folder else []
         return files

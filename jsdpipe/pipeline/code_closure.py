@@ -48,10 +48,8 @@ NEUTRAL = (
     "jsdpipe.scene.settings",
     "jsdpipe.scene.voxels.settings",
 )
-DATA = (
-    ".j2",
-    ".css",
-)  # data files that count if a module uses `__file__`: in its folder, and in subfolders without code
+# data files that count if a module uses `__file__`: in its folder, and in subfolders without code
+DATA = (".j2", ".css")
 # module -> distribution of another name; looking this up for all distributions takes 0.4 s
 DISTRIBUTIONS = {"PIL": "pillow", "open_clip": "open_clip_torch", "skimage": "scikit-image", "yaml": "PyYAML"}
 

@@ -1,6 +1,6 @@
 """The dependencies of a job besides the files of earlier stages, so that the workflow reruns only what changed.
 
-Torch-free, because the workflow asks while it plans. A digest may change too often, but never too rarely: the stage
+A digest may change too often, but never too rarely: the stage
 itself decides which assets of a shard it makes again.
 """
 
@@ -42,7 +42,7 @@ class Dependencies:
         key = stage, method if stage == "generate" else ""
         if key not in self._files:
             files = (
-                self._run.config.methods[method].shared_sources(self._run)
+                self._run.config.methods[method].shared_sources(self._run, method)
                 if stage == "generate"
                 else weight_files(self._run.config, stage)
             )

@@ -101,7 +101,7 @@ def test_the_prompts_of_a_shard_touch_its_generation(tmp_path):
 def test_the_files_of_models(tmp_path):
     config = tiny.config(tmp_path)
     run = Run.of(resolve(config), tmp_path)
-    assert {path.parts[-2] for path in run.config.methods["jsd"].shared_sources(run)} == {
+    assert {path.parts[-2] for path in run.config.methods["jsd"].shared_sources(run, "jsd")} == {
         "unet", "vae", "text_encoder", "tokenizer", "scheduler",
     }  # fmt: skip
     assert any(path.suffix == ".safetensors" for path in weight_files(run.config, "quality"))
@@ -110,9 +110,9 @@ def test_the_files_of_models(tmp_path):
     adapter = {"model": str(fill(tmp_path / "adapter"))}
     config["methods"]["vsd"] = {"recipe": "vsd-miniature", "override": {"objective": {"adapter": adapter}}}
     other = Run.of(resolve(config), tmp_path)
-    assert other.config.methods["jsd"].shared_sources(other) == []
+    assert other.config.methods["jsd"].shared_sources(other, "jsd") == []
     read = ("scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors")
-    assert other.config.methods["vsd"].shared_sources(other) == [tmp_path / "adapter" / name for name in read]
+    assert other.config.methods["vsd"].shared_sources(other, "vsd") == [tmp_path / "adapter" / name for name in read]
 
 
 def test_what_jobs_share_is_found_out_once(tmp_path, monkeypatch):
