@@ -24,7 +24,11 @@ def code_in(run: Run, stage: str, method: str = "") -> Code:
 
 def code(run: Run, stage: str, shard: Shard | None = None) -> str:
     """The code hash that counts for a stage's results: the current one, or the older one for which it was accepted."""
-    today = code_in(run, stage, shard.method if shard else "").hash
+    return counted(run, stage, shard, code_in(run, stage, shard.method if shard else "").hash)
+
+
+def counted(run: Run, stage: str, shard: Shard | None, today: str) -> str:
+    """The code hash that counts in place of the current one, `today`, for a stage's results."""
     return run.accepted.get((stage, shard.name if shard else ""), {}).get(today, today)
 
 

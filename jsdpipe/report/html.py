@@ -150,9 +150,8 @@ def _place_asset(run: Run, asset: dict[str, Any], report: Path) -> None:
             raise UserError(f"{source / name}: no such file; rerun the stages of this asset")
         _place(source / name, target / name)
     if not asset["failed"]:
-        front(source).save(
-            target / "front.webp", quality=90, method=0
-        )  # WebP as the turntable; a PNG takes ten times as long
+        # WebP as the turntable; a PNG takes ten times as long
+        front(source).save(target / "front.webp", quality=90, method=0)
 
 
 def _place(source: Path, target: Path) -> None:
