@@ -9,7 +9,7 @@ from jsdpipe.scene.cameras import Viewpoints
 from jsdpipe.scene.hash_grid.scene import HashGridScene
 from jsdpipe.scene.hash_grid.settings import HashGrid, SolidBackground
 
-SETTINGS = load_recipe("jsdlr").field.model_copy(
+SETTINGS = load_recipe("published/jsdlr").field.model_copy(
     update={
         "bound": 1.2,
         "encoding": HashGrid(levels=3, features=2, log2_table=9, base_resolution=4, growth=2.0),

@@ -53,7 +53,7 @@ def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
         "run": "balls",
         "seeds": [0, 1, 2],
         "sets": {"single": {"file": str(folder / "prompts.txt")}},
-        "methods": {"sds": {"recipe": "sds-miniature"}},
+        "methods": {"sds": {"recipe": "miniature/sds"}},
         "prior": {"model": "miniature"},
         "generation": {"shard_assets": 6, "batch_assets": 2},
         "mesh": {"resolution": 24, "threshold": THRESHOLD},

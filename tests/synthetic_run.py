@@ -50,7 +50,7 @@ def make_run(
         "run": "synthetic",
         "seeds": seeds,
         "sets": {name: {"file": str(folder / f"{name}.txt")} for name in sets},
-        "methods": {name: {"recipe": "sds-miniature", "label": (labels or {}).get(name)} for name in methods},
+        "methods": {name: {"recipe": "miniature/sds", "label": (labels or {}).get(name)} for name in methods},
         "prior": {"model": "miniature"},
         "generation": {"shard_assets": 4, "batch_assets": 2, "preview_views": 4},
         "mesh": {"resolution": 32, "threshold": "auto"},

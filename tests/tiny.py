@@ -32,8 +32,8 @@ def config(folder: Path, prompts: str = "a red mushroom\n") -> dict[str, Any]:
         "seeds": [0, 1],
         "sets": {"single": {"file": str(file)}},
         "methods": {
-            "jsd": {"recipe": "jsd-miniature", "override": small()},
-            "sds": {"recipe": "sds-miniature", "override": small()},
+            "jsd": {"recipe": "miniature/jsd", "override": small()},
+            "sds": {"recipe": "miniature/sds", "override": small()},
         },
         "prior": {"model": "miniature"},
         "generation": {"shard_assets": 2, "batch_assets": 2, "preview_views": 2},

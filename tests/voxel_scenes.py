@@ -5,7 +5,7 @@ import torch
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.scene.voxels.scene import VoxelBatch
 
-SETTINGS = load_recipe("jsd-miniature").field.model_copy(
+SETTINGS = load_recipe("miniature/jsd").field.model_copy(
     update={"resolution": 9, "bound": 1.2, "density_scale": 5.0, "blob_scale": 2.0, "blob_radius": 0.5}
 )
 

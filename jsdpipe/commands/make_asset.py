@@ -25,7 +25,7 @@ from jsdpipe.pipeline.layout import by_hand
 from jsdpipe.pipeline.manifests import asset_record
 from jsdpipe.planning.unfamiliar_prompts import warn_of_unfamiliar
 
-RECIPE = "jsd-miniature"
+RECIPE = "miniature/jsd"
 RECORD = "record.json"
 UNFINISHED = "unfinished"  # the status of a record whose asset is being made
 # 40 % of the light is lost in a tenth of a world unit: less is haze in all of our scenes

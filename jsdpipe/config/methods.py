@@ -11,7 +11,7 @@ from jsdpipe.base.fields import NonEmpty, Strict
 from jsdpipe.base.validation import validate
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.config.recipes import load_recipe, merge, read_recipe
+from jsdpipe.config.recipes import Family, family, load_recipe, merge, read_recipe
 from jsdpipe.model_files.formats import PRIOR, UNET
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.settings import OtherUNet
@@ -31,6 +31,11 @@ class Method(Strict):
     optimizes: ClassVar[bool]  # whether it optimizes assets with a prior, which the run must have
     closed: ClassVar[bool]  # whether its meshes are closed surfaces with outward-facing triangles
     label: str | None = None
+
+    @property
+    def family(self) -> Family | None:
+        """What its recipe may be compared with; None if it has no recipe."""
+        return None
 
     def recipe_with_overrides(self) -> Recipe | None:
         """Its recipe with the overrides, or None; raises `UserError` if no recipe has that name."""
@@ -78,6 +83,10 @@ class RecipeMethod(Method):
     kind: Literal["recipe"] = "recipe"
     recipe: NonEmpty
     override: dict[str, object] = Field(default_factory=dict)
+
+    @property
+    def family(self) -> Family:
+        return "own" if self.override else family(self.recipe)
 
     def recipe_with_overrides(self) -> Recipe:
         return load_recipe(self.recipe, self.override)

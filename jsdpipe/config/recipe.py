@@ -20,6 +20,9 @@ class Recipe(Strict):
     """One method: its objective, scene, cameras, regularizer weights and number of steps."""
 
     source: str = Field(description="the paper or public code that the settings come from")
+    unpublished: NonEmpty | None = Field(
+        default=None, description="what of the public configuration is not to be had here"
+    )
     prior: NonEmpty = Field(
         description="the prior that the settings are for, the default of `jsdpipe make`; a run states its own"
     )

@@ -1,10 +1,11 @@
 """Recipes: one YAML file per method, found by name in the package or by path. Torch-free until validation."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jsdpipe.base.errors import UserError, shown
 from jsdpipe.base.registry import load_plugin
@@ -13,10 +14,18 @@ from jsdpipe.config.recipe import Recipe
 
 FOLDER = Path(__file__).parents[1] / "recipes"
 
+Family = Literal["controlled", "published", "own"]
+FAMILIES: dict[str, Family] = {"controlled": "controlled", "miniature": "controlled", "published": "published"}  # by folder
+
 
 def names() -> list[str]:
-    """The names of the package's recipes, sorted."""
-    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+    """The names of the package's recipes, `<folder>/<stem>`, sorted."""
+    return sorted(f"{folder}/{file.stem}" for folder in FAMILIES for file in (FOLDER / folder).glob("*.yaml"))
+
+
+def family(name_or_path: str) -> Family:
+    """The family of a recipe of the package; `own` if it is given by its path."""
+    return "own" if _is_path(name_or_path) else FAMILIES.get(name_or_path.partition("/")[0], "own")
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class RecipeFile:
 
 
 def read_recipe(name_or_path: str) -> RecipeFile:
-    """Read a recipe by its name in the package (`jsdlr`) or by its path (`./mine.yaml`), without validating its keys.
+    """Read a recipe by its name in the package (`miniature/jsd`) or its path (`mine.yaml`), without validating its keys.
 
     A file may name a `base`, or a list of them, by name or path, and then state only what differs; later bases override
     earlier ones. A path of a base is relative to the file, or else to the package's folder of recipes. Mappings merge
@@ -79,12 +88,20 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _is_path(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
 def _find(name: str, beside: Path = Path()) -> Path:
-    if name.endswith((".yaml", ".yml")) or "/" in name:
+    if _is_path(name):
         return beside / name
     known = names()
     if name not in known:
-        raise UserError(f"no recipe {shown(name)}; {nearest(name, known, 'there are')} (or a path that ends in .yaml)")
+        # people also leave out the folder, or put it last
+        spelled = {stem + end: each for each in known for folder, stem in [each.split("/")] for end in ("", f"-{folder}")}
+        (meant,) = difflib.get_close_matches(name, [*known, *spelled], n=1) or [name]
+        similar = nearest(spelled.get(meant, meant), known, "there are")
+        raise UserError(f"no recipe {shown(name)}; {similar} (or a path that ends in .yaml)")
     return FOLDER / f"{name}.yaml"
 
 

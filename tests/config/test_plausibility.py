@@ -65,10 +65,10 @@ def test_a_folder_that_does_not_state_its_size(tmp_path, damage):
 @pytest.mark.parametrize(
     ("recipe", "pixels"),
     [
-        (load_recipe("jsd-miniature"), 64),
-        (load_recipe("jsdlr"), 512),  # 256 pixels at first
-        (load_recipe("jsdlr"), None),
-        (sized("sds", [[0, 64], [5, 512]]), 512),
+        (load_recipe("miniature/jsd"), 64),
+        (load_recipe("published/jsdlr"), 512),  # 256 pixels at first
+        (load_recipe("published/jsdlr"), None),
+        (sized("controlled/sds", [[0, 64], [5, 512]]), 512),
     ],
 )
 def test_what_fits(recipe, pixels):
@@ -78,11 +78,11 @@ def test_what_fits(recipe, pixels):
 @pytest.mark.parametrize(
     ("recipe", "pixels", "word"),
     [
-        (sized("sds", 256), 512, "enlarged"),
-        (sized("sds", 64), 512, "enlarged"),  # threestudio's dreamfusion-sd
-        (sized("sds", [[0, 256], [2000, 512]], steps=2000), 512, "enlarged"),  # ends before it comes to 512
-        (sized("sds-miniature", 16), 64, "enlarged"),
-        (sized("sds-miniature", 128), 64, "reduced"),
+        (sized("controlled/sds", 256), 512, "enlarged"),
+        (sized("controlled/sds", 64), 512, "enlarged"),  # threestudio's dreamfusion-sd
+        (sized("controlled/sds", [[0, 256], [2000, 512]], steps=2000), 512, "enlarged"),  # ends before it comes to 512
+        (sized("miniature/sds", 16), 64, "enlarged"),
+        (sized("miniature/sds", 128), 64, "reduced"),
     ],
 )
 def test_what_can_be_meant(recipe, pixels, word):
@@ -93,10 +93,10 @@ def test_what_can_be_meant(recipe, pixels, word):
 @pytest.mark.parametrize(
     ("recipe", "pixels"),
     [
-        (load_recipe("jsd-miniature"), 512),
-        (load_recipe("jsdlr"), 64),
-        (sized("sds", 4096), 512),
-        (sized("sds-miniature", 8), 64),
+        (load_recipe("miniature/jsd"), 512),
+        (load_recipe("published/jsdlr"), 64),
+        (sized("controlled/sds", 4096), 512),
+        (sized("miniature/sds", 8), 64),
     ],
 )
 def test_what_cannot_be_meant(recipe, pixels):
@@ -111,7 +111,7 @@ def test_check_refuses_and_warns(jsdpipe, refusal, tmp_path):
     status, out, err = jsdpipe("check", tiny.write(tmp_path / "odd.yaml", config))
     assert status == 0 and "good" in out
     assert err.startswith("jsdpipe: warning: methods.jsd: ") and err.count("\n") == 1
-    config["methods"]["jsd"] = {"recipe": "jsdlr"}
+    config["methods"]["jsd"] = {"recipe": "published/jsdlr"}
     said = refusal("check", path := tiny.write(tmp_path / "bad.yaml", config))
     assert said.startswith(f"{path}: methods.jsd: ")
     config = tiny.config(tmp_path) | {"prior": {"model": PAPER}}
@@ -119,7 +119,7 @@ def test_check_refuses_and_warns(jsdpipe, refusal, tmp_path):
 
 
 def test_generate_by_hand_refuses_before_it_loads_a_model(refusal, tmp_path):
-    arguments = ("make", "a red ball", "--recipe", "jsdlr", "--prior", "miniature", "--out", tmp_path / "out")
+    arguments = ("make", "a red ball", "--recipe", "published/jsdlr", "--prior", "miniature", "--out", tmp_path / "out")
     said = refusal(*arguments)
     assert said.startswith("--prior: ") and "512" in said
     assert not (tmp_path / "out").exists()
@@ -130,14 +130,14 @@ def test_an_adapter_that_cannot_sit_beside_the_prior(refusal, tmp_path):
     tiny_models.diffusion(tmp_path / "other")
     for model, word in ((str(tmp_path / "none"), "none"), (str(tmp_path / "other"), "in_channels")):
         adapter = {"objective": {"adapter": {"model": model}}}
-        config["methods"] = {"vsd": {"recipe": "vsd-miniature", "override": adapter}}
+        config["methods"] = {"vsd": {"recipe": "miniature/vsd", "override": adapter}}
         said = refusal("check", path := tiny.write(tmp_path / "c.yaml", config))
         assert said.startswith(f"{path}: methods.vsd: objective.adapter: ") and word in said
-        recipe = tiny.write(tmp_path / "recipe.yaml", {"base": "vsd-miniature"} | adapter)
+        recipe = tiny.write(tmp_path / "recipe.yaml", {"base": "miniature/vsd"} | adapter)
         said = refusal("make", "a red ball", "--recipe", recipe, "--out", tmp_path / "out")
         assert said.startswith("--recipe: objective.adapter: ") and word in said
         assert not (tmp_path / "out").exists()
-    config["methods"] = {"sds": {"recipe": "sds-miniature", "override": adapter}}
+    config["methods"] = {"sds": {"recipe": "miniature/sds", "override": adapter}}
     assert "objective.adapter" in refusal("check", tiny.write(tmp_path / "c.yaml", config))
 
 

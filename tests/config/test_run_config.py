@@ -71,19 +71,19 @@ def refused(refusal, tmp_path):
         ("prior/dtype", "int8", "prior.dtype", ["'float32', 'float16' or 'bfloat16'", '"int8"']),
         ("methods", {}, "methods", ["at least 1"]),
         ("methods", None, "methods", ["object"]),
-        ("methods/a b", {"recipe": "jsdlr"}, "methods.a b", ["64"]),
-        ("methods/..", {"recipe": "jsdlr"}, "methods...", []),
-        ("methods/x\ny", {"recipe": "jsdlr"}, r"methods.'x\ny'", []),
+        ("methods/a b", {"recipe": "published/jsdlr"}, "methods.a b", ["64"]),
+        ("methods/..", {"recipe": "published/jsdlr"}, "methods...", []),
+        ("methods/x\ny", {"recipe": "published/jsdlr"}, r"methods.'x\ny'", []),
         ("run", "../elsewhere", "run", []),
         ("run", "r" * 65, "run", ["64"]),
-        ("methods/jsd/recipe", "jsd-minature", "methods.jsd", ['"jsd-minature"', "'jsd-miniature'"]),
+        ("methods/jsd/recipe", "jsd-minature", "methods.jsd", ['"jsd-minature"', "'miniature/jsd'"]),
         ("methods/jsd/recipe", "./none.yaml", "methods.jsd", ["none.yaml: "]),
         ("methods/jsd/recipe", "./a\nb.yaml", "methods.jsd", [r"a\nb.yaml: "]),
         ("methods/jsd/recipe", "a\nb", "methods.jsd", [r'"a\nb"']),
         ("methods/jsd/recipe", "x" * 300, "methods.jsd", ['"xxx']),
         ("methods/jsd/recipe", "/\0.yaml", "methods.jsd", [r"/\x00.yaml: "]),
         ("methods/jsd/recipe", "", "methods.jsd.recipe", []),
-        ("methods/JSD", {"recipe": "jsdlr"}, "methods", ["'jsd' and 'JSD'"]),
+        ("methods/JSD", {"recipe": "published/jsdlr"}, "methods", ["'jsd' and 'JSD'"]),
         ("sets/Single", {"file": "x"}, "sets", ["'single' and 'Single'"]),
         ("quality/reward", "miniature-clip", "quality.reward", ['"miniature-clip"']),
         ("alignment/judge", {"kind": "attribute"}, "alignment.judge.kind", ["'attributes'"]),
@@ -231,7 +231,7 @@ def test_a_prompt_that_the_judge_can_read(jsdpipe, tmp_path):
 def test_a_wrong_key_in_an_override(refused, tmp_path):
     said = refused(changed(tiny.config(tmp_path), "methods/jsd/override", {"stepz": 1}))
     assert said.startswith("methods.jsd: ")
-    assert "jsd-miniature.yaml" in said and "stepz: " in said and "'steps'" in said
+    assert "miniature/jsd.yaml" in said and "stepz: " in said and "'steps'" in said
 
 
 def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):

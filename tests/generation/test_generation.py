@@ -49,7 +49,7 @@ def nothing(steps=1, note=""):
 
 
 class TestViewpoints:
-    SETTINGS = load_recipe("jsdlr").cameras
+    SETTINGS = load_recipe("published/jsdlr").cameras
 
     def test_draws_stay_in_their_ranges(self):
         views = random_viewpoints(self.SETTINGS, 4000, torch.Generator().manual_seed(0))
@@ -82,7 +82,7 @@ class TestViewpoints:
         assert torch.allclose(directions.view(4, 9, 3)[:, 4], -expected / 1.25, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["jsd-miniature", "sds-miniature"])
+@pytest.mark.parametrize("name", ["miniature/jsd", "miniature/sds"])
 def test_renders_go_where_the_prior_is(prior, name):
     toy = towards([0.8, -0.8, -0.8], prior)
     recipe = load_recipe(name, SMALL | {"steps": 120, "field": {"resolution": 8, "background_lr": 0.05}})
@@ -115,7 +115,7 @@ def test_a_sampled_posterior_has_draws_of_its_own(tmp_path):
     prior = load_prior(str(tiny_models.diffusion(tmp_path)))  # with a KL autoencoder, whose posterior is wide
     losses = {}
     for posterior in ("mean", "sample", "sample"):
-        recipe = load_recipe("sds-miniature", SMALL | {"posterior": posterior})
+        recipe = load_recipe("miniature/sds", SMALL | {"posterior": posterior})
         (outcome,) = optimize([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
         losses.setdefault(posterior, []).append([row["loss"] for row in outcome.history])
     (mean,), (sample, again) = losses["mean"], losses["sample"]
@@ -125,21 +125,21 @@ def test_a_sampled_posterior_has_draws_of_its_own(tmp_path):
 
 def test_a_recipe_may_have_no_regularizers(prior):
     none = {"sparsity": 0.0, "opaque": 0.0, "total_variation": 0.0}
-    recipe = load_recipe("sds-miniature", SMALL | {"regularizers": none})
+    recipe = load_recipe("miniature/sds", SMALL | {"regularizers": none})
     (outcome,) = optimize([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
     assert outcome.reason is None
     assert outcome.health.counts.total() == 0
 
 
 def test_several_views_a_step(prior):
-    recipe = load_recipe("sds-miniature", SMALL | {"views_per_step": 2})
+    recipe = load_recipe("miniature/sds", SMALL | {"views_per_step": 2})
     (outcome,) = optimize([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
     assert [row["step"] for row in outcome.history] == [0, 1, 2]
 
 
 class TestOne:
     def test_files_of_a_prompt_that_is_no_path(self, prior, tmp_path):
-        recipe = load_recipe("sds-miniature", SMALL)
+        recipe = load_recipe("miniature/sds", SMALL)
         assert generate_one(NASTY, recipe, prior, 0, tmp_path / "out", "code", preview_views=3) is None
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -154,26 +154,26 @@ class TestOne:
         assert load(tmp_path / "out/scene.safetensors").bound == recipe.field.bound
 
     def test_a_loss_that_is_not_finite_is_a_failure(self, prior, tmp_path):
-        recipe = burning(load_recipe("sds-miniature", SMALL))
+        recipe = burning(load_recipe("miniature/sds", SMALL))
         reason = generate_one("a ball", recipe, prior, 0, tmp_path, "code")
         assert "not finite" in reason and "3 steps" in reason and "step 2" in reason
         assert json.loads((tmp_path / "asset.json").read_text())["status"] == "failed"
         assert not (tmp_path / "scene.safetensors").exists()
 
     def test_an_empty_field_is_a_failure(self, prior, tmp_path):
-        recipe = load_recipe("sds-miniature", SMALL | {"field": {"resolution": 8, "density_scale": 1e-4}})
+        recipe = load_recipe("miniature/sds", SMALL | {"field": {"resolution": 8, "density_scale": 1e-4}})
         assert "empty" in generate_one("a ball", recipe, prior, 0, tmp_path, "code")
         assert not (tmp_path / "scene.safetensors").exists()
 
     def test_a_failure_leaves_no_older_scene_behind(self, prior, tmp_path):
-        generate_one("a ball", load_recipe("sds-miniature", SMALL), prior, 0, tmp_path, "code")
-        recipe = burning(load_recipe("sds-miniature", SMALL))
+        generate_one("a ball", load_recipe("miniature/sds", SMALL), prior, 0, tmp_path, "code")
+        recipe = burning(load_recipe("miniature/sds", SMALL))
         generate_one("a ball", recipe, prior, 0, tmp_path, "code")
         assert [path.name for path in tmp_path.iterdir()] == ["asset.json"]
 
 
 def test_the_fingerprint_is_of_all_that_counts(prior):
-    recipe, batch = load_recipe("jsd-miniature"), [Subject("a", ("a", 0)), Subject("b", ("b", 0))]
+    recipe, batch = load_recipe("miniature/jsd"), [Subject("a", ("a", 0)), Subject("b", ("b", 0))]
     marks = {
         batch_fingerprint("code", batch, recipe, prior, 8),
         batch_fingerprint("other", batch, recipe, prior, 8),
@@ -183,7 +183,7 @@ def test_the_fingerprint_is_of_all_that_counts(prior):
         batch_fingerprint("code", batch, recipe, prior, 4),
     }
     assert len(marks) == 6
-    assert batch_fingerprint("code", list(batch), load_recipe("jsd-miniature"), prior, 8) in marks
+    assert batch_fingerprint("code", list(batch), load_recipe("miniature/jsd"), prior, 8) in marks
 
 
 class TestStage:
@@ -194,7 +194,7 @@ class TestStage:
         prompts.write_text("".join(f"{prompt.text}\n" for prompt in self.PROMPTS))
         config = {
                 "run": "test", "seeds": [0, 1], "sets": {"single": {"file": str(prompts)}},
-                "methods": {"jsd": {"recipe": "jsd-miniature", "override": SMALL | override}},
+                "methods": {"jsd": {"recipe": "miniature/jsd", "override": SMALL | override}},
                 "prior": {"model": str(prior_folder)},
                 "generation": {"shard_assets": 4, "batch_assets": 3, "preview_views": 2},
                 "mesh": {"resolution": 16, "threshold": "auto"},
@@ -234,7 +234,7 @@ class TestStage:
     def test_the_other_model_of_an_adapter_is_an_input(self, folder, tmp_path):
         other = tiny_models.diffusion(tmp_path / "other", prediction_type="v_prediction")
         adapter = {"model": str(other)}
-        objective = load_recipe("vsd-miniature").objective.model_dump() | {"adapter": adapter}
+        objective = load_recipe("miniature/vsd").objective.model_dump() | {"adapter": adapter}
         run, shard = self.run(tmp_path / "run", folder, objective=objective)
         generate(run, shard)
         manifest = json.loads(run.layout.manifest("generate", shard).read_text())

@@ -30,7 +30,7 @@ def nothing(steps=1, note=""):
     pass
 
 
-def rendered(key, step, size=8, recipe="jsdlr-surr", **override):
+def rendered(key, step, size=8, recipe="published/jsdlr-surr", **override):
     """One step's rendering of one asset."""
     recipe = load_recipe(recipe, tiny.HASH_GRID | override)
     draws = Generators(key)
@@ -41,7 +41,7 @@ def rendered(key, step, size=8, recipe="jsdlr-surr", **override):
 
 
 def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
-    recipe = load_recipe("jsdlr-surr", tiny.HASH_GRID | {"steps": 2})
+    recipe = load_recipe("published/jsdlr-surr", tiny.HASH_GRID | {"steps": 2})
     subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
     together = optimize(subjects, recipe, prior, nothing)
     for subject, expected in zip(subjects, together, strict=True):
@@ -57,7 +57,7 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
 
 def test_renders_go_where_the_prior_is(prior):
     field = tiny.HASH_GRID["field"] | {"lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20}}
-    recipe = load_recipe("jsdlr", tiny.HASH_GRID | {"steps": 40, "field": field})
+    recipe = load_recipe("published/jsdlr", tiny.HASH_GRID | {"steps": 40, "field": field})
     (outcome,) = optimize([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
     assert outcome.reason is None
     points = torch.tensor([[0.3, 0.0, 0.0], [0, -0.3, 0]])
@@ -67,7 +67,7 @@ def test_renders_go_where_the_prior_is(prior):
 
 
 def test_all_parameters_are_trained(prior):
-    recipe = load_recipe("jsdlr", tiny.HASH_GRID)
+    recipe = load_recipe("published/jsdlr", tiny.HASH_GRID)
     (before,) = build(recipe.field, [generator("ball", "field")]).scenes()
     (outcome,) = optimize([Subject("a ball", ("ball",))], recipe, prior, nothing)
     for name, tensor in outcome.scene.tensors().items():
@@ -78,12 +78,12 @@ def test_the_size_follows_its_milestones(prior, monkeypatch):
     sizes = []
     encode = prior.encode
     monkeypatch.setattr(prior, "encode", lambda images, draws: sizes.append(images.shape[-1]) or encode(images, draws))
-    optimize([Subject("a ball", ("ball", 0))], load_recipe("jsdlr", tiny.HASH_GRID), prior, nothing)
+    optimize([Subject("a ball", ("ball", 0))], load_recipe("published/jsdlr", tiny.HASH_GRID), prior, nothing)
     assert sizes == [8, 8, 16]
 
 
 def test_files_preview_and_mesh(prior, tmp_path):
-    recipe = load_recipe("jsdlr", tiny.HASH_GRID)
+    recipe = load_recipe("published/jsdlr", tiny.HASH_GRID)
     assert generate_one("a ball", recipe, prior, 0, tmp_path, "code", preview_views=3) is None
     assert Image.open(tmp_path / "preview.png").size == (48, 16)
     mesh, _ = extract(load(tmp_path / "scene.safetensors"), 24, "auto")
@@ -91,7 +91,7 @@ def test_files_preview_and_mesh(prior, tmp_path):
 
 
 def test_a_loss_that_is_not_finite_is_a_failure(prior, tmp_path):
-    recipe = burning(load_recipe("jsdlr", tiny.HASH_GRID))
+    recipe = burning(load_recipe("published/jsdlr", tiny.HASH_GRID))
     assert "not finite" in generate_one("a ball", recipe, prior, 0, tmp_path, "code")
 
 

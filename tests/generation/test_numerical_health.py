@@ -12,7 +12,7 @@ from jsdpipe.objectives.base import Output
 from jsdpipe.prior.prior import load_prior
 
 RECIPE = load_recipe(
-    "sds-miniature",
+    "miniature/sds",
     {"steps": 30, "field": {"resolution": 8}, "cameras": {"size": 16, "samples_per_ray": 8}},
 )
 

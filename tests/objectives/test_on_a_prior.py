@@ -11,7 +11,7 @@ from jsdpipe.objectives.base import Progress
 from jsdpipe.prior.guidance import PromptEmbeddings
 from jsdpipe.prior.prior import load_prior
 
-VIEWS = load_recipe("jsdlr").view_prompts  # with Perp-Neg
+VIEWS = load_recipe("published/jsdlr").view_prompts  # with Perp-Neg
 
 
 @pytest.fixture(scope="module", params=["float32", "float16", "bfloat16"])

@@ -298,7 +298,7 @@ def largest_difference(prior, name, perp_neg, shares):
     Compared at these shares of the run and in its last step.
     """
     formula, settings, steps, of_views = CASES[name]
-    views = load_recipe("jsdlr").view_prompts.model_copy(
+    views = load_recipe("published/jsdlr").view_prompts.model_copy(
         update={
             "interpolate": name == "ism",
             "perp_neg": PerpNeg(**{"weights": "threestudio"} | of_views) if perp_neg else False,

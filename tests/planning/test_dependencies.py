@@ -108,7 +108,7 @@ def test_the_files_of_models(tmp_path):
     assert weight_files(run.config, "mesh") == []
     config["prior"]["model"] = "owner/of-the-hub"
     adapter = {"model": str(fill(tmp_path / "adapter"))}
-    config["methods"]["vsd"] = {"recipe": "vsd-miniature", "override": {"objective": {"adapter": adapter}}}
+    config["methods"]["vsd"] = {"recipe": "miniature/vsd", "override": {"objective": {"adapter": adapter}}}
     other = Run.of(resolve(config), tmp_path)
     assert other.config.methods["jsd"].shared_sources(other, "jsd") == []
     read = ("scheduler/scheduler_config.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors")

@@ -144,7 +144,7 @@ def test_models_of_captions_and_grades_are_of_the_hub(tmp_path, cache):
 
 
 def vsd(adapter):
-    return {"recipe": "vsd-miniature", "override": {"objective": {"adapter": adapter}}}
+    return {"recipe": "miniature/vsd", "override": {"objective": {"adapter": adapter}}}
 
 
 def test_the_model_of_an_adapter_is_listed_once_after_the_prior(tmp_path, cache):

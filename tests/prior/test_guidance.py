@@ -13,7 +13,7 @@ from jsdpipe.prior.prior import load_prior
 from jsdpipe.prior.settings import PerpNeg
 from jsdpipe.prior.view_directions import DIRECTIONS, direction, mixture, perp_neg
 
-VIEWS = load_recipe("jsdlr").view_prompts
+VIEWS = load_recipe("published/jsdlr").view_prompts
 PLAIN = VIEWS.model_copy(update={"perp_neg": False})
 
 

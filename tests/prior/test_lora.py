@@ -10,7 +10,7 @@ from jsdpipe.config.recipes import load_recipe
 from jsdpipe.prior.guidance import PromptEmbeddings
 from jsdpipe.prior.prior import load_prior
 
-VIEWS = load_recipe("jsdlr").view_prompts.model_copy(update={"perp_neg": False})
+VIEWS = load_recipe("published/jsdlr").view_prompts.model_copy(update={"perp_neg": False})
 OF_ITEM = torch.tensor([0, 0, 1])
 T = torch.tensor([20, 500, 990])
 SEEN = torch.tensor([True, False, True])

@@ -12,7 +12,7 @@ from jsdpipe.scene.hash_grid.settings import HashGrid, HashGridBackground, Solid
 HASHED = HashGridBackground(
     kind="hash_grid", lr=0.1, encoding=HashGrid(levels=2, features=2, log2_table=6, base_resolution=4, growth=4.0)
 )
-SETTINGS = [SolidBackground(kind="solid", lr=0.1), load_recipe("jsdlr").field.background, HASHED]
+SETTINGS = [SolidBackground(kind="solid", lr=0.1), load_recipe("published/jsdlr").field.background, HASHED]
 
 
 def directions(count=50):

@@ -44,7 +44,7 @@ def by_hand(settings, table, point):
 
 
 def test_the_levels_of_the_public_recipe():
-    levels = levels_of(load_recipe("jsdlr").field.encoding)
+    levels = levels_of(load_recipe("published/jsdlr").field.encoding)
     assert len(levels) == 16
     assert (levels[0].scale, levels[0].resolution, levels[0].entries) == (15, 16, 4096)
     # 16 * 1.447269237440378 - 1 = 22.16: 24 points, 24^3 entries
@@ -54,7 +54,7 @@ def test_the_levels_of_the_public_recipe():
 
 
 def test_the_levels_of_the_surroundings():
-    levels = levels_of(load_recipe("jsdlr-surr").field.background.encoding)
+    levels = levels_of(load_recipe("published/jsdlr-surr").field.background.encoding)
     assert [level.resolution for level in levels] == [4, 16, 64, 256]
     assert [level.entries for level in levels] == [64, 4096, 64**3, 2**19]
 

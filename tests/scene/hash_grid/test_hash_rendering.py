@@ -49,7 +49,7 @@ def test_lit_values_and_gradients_are_those_of_all_samples(shading):
 
 
 def test_the_blob_looks_as_in_voxels():
-    voxels = load_recipe("jsd-miniature").field.model_copy(
+    voxels = load_recipe("miniature/jsd").field.model_copy(
         update={"resolution": 8, "bound": 1.2, "density_scale": 1.0, "blob_scale": 5.0, "blob_radius": 0.5}
     )
     (volume,), (origins, directions) = VoxelBatch(voxels, 1).scenes(), camera()

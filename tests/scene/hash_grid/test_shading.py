@@ -6,7 +6,7 @@ import torch
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.scene.hash_grid.shading import random_shading, shade
 
-PUBLIC = load_recipe("jsdlr").field.material
+PUBLIC = load_recipe("published/jsdlr").field.material
 CAMERAS = torch.tensor([[0.0, 0.0, 2.0]])
 
 
