@@ -14,7 +14,7 @@ from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at, validate
 from jsdpipe.config.methods import RecipeMethod, used_by
-from jsdpipe.config.plausibility import check_adapter_of, misfit, prior_size
+from jsdpipe.config.plausibility import check_adapter_of, misfit, prior_sizes
 from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.recipes import read_recipe
@@ -103,7 +103,7 @@ def make(
     with at("--recipe"):
         check_adapter_of(settings, of.model, of.revision)
     with at("--prior"):
-        fit = misfit(settings, prior_size(of.model, of.revision))
+        fit = misfit(settings, of.model, prior_sizes(of.model, of.revision))
     _check_same(folder, record, inputs)
     with at("--prior"):
         source = PRIOR.folder(of.model, of.revision)

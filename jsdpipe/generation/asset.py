@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from jsdpipe.base.errors import UserError
@@ -48,7 +49,7 @@ def generate_batch(
 ) -> None:
     """Generate assets side by side, and write each into its folder, with the fingerprint `mark`."""
     for folder, outcome in zip(folders, optimize(subjects, recipe, prior, advance), strict=True):
-        _write(folder, outcome, recipe, preview_views, mark)
+        _write(folder, outcome, recipe, prior, preview_views, mark)
 
 
 def batch_fingerprint(code: str, batch: Sequence[Subject], recipe: Recipe, prior: Prior, preview_views: int) -> str:
@@ -81,13 +82,13 @@ def failure(folder: Path) -> str | None:
     return read_json(folder / "asset.json")["reason"]
 
 
-def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str) -> None:
+def _write(folder: Path, outcome: Outcome, recipe: Recipe, prior: Prior, views: int, mark: str) -> None:
     """Write an asset's files, asset.json last; a failed asset has no scene."""
     reason = outcome.reason
     for name in ("asset.json", "scene.safetensors", "preview.png"):
         (folder / name).unlink(missing_ok=True)
     if reason is None:
-        row, opacity = preview(outcome.scene, recipe, views)
+        row, opacity = preview(outcome.scene, recipe, prior, views)
         with atomic(folder / "preview.png") as temporary:
             Image.fromarray(row).save(temporary)
         if opacity < OPAQUE:
@@ -107,9 +108,16 @@ def _write(folder: Path, outcome: Outcome, recipe: Recipe, views: int, mark: str
     )
 
 
-def preview(scene: Scene, recipe: Recipe, views: int) -> tuple[np.ndarray, float]:
-    """A row of views around a scene (size, views * size, 3) in 8 bits, and the largest opacity of their rays."""
+def preview(scene: Scene, recipe: Recipe, prior: Prior, views: int) -> tuple[np.ndarray, float]:
+    """A row of views around a scene (size, views * size, 3) in 8 bits, and the largest opacity of their rays.
+
+    Latents are decoded, to the size of the prior's images.
+    """
     cameras, size = recipe.cameras, size_at(recipe.cameras.size, recipe.steps)
     rendering = scene.render(turntable(cameras, views), size, cameras.samples_per_ray)
-    row = rendering.rgb.view(views, size, size, 3).transpose(0, 1).reshape(size, views * size, 3)
+    images = rendering.rgb.view(views, size, size, -1)
+    if scene.settings.latent_channels:
+        latents = images.permute(0, 3, 1, 2)
+        images = torch.cat([prior.decode(one) for one in latents.split(1)]).permute(0, 2, 3, 1)
+    row = torch.cat(images.unbind(), dim=1)
     return (row.clamp(0, 1) * 255).round().byte().cpu().numpy(), float(rendering.opacity.max())

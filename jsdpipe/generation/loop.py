@@ -10,6 +10,7 @@ from jsdpipe import objectives
 from jsdpipe.base.progress import Advance
 from jsdpipe.base.schedules import size_at
 from jsdpipe.base.seeding import generator
+from jsdpipe.config.plausibility import check_latents
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.generation.outcome import NumericalHealth, Outcome
 from jsdpipe.objectives.base import Progress
@@ -44,8 +45,10 @@ def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
     """Optimize one scene for each subject, as the recipe says; `advance` is called after every step.
 
     An asset whose gradient is not finite gets none in that step, and has failed if that persists. The others go on;
-    when all have failed, the remaining steps are skipped.
+    when all have failed, the remaining steps are skipped. `UserError` if the scene renders latents other than
+    the prior's.
     """
+    check_latents(recipe, prior.name, prior.latents)
     count, views, samples = len(subjects), recipe.views_per_step, recipe.cameras.samples_per_ray
     generators = [Generators(s.key) for s in subjects]
     item_draws, posterior_draws = (
@@ -67,10 +70,13 @@ def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
             scene.render_training(camera, size, step, samples, draws, normals=normals)
             for scene, camera, draws in zip(scenes, cameras, generators, strict=True)
         ]
-        images = torch.cat([r.rgb.view(views, size, size, 3) for r in renderings]).permute(0, 3, 1, 2)
+        images = torch.cat([r.rgb.view(views, size, size, -1) for r in renderings]).permute(0, 3, 1, 2)
 
         leaf = images.detach().requires_grad_()
-        z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
+        if recipe.field.latent_channels:
+            z = leaf.contiguous()
+        else:
+            z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
         guidance = prompts.guidance_for(of_item, *view)
         output = objective(z.detach(), guidance, Progress(step, recipe.steps), item_draws)

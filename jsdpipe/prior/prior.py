@@ -32,6 +32,11 @@ class Prior(Denoiser):
             module.requires_grad_(False).eval()
 
     @property
+    def latents(self) -> tuple[int, int]:
+        """Channels and side of its latents."""
+        return self.unet.config.in_channels, self.unet.config.sample_size
+
+    @property
     def identities(self) -> dict[str, str]:
         """Names and digests of what assets are made with: the prior, and the adapter's U-Net if that is another one."""
         models: dict[str, Denoiser] = {"prior": self}
@@ -57,6 +62,12 @@ class Prior(Denoiser):
                 noise = torch.stack([torch.randn(latents.shape[1:], generator=g) for g in generators])
                 latents = latents + encoded.latent_dist.std.float() * noise.to(latents.device)
         return latents * self.vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Images (B, 3, H, W) in [0, 1] of scaled latents (B, C, h, w)."""
+        scaled = (latents / self.vae.config.scaling_factor).to(self.vae.dtype)
+        return ((self.vae.decode(scaled).sample.float() + 1) / 2).clamp(0, 1)
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> Tensor:

@@ -15,14 +15,14 @@ from jsdpipe.scene.settings import Regularizers, SceneSettings
 
 
 class Scene(ABC):
-    """One asset: density and albedo in the ball of radius `bound` around the origin, and a background."""
+    """One asset: density and albedo in a volume around the origin, by default the ball of radius `bound`."""
 
     settings: SceneSettings
 
     @property
     @abstractmethod
     def bound(self) -> float:
-        """The ball's radius in world units."""
+        """The ball's radius, or half the side of a cube, in world units."""
 
     @property
     @abstractmethod
@@ -46,13 +46,13 @@ class Scene(ABC):
     ) -> Rendering:
         """Render V training views, differentiable by the parameters; rays are in the order of `Viewpoints.rays(size)`.
 
-        `samples` is how many steps the ball's diameter is cut into. `generators` holds one generator for each purpose,
-        which keeps its state from step to step. `normals` says whether a regularizer needs them in this step.
+        `samples` is how many steps the diameter, 2 * bound, is cut into. `generators` holds one generator for each
+        purpose, which keeps its state from step to step. `normals` says whether a regularizer needs them in this step.
         """
 
     @abstractmethod
     def render(self, viewpoints: Viewpoints, size: int, samples: int) -> Rendering:
-        """Render views for evaluation: albedo over the background, without draws or gradients."""
+        """Render views for evaluation: albedo or latents over the background, without draws or gradients."""
 
     @abstractmethod
     def albedo(self, points: Tensor) -> Tensor:
@@ -60,11 +60,15 @@ class Scene(ABC):
 
     @abstractmethod
     def density_inside(self, points: Tensor) -> Tensor:
-        """Density (N,) in 1 / world unit at points (N, 3) in the ball."""
+        """Density (N,) in 1 / world unit at points (N, 3) in the volume."""
+
+    def inside(self, points: Tensor) -> Tensor:
+        """Whether points (N, 3) are in the volume (N,)."""
+        return points.norm(dim=-1) < self.bound
 
     def density(self, points: Tensor) -> Tensor:
-        """Density (N,) in 1 / world unit at points (N, 3); 0 outside the ball."""
-        inside = points.norm(dim=-1) < self.bound  # about half of a cube's points, and a network is slow
+        """Density (N,) in 1 / world unit at points (N, 3); 0 outside the volume."""
+        inside = self.inside(points)  # about half of a cube's points, and a network is slow
         found = self.density_inside(points[inside])
         density = found.new_zeros(len(points))
         density[inside] = found

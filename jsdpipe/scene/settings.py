@@ -15,6 +15,7 @@ class SceneSettings(Strict):
 
     regularizers: ClassVar[frozenset[str]]  # the names in `Regularizers` that the kind has
     small_renders: ClassVar[bool]  # whether training renders far smaller than the prior's images are usual
+    latent_channels: ClassVar[int] = 0  # of the prior's latents, if the kind renders those in place of RGB
 
     kind: str
 
@@ -34,7 +35,7 @@ def _schedule(weight: tuple[int, float, float, int]) -> tuple[int, float, float,
 
 Size = Annotated[int, Field(ge=8, le=4096)]
 Sizes = Annotated[tuple[tuple[Step, Size], ...], AfterValidator(_milestones)]
-Amount = Annotated[float, Field(ge=0, le=100_000)]
+Amount = Annotated[float, Field(ge=0, le=1_000_000)]
 Weight = Amount | Annotated[tuple[Step, Amount, Amount, Step], AfterValidator(_schedule)]
 
 
@@ -54,6 +55,7 @@ class Regularizers(Strict):
     sparsity: Weight = Field(default=0.0, description="mean sqrt(opacity^2 + 0.01)")
     opaque: Weight = Field(default=0.0, description="binary entropy of opacity")
     total_variation: Weight = Field(default=0.0, description="squared differences of neighboring voxels")
+    emptiness: Weight = Field(default=0.0, description="mean log(1 + 10 weight) of the samples of rays")
     orientation: Weight = Field(default=0.0, description="normals that face away from the camera")
     convexity: Weight = Field(default=0.0, description="turn of an 8 x 8 picture of normals")
     z_variance: Weight = Field(default=0.0, description="variance of depth along opaque rays")

@@ -12,7 +12,7 @@ class Towards(torch.nn.Module):
 
     def __init__(self, mean, alphas):
         super().__init__()
-        self.config = SimpleNamespace(sample_size=4)
+        self.config = SimpleNamespace(sample_size=4, in_channels=3)
         self.device, self.dtype = torch.device("cpu"), torch.float32
         self.mean, self.alphas = torch.tensor(mean).view(1, 3, 1, 1), alphas
 

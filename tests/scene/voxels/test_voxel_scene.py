@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 from hash_fields import camera
-from torch.nn.functional import grid_sample
 from voxel_scenes import SETTINGS, voxel_scene
 
 from jsdpipe.base.device import CHUNK
 from jsdpipe.scene.rendering import intersect_ball
-from jsdpipe.scene.voxels.rendering import MIN_WEIGHT, gather, render, scatter
+from jsdpipe.scene.voxels.rendering import MIN_WEIGHT, render
 from jsdpipe.scene.voxels.scene import VoxelBatch
 
 
@@ -19,40 +18,6 @@ def uniform(density, background=(0.0, 0.0, 0.0)):
     voxels.density.fill_(math.log(math.expm1(density / SETTINGS.density_scale)))
     voxels.background.copy_(torch.tensor([background]))
     return voxels.scenes()[0]
-
-
-class TestTrilinear:
-    def points(self, count, r):
-        draw = torch.Generator().manual_seed(1)
-        inside = torch.rand(3, count, generator=draw) * (r - 1)
-        corners = torch.tensor([[0, r - 1, 0, 3.0], [0, r - 1, r - 1, 5.0], [0, r - 1, 2.5, 1.0]])
-        return torch.cat((inside, corners), dim=1)
-
-    @pytest.mark.parametrize("channels", [1, 3])
-    def test_gather_is_pytorchs_own_interpolation(self, channels):
-        r = 9
-        lattice, x = torch.randn(channels, r, r, r), self.points(200, r)
-        grid = (x.T * 2 / (r - 1) - 1)[None, :, None, None]
-        expected = grid_sample(lattice[None], grid, align_corners=True)[0, :, :, 0, 0]
-        assert torch.allclose(gather(lattice, x), expected, atol=1e-4)
-
-    @pytest.mark.parametrize("channels", [1, 3])
-    def test_scatter_is_the_gradient_of_pytorchs_own_interpolation(self, channels):
-        r = 9
-        lattice, x = torch.zeros(channels, r, r, r, requires_grad=True), self.points(200, r)
-        values = torch.randn(channels, x.shape[1])
-        grid = (x.T * 2 / (r - 1) - 1)[None, :, None, None]
-        out = grid_sample(lattice[None], grid, align_corners=True)[0, :, :, 0, 0]
-        (expected,) = torch.autograd.grad((out * values).sum(), lattice)
-        found = torch.zeros(channels, r, r, r)
-        scatter(found, values, x)
-        assert torch.allclose(found, expected, atol=1e-5)
-
-    def test_axes_are_z_y_x(self):
-        z, y, x = torch.meshgrid(*(torch.arange(5.0),) * 3, indexing="ij")
-        lattice = torch.stack((x, y, z))
-        points = torch.tensor([[1.25], [2.5], [3.75]])
-        assert torch.allclose(gather(lattice, points), points, atol=1e-5)
 
 
 class TestField:
@@ -74,13 +39,6 @@ class TestField:
 
 
 class TestRendering:
-    def test_where_rays_meet_the_ball(self):
-        origins = torch.tensor([[3.0, 0, 0], [3, 0, 0], [0, 0, 0.5], [3, 0, 0]])
-        directions = torch.tensor([[-1.0, 0, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0]])
-        near, far = intersect_ball(origins, directions, 1.0)
-        assert near.tolist() == [2, 0, 0, 0]
-        assert far.tolist() == [4, 0, 0.5, 0]
-
     def test_a_uniform_ball_has_the_opacity_of_its_chord(self):
         origins, directions = camera(12)
         near, far = intersect_ball(origins, directions, 1.2)
