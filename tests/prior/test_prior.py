@@ -49,6 +49,16 @@ def test_latents_are_drawn_from_the_autoencoders_posterior(folder, prior):
     assert torch.allclose(prior.encode(images[1:], [torch.Generator().manual_seed(4)]), found[1:], atol=1e-6)
 
 
+def test_images_are_the_autoencoders_of_unscaled_latents(folder, prior):
+    kind = AutoencoderKL if isinstance(prior.vae, AutoencoderKL) else AutoencoderTiny
+    z = torch.randn(2, 4, tiny_models.LATENT, tiny_models.LATENT, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = kind.from_pretrained(folder, subfolder="vae").decode(z / 0.5).sample
+    found = prior.decode(z)
+    assert found.shape == (2, 3, tiny_models.IMAGE, tiny_models.IMAGE)
+    assert torch.allclose(found * 2 - 1, expected.clamp(-1, 1), atol=1e-5)
+
+
 def test_images_of_another_size_are_resized_as_pillow_does(prior):
     images = torch.rand(1, 3, 48, 48)
     small = [

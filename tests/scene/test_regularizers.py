@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from hash_fields import camera, hash_field
+from latent_scenes import latent_scene
 from torch.nn.functional import normalize
 from voxel_scenes import voxel_scene
 
@@ -168,7 +169,7 @@ def test_a_weight_follows_its_schedule():
     assert found == pytest.approx([0.015, 0.01, 0, 0])
 
 
-@pytest.mark.parametrize("scene", [voxel_scene(), hash_field()], ids=lambda scene: scene.settings.kind)
+@pytest.mark.parametrize("scene", [voxel_scene(), hash_field(), latent_scene()], ids=lambda scene: scene.settings.kind)
 def test_a_scene_has_the_regularizers_that_its_settings_name(scene):
     rendering = Rendering(torch.rand(64, 3), torch.rand(64), torch.rand(64))
     assert scene.regularizers(rendering, 1).keys() == scene.settings.regularizers <= Regularizers.model_fields.keys()

@@ -148,7 +148,9 @@ class LatentVoxelBatch(SceneBatch):
     def scenes(self) -> list[LatentVoxelScene]:
         parameters = self.density, self.latents, self.density_scale, self.background
         each = zip(*(parameter.unbind() for parameter in parameters), strict=True)
-        return [LatentVoxelScene(density, latents, scale, back, self.settings) for density, latents, scale, back in each]
+        return [
+            LatentVoxelScene(density, latents, scale, back, self.settings) for density, latents, scale, back in each
+        ]
 
     def gradients(self) -> list[list[Tensor]]:
         return [[p.grad[scene] for p in self.parameters() if p.grad is not None] for scene in range(len(self.density))]
