@@ -38,14 +38,29 @@ Amount = Annotated[float, Field(ge=0, le=100_000)]
 Weight = Amount | Annotated[tuple[Step, Amount, Amount, Step], AfterValidator(_schedule)]
 
 
+Offset = Annotated[float, Field(ge=0, le=10)]
+
+
+class CameraJitter(Strict):
+    """Random offsets of the training cameras, along each axis, in world units (threestudio's)."""
+
+    position: Offset = Field(description="of the camera: uniform in +-position")
+    center: Offset = Field(description="of the point it looks at: standard deviation of a normal distribution")
+    up: Offset = Field(description="of the unit vector up: standard deviation of a normal distribution")
+
+
 class Cameras(Strict):
-    """Random training cameras that look at the origin."""
+    """Random training cameras that look at the origin, or with jitter near it."""
 
     distance: tuple[Length, Length]
     fovy_deg: tuple[Fovy, Fovy]
     elevation_deg: tuple[Elevation, Elevation]
     size: Size | Sizes = Field(description="pixels a side of the training renders, or [[step, pixels], ...]")
-    samples_per_ray: Annotated[int, Field(ge=2, le=8192)]
+    samples_per_ray: Annotated[int, Field(ge=2, le=8192, description="steps that cross the whole scene")]
+    jitter: CameraJitter | None = None
+    front_back_steps: Step = Field(
+        default=0, description="so many first steps see front and back only, within 30 degrees (CSD's)"
+    )
 
 
 class Regularizers(Strict):

@@ -34,7 +34,7 @@ def rendered(key, step, size=8, recipe="jsdlr-surr", **override):
     """One step's rendering of one asset."""
     recipe = load_recipe(recipe, tiny.HASH_GRID | override)
     draws = Generators(key)
-    cameras = random_viewpoints(recipe.cameras, 2, draws["cameras"])
+    cameras = random_viewpoints(recipe.cameras, 2, draws["cameras"], step)
     (scene,) = build(recipe.field, [draws["field"]]).scenes()
     normals = needs_normals(recipe.regularizers, step)
     return scene.render_training(cameras, size, step, recipe.cameras.samples_per_ray, draws, normals=normals)
