@@ -9,14 +9,21 @@ from pydantic import AfterValidator, Field
 
 from jsdpipe.base.fields import Elevation, Fovy, Length, Step, Strict
 
+NEED_NORMALS = frozenset({"orientation", "convexity"})  # regularizers
+
 
 class SceneSettings(Strict):
     """What the settings of every kind of scene share; a subclass fixes `kind`, the name of its folder."""
 
-    regularizers: ClassVar[frozenset[str]]  # the names in `Regularizers` that the kind has
+    regularizers: ClassVar[frozenset[str]]  # the names in `Regularizers` that the kind can have
     small_renders: ClassVar[bool]  # whether training renders far smaller than the prior's images are usual
 
     kind: str
+
+    @property
+    def available(self) -> frozenset[str]:
+        """The regularizers that a scene with these settings has."""
+        return self.regularizers
 
 
 def _milestones(sizes: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
