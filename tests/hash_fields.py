@@ -7,12 +7,12 @@ import torch
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.scene.cameras import Viewpoints
 from jsdpipe.scene.hash_grid.scene import HashGridScene
-from jsdpipe.scene.hash_grid.settings import HashGrid, SolidBackground
+from jsdpipe.scene.hash_grid.settings import FieldHashGrid, SolidBackground
 
 SETTINGS = load_recipe("published/jsdlr").field.model_copy(
     update={
         "bound": 1.2,
-        "encoding": HashGrid(levels=3, features=2, log2_table=9, base_resolution=4, growth=2.0),
+        "encoding": FieldHashGrid(levels=3, features=2, log2_table=9, base_resolution=4, growth=2.0),
         "hidden": 8,
         "blob_scale": 5.0,
         "background": SolidBackground(kind="solid", lr=0.001),

@@ -15,14 +15,21 @@ def orbit(azimuth: Tensor, elevation: Tensor, distance: Tensor) -> Tensor:
 
 
 def look_at_origin(position: Tensor) -> Tensor:
-    """Camera-to-world matrices (N, 4, 4) of cameras at `position` (N, 3) that look at the origin.
+    """Camera-to-world matrices (N, 4, 4) of cameras at `position` (N, 3) that look at the origin, upright."""
+    nothing = torch.zeros_like(position)
+    return look_at(position, nothing, nothing)
 
-    Up is z, or y if the viewing direction is nearly parallel to z, |cos| >= 0.99 (T3Bench's rule).
+
+def look_at(position: Tensor, center: Tensor, tilt: Tensor) -> Tensor:
+    """Camera-to-world matrices (N, 4, 4) of cameras at `position` (N, 3) that look at `center` (N, 3).
+
+    Up is `tilt` (N, 3) added to z, or to y if the viewing direction is nearly parallel to z, |cos| >= 0.99 (T3Bench's
+    rule).
     """
-    back = torch.nn.functional.normalize(position, dim=-1)
+    back = torch.nn.functional.normalize(position - center, dim=-1)
     z = torch.tensor([0.0, 0.0, 1.0], dtype=position.dtype, device=position.device)
     y = torch.tensor([0.0, 1.0, 0.0], dtype=position.dtype, device=position.device)
-    up = torch.where(back[:, 2:].abs() >= 0.99, y, z)
+    up = torch.where(back[:, 2:].abs() >= 0.99, y, z) + tilt
     right = torch.nn.functional.normalize(torch.linalg.cross(up, back), dim=-1)
     up = torch.linalg.cross(back, right)
     matrix = torch.zeros(len(position), 4, 4, dtype=position.dtype, device=position.device)

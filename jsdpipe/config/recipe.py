@@ -55,6 +55,7 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _regularizers_of_the_field(self) -> "Recipe":
-        for name in self.regularizers.unsupported(self.field.regularizers):
-            raise ValueError(f"regularizers.{name} is not for a field of kind {self.field.kind}; set it to 0")
+        for name in self.regularizers.unsupported(self.field.available):
+            lack = "without normals" if name in self.field.regularizers else f"of kind {self.field.kind}"
+            raise ValueError(f"regularizers.{name} is not for a field {lack}; set it to 0")
         return self

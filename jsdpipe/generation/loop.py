@@ -64,7 +64,7 @@ def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
 
     for step in range(recipe.steps):
         size, normals = size_at(recipe.cameras.size, step), needs_normals(recipe.regularizers, step)
-        cameras = [random_viewpoints(recipe.cameras, views, g["cameras"]) for g in generators]
+        cameras = [random_viewpoints(recipe.cameras, views, g["cameras"], step) for g in generators]
         scenes = batch.scenes()
         renderings = [
             scene.render_training(camera, size, step, samples, draws, normals=normals)

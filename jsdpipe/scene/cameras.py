@@ -1,38 +1,57 @@
 """Cameras around a scene: random ones for training, a turntable for the preview."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from jsdpipe.base.cameras import look_at_origin, orbit, rays
+from jsdpipe.base.cameras import look_at, look_at_origin, orbit, rays
 from jsdpipe.scene.settings import Cameras
 
 PREVIEW_ELEVATION_DEG = 15.0
+FRONT_BACK = math.radians(30)  # largest angle to the front or back in `front_back_steps` (CSD's public code)
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """Offsets (V, 3) of cameras' positions, of the points they look at, and of their vectors up."""
+
+    position: Tensor
+    center: Tensor
+    up: Tensor
 
 
 @dataclass(frozen=True)
 class Viewpoints:
-    """V cameras that look at the origin: angles (V,) in radians, `fovy` vertical, and distance (V,) in world units."""
+    """V cameras that look at the origin: angles (V,) in radians, `fovy` vertical, and distance (V,) in world units.
+
+    With offsets these are nominal: `position` and `rays` have the offsets, the rest is what prompts and adapters learn.
+    """
 
     azimuth: Tensor
     elevation: Tensor
     distance: Tensor
     fovy: Tensor
+    offsets: Offsets | None = None
 
     @property
     def position(self) -> Tensor:
         """Positions of the cameras (V, 3) in world units."""
-        return orbit(self.azimuth, self.elevation, self.distance)
+        nominal = orbit(self.azimuth, self.elevation, self.distance)
+        return nominal if self.offsets is None else nominal + self.offsets.position
 
     def rays(self, size: int) -> tuple[Tensor, Tensor]:
         """Origins and unit directions (V * size * size, 3) of all pixels, view by view, row by row."""
-        origins, directions = rays(look_at_origin(self.position), self.fovy, size)
+        if self.offsets is None:
+            poses = look_at_origin(self.position)
+        else:
+            poses = look_at(self.position, self.offsets.center, self.offsets.up)
+        origins, directions = rays(poses, self.fovy, size)
         return origins.reshape(-1, 3), directions.reshape(-1, 3)
 
 
-def random_viewpoints(settings: Cameras, views: int, generator: torch.Generator) -> Viewpoints:
+def random_viewpoints(settings: Cameras, views: int, generator: torch.Generator, step: int) -> Viewpoints:
     """Random training cameras; elevations are half uniform in angle, half uniform on the sphere, as in threestudio."""
 
     def uniform(low: float, high: float) -> Tensor:
@@ -41,12 +60,26 @@ def random_viewpoints(settings: Cameras, views: int, generator: torch.Generator)
     low, high = (math.radians(x) for x in settings.elevation_deg)
     in_angle = uniform(low, high)
     on_sphere = uniform(math.sin(low), math.sin(high)).asin()
-    return Viewpoints(
+    nominal = Viewpoints(
         azimuth=uniform(-math.pi, math.pi),
         elevation=torch.where(uniform(0, 1) < 0.5, in_angle, on_sphere),
         distance=uniform(*settings.distance),
         fovy=torch.deg2rad(uniform(*settings.fovy_deg)),
     )
+    # drawn last and only where they are set, so that recipes without them keep their draws
+    if step < settings.front_back_steps:
+        aside = uniform(-FRONT_BACK, FRONT_BACK)
+        behind = aside.remainder(2 * math.pi) - math.pi
+        nominal = replace(nominal, azimuth=torch.where(uniform(0, 1) < 0.5, aside, behind))
+    if settings.jitter is None:
+        return nominal
+
+    def normal(deviation: float) -> Tensor:
+        return deviation * torch.randn(views, 3, generator=generator)
+
+    jitter = settings.jitter
+    position = jitter.position * (2 * torch.rand(views, 3, generator=generator) - 1)
+    return replace(nominal, offsets=Offsets(position, normal(jitter.center), normal(jitter.up)))
 
 
 def turntable(settings: Cameras, views: int) -> Viewpoints:

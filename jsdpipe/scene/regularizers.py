@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate, normalize
 
 from jsdpipe.base.schedules import value_at
 from jsdpipe.scene.ray_samples import Samples, accumulate
-from jsdpipe.scene.settings import Regularizers
+from jsdpipe.scene.settings import NEED_NORMALS, Regularizers
 
 CONVEXITY_SIZE = 8  # pixels a side of the normal map whose turn is measured
 OPAQUE = 0.5  # opacity above which a ray counts as hitting a surface, so that its depth means something
@@ -16,7 +16,7 @@ OPAQUE = 0.5  # opacity above which a ray counts as hitting a surface, so that i
 
 def needs_normals(weights: Regularizers, step: int) -> bool:
     """Whether a term that has a weight at this step uses normals."""
-    return any(value_at(weight, step) for weight in (weights.orientation, weights.convexity))
+    return any(value_at(getattr(weights, name), step) for name in NEED_NORMALS)
 
 
 def sparsity(opacity: Tensor) -> Tensor:

@@ -46,8 +46,9 @@ class Scene(ABC):
     ) -> Rendering:
         """Render V training views, differentiable by the parameters; rays are in the order of `Viewpoints.rays(size)`.
 
-        `samples` is how many steps the diameter, 2 * bound, is cut into. `generators` holds one generator for each
-        purpose, which keeps its state from step to step. `normals` says whether a regularizer needs them in this step.
+        `samples` is how many steps cross the whole scene: along the ball's diameter or, in hash grids, along the
+        diagonal of the cube around it. `generators` holds one generator for each purpose, which keeps its state from
+        step to step. `normals` says whether a regularizer needs them in this step.
         """
 
     @abstractmethod

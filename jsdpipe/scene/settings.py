@@ -9,15 +9,22 @@ from pydantic import AfterValidator, Field
 
 from jsdpipe.base.fields import Elevation, Fovy, Length, Step, Strict
 
+NEED_NORMALS = frozenset({"orientation", "convexity"})  # regularizers
+
 
 class SceneSettings(Strict):
     """What the settings of every kind of scene share; a subclass fixes `kind`, the name of its folder."""
 
-    regularizers: ClassVar[frozenset[str]]  # the names in `Regularizers` that the kind has
+    regularizers: ClassVar[frozenset[str]]  # the names in `Regularizers` that the kind can have
     small_renders: ClassVar[bool]  # whether training renders far smaller than the prior's images are usual
     latent_channels: ClassVar[int] = 0  # of the prior's latents, if the kind renders those in place of RGB
 
     kind: str
+
+    @property
+    def available(self) -> frozenset[str]:
+        """The regularizers that a scene with these settings has."""
+        return self.regularizers
 
 
 def _milestones(sizes: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
@@ -39,14 +46,29 @@ Amount = Annotated[float, Field(ge=0, le=1_000_000)]
 Weight = Amount | Annotated[tuple[Step, Amount, Amount, Step], AfterValidator(_schedule)]
 
 
+Offset = Annotated[float, Field(ge=0, le=10)]
+
+
+class CameraJitter(Strict):
+    """Random offsets of the training cameras, along each axis, in world units (threestudio's)."""
+
+    position: Offset = Field(description="of the camera: uniform in +-position")
+    center: Offset = Field(description="of the point it looks at: standard deviation of a normal distribution")
+    up: Offset = Field(description="of the unit vector up: standard deviation of a normal distribution")
+
+
 class Cameras(Strict):
-    """Random training cameras that look at the origin."""
+    """Random training cameras that look at the origin, or with jitter near it."""
 
     distance: tuple[Length, Length]
     fovy_deg: tuple[Fovy, Fovy]
     elevation_deg: tuple[Elevation, Elevation]
     size: Size | Sizes = Field(description="pixels a side of the training renders, or [[step, pixels], ...]")
-    samples_per_ray: Annotated[int, Field(ge=2, le=8192)]
+    samples_per_ray: Annotated[int, Field(ge=2, le=8192, description="steps that cross the whole scene")]
+    jitter: CameraJitter | None = None
+    front_back_steps: Step = Field(
+        default=0, description="so many first steps see front and back only, within 30 degrees (CSD's)"
+    )
 
 
 class Regularizers(Strict):

@@ -13,6 +13,7 @@ from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.prior.settings import PerpNeg, Templates, ViewPrompts
 from jsdpipe.scene.hash_grid.settings import (
     AnalyticNormals,
+    FieldHashGrid,
     HashGrid,
     HashGridBackground,
     HashGridField,
@@ -92,7 +93,7 @@ def test_the_scene_of_the_public_jsd_code():
     assert recipe.field == HashGridField(
         kind="hash_grid",
         bound=2.0,
-        encoding=HashGrid(levels=16, features=2, log2_table=19, base_resolution=16, growth=1.447269237440378),
+        encoding=FieldHashGrid(levels=16, features=2, log2_table=19, base_resolution=16, growth=1.447269237440378),
         hidden=64,
         blob_scale=10.0,
         blob_radius=0.5,
@@ -104,7 +105,8 @@ def test_the_scene_of_the_public_jsd_code():
         background=SphericalHarmonicsBackground(kind="spherical_harmonics", lr=0.001),
         occupancy_resolution=32,
         occupancy_every=16,
-        lr=0.01,
+        encoding_lr=0.01,
+        network_lr=0.01,
     )  # fmt: skip
     assert recipe.regularizers == Regularizers(
         orientation=0.1, sparsity=(0, 0.15, 0.0, 3000), opaque=0.1, convexity=(0, 1.0, 0.1, 4000), z_variance=1.0
@@ -117,6 +119,7 @@ def test_complex_surroundings_differ_in_their_background_alone():
     assert background == HashGridBackground(
         kind="hash_grid",
         encoding=HashGrid(levels=4, features=2, log2_table=19, base_resolution=4, growth=4.0),
+        encoding_lr=0.001,
         lr=0.001,
         random_color_probability=0.5,
     )
@@ -210,7 +213,17 @@ def test_an_override_reaches_below_a_mapping():
             ["objective", "negative_prompt"],
         ),
         ({"field": {"bound": 2000}}, ["field.bound", "100"]),
-        ({"field": {"lr": 100}}, ["field.lr", "10"]),
+        ({"field": {"encoding_lr": 100}}, ["field.encoding_lr", "10"]),
+        ({"field": {"lr": 0.01}}, ["field.lr: unknown key"]),
+        (
+            {"field": {"encoding": {"progressive": {"start_level": 16, "start_step": 2000, "every": 500}}}},
+            ["field.encoding", "progressive.start_level", "16"],
+        ),
+        ({"field": {"normals": None}}, ["field", "material needs normals"]),
+        ({"field": {"normals": None, "material": None}}, ["regularizers.orientation", "without normals"]),
+        ({"field": {"material": {"textureless_as": "normal"}}}, ["field.material.textureless_as", "normals"]),
+        ({"cameras": {"jitter": {"position": 0.1, "center": 0.2}}}, ["cameras.jitter.up"]),
+        ({"cameras": {"jitter": {"position": 11, "center": 0, "up": 0}}}, ["cameras.jitter.position", "10"]),
         ({"field": {"encoding": {"base_resolution": 16_000}}}, ["field.encoding.base_resolution", "1024"]),
         ({"regularizers": {"sparsity": [0, 1e7, 0.0, 5]}}, ["regularizers.sparsity", "1000000"]),
         ({"objective": {"guidance_scale": 1e6}}, ["objective.guidance_scale", "1000"]),

@@ -52,7 +52,7 @@ class TestViewpoints:
     SETTINGS = load_recipe("published/jsdlr").cameras
 
     def test_draws_stay_in_their_ranges(self):
-        views = random_viewpoints(self.SETTINGS, 4000, torch.Generator().manual_seed(0))
+        views = random_viewpoints(self.SETTINGS, 4000, torch.Generator().manual_seed(0), 0)
         for values, (low, high) in [
             (torch.rad2deg(views.azimuth), (-180, 180)),
             (torch.rad2deg(views.elevation), (-10, 45)),
@@ -64,7 +64,7 @@ class TestViewpoints:
 
     def test_elevations_are_half_uniform_in_angle_half_on_the_sphere(self):
         elevation = np.sort(
-            random_viewpoints(self.SETTINGS, 40_000, torch.Generator().manual_seed(0)).elevation.numpy()
+            random_viewpoints(self.SETTINGS, 40_000, torch.Generator().manual_seed(0), 0).elevation.numpy()
         )
         low, high = math.radians(-10), math.radians(45)
         in_angle = (elevation - low) / (high - low)

@@ -34,7 +34,7 @@ def rendered(key, step, size=8, recipe="published/jsdlr-surr", **override):
     """One step's rendering of one asset."""
     recipe = load_recipe(recipe, tiny.HASH_GRID | override)
     draws = Generators(key)
-    cameras = random_viewpoints(recipe.cameras, 2, draws["cameras"])
+    cameras = random_viewpoints(recipe.cameras, 2, draws["cameras"], step)
     (scene,) = build(recipe.field, [draws["field"]]).scenes()
     normals = needs_normals(recipe.regularizers, step)
     return scene.render_training(cameras, size, step, recipe.cameras.samples_per_ray, draws, normals=normals)
@@ -56,7 +56,9 @@ def test_an_asset_alone_is_what_it_is_in_a_batch(prior):
 
 
 def test_renders_go_where_the_prior_is(prior):
-    field = tiny.HASH_GRID["field"] | {"lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20}}
+    field = tiny.HASH_GRID["field"] | {
+        "encoding_lr": 0.05, "network_lr": 0.05, "background": {"lr": 0.05}, "material": {"albedo_only_steps": 20},
+    }  # fmt: skip
     recipe = load_recipe("published/jsdlr", tiny.HASH_GRID | {"steps": 40, "field": field})
     (outcome,) = optimize([Subject("red", ("red", 0))], recipe, towards([0.8, -0.8, -0.8], prior), nothing)
     assert outcome.reason is None

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding
+from torch.nn.functional import embedding, pad
 
 from jsdpipe.base.device import cuda_package
-from jsdpipe.scene.hash_grid.settings import HashGrid
+from jsdpipe.scene.hash_grid.settings import FieldHashGrid, HashGrid
 
 PRIMES = (1, 2_654_435_761, 805_459_861)  # eq. 4
 SPREAD = 1e-4  # the initial features are uniform in +-SPREAD
@@ -47,10 +47,19 @@ def levels_of(settings: HashGrid) -> list[Level]:
     return levels
 
 
+def levels_open_at(settings: FieldHashGrid, step: int) -> int:
+    """How many levels are open at a training step."""
+    if settings.progressive is None:
+        return settings.levels
+    p = settings.progressive
+    return min(p.start_level + max(step - p.start_step, 0) // p.every, settings.levels)
+
+
 class HashEncoding(nn.Module):
     """Features (N, levels * features) at points (N, 3) of the unit cube; twice differentiable by the points.
 
-    The flat `table` is the only parameter. On CUDA tiny-cuda-nn is used where it is installed.
+    The flat `table` is the only parameter. Levels from `open_levels` on give zeros. On CUDA tiny-cuda-nn is used where
+    it is installed.
     """
 
     def __init__(self, settings: HashGrid, generator: torch.Generator | None = None) -> None:
@@ -58,17 +67,30 @@ class HashEncoding(nn.Module):
         self.settings = settings
         self.levels = levels_of(settings)
         self.width = settings.levels * settings.features
+        self.open_levels = settings.levels
         table = torch.empty(sum(level.entries for level in self.levels) * settings.features)
         self.table = nn.Parameter(table.uniform_(-SPREAD, SPREAD, generator=generator))
         self._native: list[Any] = []  # in a list, so that its parameters are not registered here a second time
 
     def forward(self, points: Tensor) -> Tensor:
         points = points.clamp(0, 1)
+        width = self.open_levels * self.settings.features
         tinycudann = cuda_package("tinycudann", points.device.type)
         if tinycudann is not None and len(points):
-            return self._native_encoding(tinycudann)(points)
-        tables = self.table.view(-1, self.settings.features).split([level.entries for level in self.levels])
-        return torch.cat([_interpolate(points, t, level) for t, level in zip(tables, self.levels, strict=True)], dim=1)
+            features = self._native_encoding(tinycudann)(points)[:, :width]
+        else:
+            tables = self.table.view(-1, self.settings.features).split([level.entries for level in self.levels])
+            levels = list(zip(tables, self.levels, strict=True))[: self.open_levels]
+            features = torch.cat([_interpolate(points, table, level) for table, level in levels], dim=1)
+        return features if width == self.width else pad(features, (0, self.width - width))
+
+    def open_table(self) -> Tensor:
+        """The table with zeros in closed levels: with all levels open it gives the same features."""
+        if self.open_levels == self.settings.levels:
+            return self.table
+        table = self.table.detach().clone()
+        table[sum(level.entries for level in self.levels[: self.open_levels]) * self.settings.features :] = 0
+        return table
 
     def _native_encoding(self, tinycudann: Any) -> Any:
         """tiny-cuda-nn's encoding with this module's table."""

@@ -1,5 +1,6 @@
 """The field of a hash-grid scene: density, albedo and normals at points."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ class HashField(nn.Module):
         self.albedo_network = mlp(self.encoding.width, settings.hidden, 1, 3, generator)
         self.background = build_background(settings.background, generator)
         self.occupancy = OccupancyGrid(settings.occupancy_resolution, settings.bound)
+        self.steps = 0  # of training
 
     @property
     def bound(self) -> float:
@@ -65,10 +67,19 @@ class HashField(nn.Module):
         density, albedo, found = in_chunks(self._with_normals, points, parameters, size)
         return density, albedo, found
 
-    def update_occupancy(self, step: int, ray_step: float, generator: torch.Generator) -> None:
-        """Update the occupancy grid every `settings.occupancy_every` steps; `ray_step` in world units."""
-        if step % self.settings.occupancy_every == 0:
-            self.occupancy.update(step, lambda points: ray_step * self.density_anywhere(points), generator)
+    def ray_step(self, samples: int) -> float:
+        """Length of a ray's steps in world units: so many of them cross the cube along its diagonal."""
+        return math.sqrt(3) * 2 * self.bound / samples
+
+    def update_occupancy(self, samples: int, generator: torch.Generator) -> None:
+        """Count a training step; at the first and every `settings.occupancy_every`-th after it update the grid.
+
+        `samples` is that of `ray_step`.
+        """
+        if self.steps % self.settings.occupancy_every == 0:
+            step = self.ray_step(samples)
+            self.occupancy.update(self.steps, lambda points: step * self.density_anywhere(points), generator)
+        self.steps += 1
 
     def _density_and_albedo(self, points: Tensor) -> tuple[Tensor, Tensor]:
         encoded = self._encoded(points)
@@ -76,6 +87,7 @@ class HashField(nn.Module):
 
     def _with_normals(self, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         kind = self.settings.normals
+        assert kind is not None  # settings that need normals without having them are refused
         if not isinstance(kind, AnalyticNormals):
             return *self._density_and_albedo(points), finite_difference_normals(self._raw_at, points, kind.epsilon)
         with torch.enable_grad():

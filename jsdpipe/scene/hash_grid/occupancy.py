@@ -45,7 +45,7 @@ class OccupancyGrid(nn.Module):
 
         After the warm-up only of a quarter of all cells, drawn with replacement, and of at most as many occupied ones.
         A cell's value becomes the sample, or its old value times `DECAY` if that is larger. Cells are occupied whose
-        value exceeds the mean of the positive values, or `THRESHOLD` if that is lower.
+        value exceeds the mean of all values, or `THRESHOLD` if that is lower.
         """
         cells = self._all_cells() if step < WARM_UP else self._random_cells(generator)
         corner = torch.stack(torch.unravel_index(cells, self.optical_depth.shape), dim=-1)
@@ -56,9 +56,7 @@ class OccupancyGrid(nn.Module):
         # a cell that is drawn twice decays once
         flat[cells] = flat[cells] * DECAY
         flat.scatter_reduce_(0, cells, sampled, "amax")
-        positive = flat[flat > 0]
-        threshold = positive.mean().clamp(max=THRESHOLD) if len(positive) else flat.new_tensor(THRESHOLD)
-        self.occupied.copy_(self.optical_depth > threshold)
+        self.occupied.copy_(self.optical_depth > flat.mean().clamp(max=THRESHOLD))
 
     def _all_cells(self) -> Tensor:
         return torch.arange(self.resolution**3)

@@ -40,11 +40,11 @@ def render(
 ) -> SampledRendering:
     """Render rays (N, 3) with unit directions through the ball of one scene.
 
-    The ball's diameter is cut into `samples` steps; with a generator each ray's steps begin at a random place in the
-    first. The rays are those of V views, N / V each, with a `shading` (without one, albedo) and with `colors` (V, 3) as
+    Their steps are `field.ray_step(samples)` long; with a generator they begin at a random place in each ray's first.
+    The rays are those of V views, N / V each, with a `shading` (without one, albedo) and with `colors` (V, 3) as
     backgrounds (without them, the scene's).
     """
-    step = 2 * field.bound / samples
+    step = field.ray_step(samples)
     near, far = intersect_ball(origins, directions, field.bound)
     start = torch.zeros(len(near)) if generator is None else torch.rand(len(near), generator=generator)
     first = near + step * start.to(near.device)
@@ -52,14 +52,16 @@ def render(
     points = origins[kept.ray] + directions[kept.ray] * kept.t[:, None]
     mode = shading.mode if shading else "albedo"
     density, color, found = field.surface(points, normals=normals or mode != "albedo")
-    if shading and found is not None:
+    if shading and found is not None and field.settings.material:
         lights = _per_ray(shading.lights, len(near))[kept.ray]
         color = shade(field.settings.material, mode, color, found, points, lights)
     weights = transmittance(density, kept) * alpha(density, kept)
     values = torch.cat((color, torch.ones_like(color[:, :1]), kept.t[:, None]), dim=1)
     sums = accumulate(weights[:, None] * values, kept)
     opacity = sums[:, 3]
-    behind = field.background(directions) if colors is None else _per_ray(colors.to(near.device), len(near))
+    behind = field.background(directions)
+    if colors is not None:
+        behind = 0 * behind + _per_ray(colors.to(near.device), len(near))  # see `shade` for the 0
     return SampledRendering(
         rgb=sums[:, :3] + (1 - opacity[:, None]) * behind,
         opacity=opacity,

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from jsdpipe.scene.cameras import Viewpoints
-from jsdpipe.scene.hash_grid.backgrounds import random_colors
+from jsdpipe.scene.hash_grid.backgrounds import HashGridMap, random_colors
+from jsdpipe.scene.hash_grid.encoding import levels_open_at
 from jsdpipe.scene.hash_grid.field import HashField
 from jsdpipe.scene.hash_grid.rendering import SampledRendering, rays_per_chunk, render
-from jsdpipe.scene.hash_grid.settings import HashGridField
+from jsdpipe.scene.hash_grid.settings import HashGridBackground, HashGridField
 from jsdpipe.scene.hash_grid.shading import random_shading
 from jsdpipe.scene.regularizers import convexity, normal_map, orientation, z_variance
 from jsdpipe.scene.rendering import Rendering
@@ -18,12 +19,12 @@ from jsdpipe.scene.scene import Scene, SceneBatch
 
 
 class HashGridScene(HashField, Scene):
-    """A field on a hash grid, with a material that is lit at times in training, and a background."""
+    """A field on a hash grid, with a background, and perhaps a material that is lit at times in training."""
 
     settings: HashGridField
 
     def tensors(self) -> dict[str, Tensor]:
-        return dict(self.named_parameters())
+        return dict(self.named_parameters()) | {"encoding.table": self.encoding.open_table()}
 
     def render_training(
         self,
@@ -35,17 +36,21 @@ class HashGridScene(HashField, Scene):
         *,
         normals: bool,
     ) -> SampledRendering:
-        self.update_occupancy(step, 2 * self.bound / samples, generators["occupancy"])
+        settings, position = self.settings, viewpoints.position
+        self.encoding.open_levels = levels_open_at(settings.encoding, step)
+        self.update_occupancy(samples, generators["occupancy"])
         origins, directions = viewpoints.rays(size)
-        position, probability = viewpoints.position, self.settings.background.random_color_probability
+        shading = None
+        if settings.material:
+            shading = random_shading(settings.material, step, position, generators["material"]).to(self.device)
         return render(
             self,
             origins.to(self.device),
             directions.to(self.device),
             samples,
             generators["jitter"],
-            random_shading(self.settings.material, step, position, generators["material"]).to(self.device),
-            random_colors(probability, len(position), generators["background"]),
+            shading,
+            random_colors(settings.background.random_color_probability, len(position), generators["background"]),
             normals=normals,
         )
 
@@ -90,12 +95,19 @@ class HashGridBatch(SceneBatch):
         return [[p.grad for p in scene.parameters() if p.grad is not None] for scene in self.scenes()]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        backgrounds = [p for scene in self.scenes() for p in scene.background.parameters()]
-        fields = [p for name, p in self.named_parameters() if ".background." not in name]
-        return [
-            {"params": fields, "lr": self.settings.lr},
-            {"params": backgrounds, "lr": self.settings.background.lr},
+        settings, scenes = self.settings, self.scenes()
+        networks = [network for scene in scenes for network in (scene.density_network, scene.albedo_network)]
+        backgrounds = [scene.background for scene in scenes]
+        groups: list[tuple[Sequence[nn.Module], float]] = [
+            ([scene.encoding for scene in scenes], settings.encoding_lr),
+            (networks, settings.network_lr),
         ]
+        if isinstance(settings.background, HashGridBackground):
+            maps = [cast(HashGridMap, background) for background in backgrounds]
+            groups.append(([m.encoding for m in maps], settings.background.encoding_lr))
+            backgrounds = [m.network for m in maps]
+        groups.append((backgrounds, settings.background.lr))
+        return [{"params": [p for module in modules for p in module.parameters()], "lr": lr} for modules, lr in groups]
 
 
 def build(settings: HashGridField, generators: Sequence[torch.Generator]) -> HashGridBatch:

@@ -2,10 +2,10 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from jsdpipe.base.fields import Factor, Fraction, LearningRate, Length, Step, Steps, Strict
-from jsdpipe.scene.settings import SceneSettings
+from jsdpipe.scene.settings import NEED_NORMALS, SceneSettings
 
 
 def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
@@ -22,6 +22,28 @@ class HashGrid(Strict):
     log2_table: Annotated[int, Field(ge=3, le=24, description="log2 of the most entries a level has")]
     base_resolution: Annotated[int, Field(ge=2, le=1024)]
     growth: Annotated[float, Field(ge=1, le=16, description="of the resolution, from level to level")]
+
+
+class Progressive(Strict):
+    """Levels that open one after the other in training; closed ones give zeros (threestudio's progressive bands)."""
+
+    start_level: Annotated[int, Field(ge=1, le=32, description="how many levels are open at first")]
+    start_step: Step = Field(description="the next one opens `every` steps after this")
+    every: Steps = Field(description="steps from one level to the next")
+
+
+class FieldHashGrid(HashGrid):
+    """The hash grid of a field."""
+
+    progressive: Progressive | None = None
+
+    @model_validator(mode="after")
+    def _more_levels(self) -> "FieldHashGrid":
+        if self.progressive and self.progressive.start_level >= self.levels:
+            raise ValueError(
+                f"progressive.start_level must be below levels ({self.levels}), not {self.progressive.start_level}"
+            )
+        return self
 
 
 class AnalyticNormals(Strict):
@@ -42,7 +64,10 @@ class Material(Strict):
 
     albedo_only_steps: Step
     lit_probability: Fraction = Field(description="of a step after those")
-    textureless_probability: Fraction = Field(description="of a lit step: white instead of albedo")
+    textureless_probability: Fraction = Field(description="of a lit step: `textureless_as` instead of lit albedo")
+    textureless_as: Literal["lit_white", "normals"] = Field(
+        default="lit_white", description="normals: the unit normal n as the color (n + 1) / 2, not lit (CSD's)"
+    )
     ambient: Factor
     diffuse: Factor
     light_distance: Annotated[tuple[Length, Length], AfterValidator(_ordered)] = Field(
@@ -74,6 +99,7 @@ class HashGridBackground(Background):
 
     kind: Literal["hash_grid"]
     encoding: HashGrid
+    encoding_lr: LearningRate = Field(description="of the hash grid; `lr` is the network's")
 
 
 class HashGridField(SceneSettings):
@@ -84,17 +110,30 @@ class HashGridField(SceneSettings):
 
     kind: Literal["hash_grid"]
     bound: Length
-    encoding: HashGrid
+    encoding: FieldHashGrid
     hidden: Annotated[
         int, Field(ge=1, le=1024, description="width of the one hidden layer of the density and albedo networks")
     ]
     blob_scale: Factor = Field(description="density = softplus(network + blob_scale * (1 - |x| / blob_radius))")
     blob_radius: Length
-    normals: Annotated[AnalyticNormals | FiniteDifferenceNormals, Field(discriminator="kind")]
-    material: Material
+    normals: Annotated[AnalyticNormals | FiniteDifferenceNormals, Field(discriminator="kind")] | None = Field(
+        description="null: the scene has none"
+    )
+    material: Material | None = Field(description="null: albedo alone")
     background: Annotated[
         SolidBackground | SphericalHarmonicsBackground | HashGridBackground, Field(discriminator="kind")
     ]
     occupancy_resolution: Annotated[int, Field(ge=2, le=512, description="cells a side of the occupancy grid")]
     occupancy_every: Steps = Field(description="steps between updates of that grid")
-    lr: LearningRate
+    encoding_lr: LearningRate
+    network_lr: LearningRate
+
+    @property
+    def available(self) -> frozenset[str]:
+        return self.regularizers if self.normals else self.regularizers - NEED_NORMALS
+
+    @model_validator(mode="after")
+    def _normals_to_light(self) -> "HashGridField":
+        if self.material and not self.normals:
+            raise ValueError("material needs normals, but `normals` is null; set `material` to null too")
+        return self

@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from jsdpipe.scene.hash_grid.settings import Material
 
-Mode = Literal["albedo", "diffuse", "textureless"]
+Mode = Literal["albedo", "diffuse", "textureless", "normals"]
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,23 @@ def random_shading(settings: Material, step: int, cameras: Tensor, generator: to
     lights = direction * (near + (far - near) * torch.rand(len(cameras), 1, generator=generator))
     if step < settings.albedo_only_steps or lit >= settings.lit_probability:
         return Shading("albedo", lights)
-    return Shading("textureless" if textureless < settings.textureless_probability else "diffuse", lights)
+    if textureless >= settings.textureless_probability:
+        return Shading("diffuse", lights)
+    return Shading("normals" if settings.textureless_as == "normals" else "textureless", lights)
 
 
 def shade(settings: Material, mode: Mode, albedo: Tensor, normals: Tensor, points: Tensor, lights: Tensor) -> Tensor:
     """Colors (N, 3) of points (N, 3) with albedo (N, 3), unit normals (N, 3) and a light (N, 3) each.
 
-    "diffuse" is (ambient + diffuse * max(0, normal . direction to the light)) * albedo; "textureless" has albedo 1.
+    "diffuse" is (ambient + diffuse * max(0, normal . direction to the light)) * albedo; "textureless" has albedo 1;
+    "normals" is (normal + 1) / 2.
     """
     if mode == "albedo":
         return albedo
+    # 0 * albedo: its network gets a gradient of 0 rather than none, so that Adam goes on by its momentum, as in the
+    # public codes
+    if mode == "normals":
+        return (normals + 1) / 2 + 0 * albedo
     cosine = (normals * normalize(lights - points, dim=-1)).sum(dim=-1, keepdim=True)
     light = settings.ambient + settings.diffuse * cosine.clamp(min=0)
-    return light.expand_as(albedo) if mode == "textureless" else light * albedo
+    return light + 0 * albedo if mode == "textureless" else light * albedo

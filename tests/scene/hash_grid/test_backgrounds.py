@@ -10,7 +10,10 @@ from jsdpipe.scene.hash_grid.backgrounds import build_background, random_colors,
 from jsdpipe.scene.hash_grid.settings import HashGrid, HashGridBackground, SolidBackground
 
 HASHED = HashGridBackground(
-    kind="hash_grid", lr=0.1, encoding=HashGrid(levels=2, features=2, log2_table=6, base_resolution=4, growth=4.0)
+    kind="hash_grid",
+    encoding=HashGrid(levels=2, features=2, log2_table=6, base_resolution=4, growth=4.0),
+    encoding_lr=0.1,
+    lr=0.1,
 )
 SETTINGS = [SolidBackground(kind="solid", lr=0.1), load_recipe("published/jsdlr").field.background, HASHED]
 

@@ -1,18 +1,20 @@
 import json
+from collections import defaultdict
 
 import numpy as np
 import pytest
 import torch
-from hash_fields import SETTINGS, hash_field
+from hash_fields import SETTINGS, hash_field, viewpoint
 from pictures import solid
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from jsdpipe.base.errors import UserError
+from jsdpipe.config.recipes import load_recipe
 from jsdpipe.mesh.isosurface import extract
 from jsdpipe.scene.files import load, save
 from jsdpipe.scene.hash_grid.scene import HashGridBatch
-from jsdpipe.scene.hash_grid.settings import FiniteDifferenceNormals
+from jsdpipe.scene.hash_grid.settings import FiniteDifferenceNormals, Progressive
 from jsdpipe.scene.registry import build
 
 POINTS = torch.tensor([[0.0, 0, 0], [0, 0.25, 0], [0, 0, 1.0], [1.3, 0, 0]])
@@ -20,6 +22,11 @@ POINTS = torch.tensor([[0.0, 0, 0], [0, 0.25, 0], [0, 0, 1.0], [1.3, 0, 0]])
 
 def somewhere(count=30):
     return (torch.rand(count, 3, generator=torch.Generator().manual_seed(5)) - 0.5) * 1.2
+
+
+def draws():
+    """The generators of an asset."""
+    return defaultdict(lambda: torch.Generator().manual_seed(0))
 
 
 def test_density_and_albedo_of_the_blob_by_hand():
@@ -71,12 +78,45 @@ def test_each_asset_has_parameters_of_its_own():
     assert not torch.equal(first.encoding.table, second.encoding.table)
 
 
-def test_learning_rates():
-    fields = HashGridBatch(SETTINGS, [torch.Generator(), torch.Generator()])
-    field, background = fields.parameter_groups()
-    assert (field["lr"], background["lr"]) == (0.01, 0.001)
-    assert len(background["params"]) == 2
-    assert len(field["params"]) + 2 == len(list(fields.parameters()))
+@pytest.mark.parametrize("name", ["jsdlr", "jsdlr-surr"])
+def test_learning_rates(name):
+    background = load_recipe(name).field.background
+    rates = {"lr": 0.1, "encoding_lr": 0.2} if background.kind == "hash_grid" else {"lr": 0.1}
+    settings = {"encoding_lr": 0.3, "network_lr": 0.4, "background": background.model_copy(update=rates)}
+    fields = HashGridBatch(SETTINGS.model_copy(update=settings), [torch.Generator(), torch.Generator()])
+    names = {parameter: name for name, parameter in fields.named_parameters()}
+    found = {names[p]: group["lr"] for group in fields.parameter_groups() for p in group["params"]}
+    expected = {
+        ".encoding.table": 0.3, ".density_network.": 0.4, ".albedo_network.": 0.4, ".background.network.": 0.1,
+        ".background.encoding.": 0.2,
+    }  # fmt: skip
+    assert found.keys() == set(names.values())
+    for name, rate in found.items():
+        assert rate == [rate for part, rate in expected.items() if part in name][-1], name
+
+
+def test_fields_without_normals_or_material():
+    scene = hash_field(normals=None, material=None)
+    rendering = scene.render_training(viewpoint(), 6, 9999, 16, draws(), normals=False)
+    # as an unlit step of a scene that has them
+    unlit = SETTINGS.material.model_copy(update={"lit_probability": 0.0})
+    other = hash_field(material=unlit).render_training(viewpoint(), 6, 9999, 16, draws(), normals=False)
+    assert rendering.normals is None
+    assert torch.equal(rendering.rgb, other.rgb)
+    assert scene.settings.available == SETTINGS.regularizers - {"orientation", "convexity"}
+    assert SETTINGS.available == SETTINGS.regularizers
+
+
+def test_levels_follow_the_step_and_the_occupancy_grid_its_own():
+    progressive = Progressive(start_level=1, start_step=10, every=10)
+    scene = hash_field(encoding=SETTINGS.encoding.model_copy(update={"progressive": progressive}))
+    generators, opened = draws(), []
+    for step in (7, 25, 200):
+        scene.render_training(viewpoint(), 4, step, 8, generators, normals=False)
+        opened.append(scene.encoding.open_levels)
+    assert opened == [1, 2, 3]
+    assert scene.steps == 3
+    assert not scene.occupancy.occupied.all()  # updated in the first step, although 7 is no multiple of 16
 
 
 class TestFiles:
@@ -101,6 +141,16 @@ class TestFiles:
         save(path, ours)
         # 4^3 entries, then twice 2^9, of 2 features
         assert load_file(path)["encoding.table"].shape == ((64 + 512 + 512) * 2,)
+
+    def test_a_scene_with_closed_levels_comes_back(self, path):
+        progressive = Progressive(start_level=1, start_step=0, every=100)
+        ours = hash_field(encoding=SETTINGS.encoding.model_copy(update={"progressive": progressive}))
+        whole = ours.density(somewhere())
+        ours.encoding.open_levels = 2
+        save(path, ours)
+        density = ours.density(somewhere())
+        assert torch.allclose(load(path).density(somewhere()), density, rtol=1e-2)
+        assert not torch.allclose(whole, density, rtol=0.1)
 
     def test_a_scene_of_other_names_or_shapes_is_refused(self, path):
         save(path, hash_field())

@@ -1,5 +1,6 @@
 import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.scene.hash_grid.encoding import HashEncoding, levels_of
-from jsdpipe.scene.hash_grid.settings import HashGrid
+from jsdpipe.scene.hash_grid import encoding as module
+from jsdpipe.scene.hash_grid.encoding import HashEncoding, levels_of, levels_open_at
+from jsdpipe.scene.hash_grid.settings import FieldHashGrid, HashGrid, Progressive
 
 SMALL = HashGrid(levels=3, features=2, log2_table=7, base_resolution=3, growth=2.0)
 
@@ -105,6 +107,47 @@ def test_first_features_are_small_and_their_generators():
 
 def test_no_points():
     assert encoding()(torch.empty(0, 3, dtype=torch.double)).shape == (0, 6)
+
+
+def test_levels_open_as_in_threestudio():
+    public = load_recipe("jsdlr").field.encoding
+    progressive = Progressive(start_level=8, start_step=2000, every=500)
+    settings = FieldHashGrid(**public.model_dump(exclude={"progressive"}), progressive=progressive)
+    steps = (0, 2000, 2499, 2500, 2999, 3000, 5999, 6000, 9999)
+    assert [levels_open_at(settings, step) for step in steps] == [8, 8, 8, 9, 9, 10, 15, 16, 16]
+    assert levels_open_at(public, 0) == 16
+
+
+class Native:
+    """tiny-cuda-nn's encoding by our own, of all levels."""
+
+    def __init__(self, dimensions, config, dtype):
+        self.whole = HashEncoding(SMALL).double()
+        self.params = None
+
+    def __call__(self, points):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "cuda_package", lambda *_: None)
+            return torch.func.functional_call(self.whole, {"table": self.params}, (points,))
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_closed_levels_give_zeros_and_learn_nothing(native, monkeypatch):
+    ours, points = encoding(), torch.rand(20, 3, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    whole = ours(points).detach()
+    if native:
+        monkeypatch.setattr(module, "cuda_package", lambda *_: SimpleNamespace(Encoding=Native))
+    ours.open_levels = 2
+    found = ours(points)
+    assert torch.equal(found[:, :4], whole[:, :4])
+    assert found.shape == (20, 6) and found[:, 4:].abs().max() == 0
+    found.square().sum().backward()
+    # of the 32, 128 and 128 entries of two features each
+    assert ours.table.grad[: 2 * 160].abs().max() > 0
+    assert ours.table.grad[2 * 160 :].abs().max() == 0
+    stored = encoding()
+    stored.load_state_dict({"table": ours.open_table()})
+    assert torch.equal(stored(points), found)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from hash_fields import camera, hash_field, viewpoint
@@ -14,7 +16,7 @@ def plainly(field, origins, directions, samples, mode="albedo", light=None):
     """The same rendering of all samples, by dense PyTorch operations."""
     bound = field.settings.bound
     near, far = intersect_ball(origins, directions, bound)
-    step = 2 * bound / samples
+    step = 3**0.5 * 2 * bound / samples  # of the cube's diagonal
     t = near[:, None] + step * (torch.arange(samples) + 0.5)
     points = (origins[:, None] + t[..., None] * directions[:, None]).reshape(-1, 3)
     density, color, normals = field.surface(points, normals=True)
@@ -35,7 +37,7 @@ def test_values_are_those_of_all_samples(distance):
         assert torch.allclose(getattr(found, name), value, atol=2e-4), name
 
 
-@pytest.mark.parametrize("shading", ["diffuse", "textureless"])
+@pytest.mark.parametrize("shading", ["diffuse", "textureless", "normals"])
 def test_lit_values_and_gradients_are_those_of_all_samples(shading):
     field, (origins, directions) = hash_field(), camera()
     light = torch.tensor([[1.0, 0.4, 0.9]])
@@ -57,8 +59,8 @@ def test_the_blob_looks_as_in_voxels():
         one, two = (
             getattr(x, name).detach()
             for x in (
-                render_voxels(volume, origins, directions, 40),
-                render(hash_field(spread=0.0), origins, directions, 40),
+                render_voxels(volume, origins, directions, 56),
+                render(hash_field(spread=0.0), origins, directions, 97),  # 56 sqrt(3): of the cube's diagonal
             )
         )
         # samples behind what keeps all but 1e-4 of the light are left out here
@@ -68,7 +70,7 @@ def test_the_blob_looks_as_in_voxels():
 def test_what_is_skipped_does_not_show():
     field, (origins, directions) = hash_field(blob_scale=10.0), camera(size=8)
     whole = render(field, origins, directions, 64)
-    field.update_occupancy(0, 2 * 1.2 / 64, torch.Generator().manual_seed(0))
+    field.update_occupancy(64, torch.Generator().manual_seed(0))
     assert not field.occupancy.occupied.all()
     skipping = render(field, origins, directions, 64)
     assert len(skipping.samples.t) < len(whole.samples.t) / 2
@@ -76,12 +78,19 @@ def test_what_is_skipped_does_not_show():
 
 
 def test_the_grid_is_updated_now_and_then():
-    field, draw = hash_field(), torch.Generator().manual_seed(0)
-    for step in (1, 15):
-        field.update_occupancy(step, 0.01, draw)
-        assert field.occupancy.optical_depth.max() == 0
-    field.update_occupancy(16, 0.01, draw)
-    assert field.occupancy.optical_depth.max() > 0
+    field, draw, updated = hash_field(), torch.Generator().manual_seed(0), []
+    for step in range(33):
+        before = draw.get_state()
+        field.update_occupancy(64, draw)
+        if not torch.equal(before, draw.get_state()):
+            updated.append(step)
+    assert updated == [0, 16, 32]
+
+
+def test_the_grid_holds_optical_depths_of_a_step_of_the_cubes_diagonal():
+    field = hash_field(spread=0.0, blob_scale=0.0)  # density softplus(0) = log 2 in the ball
+    field.update_occupancy(64, torch.Generator().manual_seed(0))
+    assert field.occupancy.optical_depth.max().item() == pytest.approx(math.sqrt(3) * 2.4 / 64 * math.log(2))
 
 
 def test_random_colors_take_the_backgrounds_place():
@@ -91,6 +100,16 @@ def test_random_colors_take_the_backgrounds_place():
     two = render(hash_field(), origins, directions, 16, colors=colors)
     behind = colors.repeat_interleave(36, dim=0)
     assert torch.allclose(two.rgb - one.rgb, (1 - one.opacity[:, None]) * (behind - 0.5), atol=1e-6)
+
+
+@pytest.mark.parametrize("shading", ["textureless", "normals"])
+def test_what_a_step_does_not_show_has_gradients_of_zero(shading):
+    # not none: Adam goes on by its momentum
+    field, light = hash_field(), torch.tensor([[1.0, 0.4, 0.9]])
+    render(field, *camera(), 16, shading=Shading(shading, light), colors=torch.ones(1, 3)).rgb.sum().backward()
+    for hidden in (field.albedo_network, field.background):
+        assert all(p.grad.abs().max() == 0 for p in hidden.parameters())
+    assert all(p.grad.abs().max() > 0 for p in field.density_network.parameters())
 
 
 def test_a_random_start_is_its_generators():

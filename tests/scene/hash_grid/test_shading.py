@@ -28,6 +28,9 @@ def test_lit_colors_by_hand():
     assert textureless[0].tolist() == pytest.approx([0.55] * 3)
     assert textureless[1].tolist() == pytest.approx([0.1] * 3)
     assert torch.equal(shade(PUBLIC, "albedo", albedo, normals, points, lights), albedo)
+    colors = shade(PUBLIC, "normals", albedo, normals, points, lights)
+    for color, angle in zip(colors.tolist(), (math.pi / 3, 2 * math.pi / 3), strict=True):
+        assert color == pytest.approx([0.5 + math.sin(angle) / 2, 0.5, 0.5 + math.cos(angle) / 2])
 
 
 def test_albedo_only_for_the_first_steps():
@@ -40,6 +43,13 @@ def test_shares_of_the_shadings():
     # four deviations of a share of 4000 draws
     for shading, share in [("albedo", 0.7), ("textureless", 0.225), ("diffuse", 0.075)]:
         assert modes.count(shading) / 4000 == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 4000))
+
+
+def test_textureless_can_be_normals():
+    normals = PUBLIC.model_copy(update={"textureless_as": "normals"})
+    draw = torch.Generator().manual_seed(0)
+    found = [random_shading(normals, 5000, CAMERAS, draw).mode for _ in range(200)]
+    assert found == [{"textureless": "normals"}.get(s.mode, s.mode) for s in shadings(200)]
 
 
 def test_lights_are_near_the_camera():
