@@ -233,6 +233,9 @@ def cameras(public):
     sizes, milestones = public["data.width"], public.get("data.resolution_milestones", [])
     assert public["data.height"] == sizes
     jitter = [public[f"data.{what}_perturb"] for what in ("camera", "center", "up")]
+    samples = public["system.renderer.num_samples_per_ray"]  # of the diagonal of the scene's cube
+    if public["system.geometry_type"] == "volume-grid":
+        samples = approx(samples / 1.732, abs=0.5)  # of a side
     if milestones:
         sizes = [[step, size] for step, size in zip([0, *milestones], sizes, strict=True)]
     return {
@@ -240,7 +243,7 @@ def cameras(public):
         "fovy_deg": public["data.fovy_range"],
         "elevation_deg": public["data.elevation_range"],
         "size": sizes,
-        "samples_per_ray": public["system.renderer.num_samples_per_ray"],
+        "samples_per_ray": samples,
         "jitter": dict(zip(("position", "center", "up"), jitter, strict=True)) if any(jitter) else None,
         "front_back_steps": public.get("data.front_back_only_iters", 0),
     }
