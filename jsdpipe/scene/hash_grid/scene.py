@@ -1,6 +1,7 @@
 """Scenes of hash grids: a module of parameters for each scene."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -21,6 +22,7 @@ class HashGridScene(HashField, Scene):
     """A field on a hash grid, with a material that is lit at times in training, and a background."""
 
     settings: HashGridField
+    renders = 0  # in training, so far: the real steps, of which a budget may make more or fewer than the recipe's
 
     def tensors(self) -> dict[str, Tensor]:
         return dict(self.named_parameters())
@@ -35,7 +37,8 @@ class HashGridScene(HashField, Scene):
         *,
         normals: bool,
     ) -> SampledRendering:
-        self.update_occupancy(step, 2 * self.bound / samples, generators["occupancy"])
+        self.update_occupancy(self.renders, 2 * self.bound / samples, generators["occupancy"])
+        self.renders += 1
         origins, directions = viewpoints.rays(size)
         position, probability = viewpoints.position, self.settings.background.random_color_probability
         return render(
@@ -86,8 +89,11 @@ class HashGridBatch(SceneBatch):
     def scenes(self) -> list[HashGridScene]:
         return [cast(HashGridScene, field) for field in self.fields]
 
-    def gradients(self) -> list[list[Tensor]]:
-        return [[p.grad for p in scene.parameters() if p.grad is not None] for scene in self.scenes()]
+    def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
+        following = iter(of_parameters)  # the parameters come scene by scene
+        return [
+            [x for x in islice(following, len(list(scene.parameters()))) if x is not None] for scene in self.scenes()
+        ]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         backgrounds = [p for scene in self.scenes() for p in scene.background.parameters()]
