@@ -118,7 +118,7 @@ def latent_voxels(size):
 
 @pytest.mark.parametrize("size", [64, [[0, 64], [5, 64]]])
 def test_latents_that_fit(size):
-    recipe = load_recipe("sjc", latent_voxels(size))
+    recipe = load_recipe("controlled/sjc", latent_voxels(size))
     check_latents(recipe, "x/y", (4, 64))
     assert misfit(recipe, "x/y", Sizes(512, (4, 64))) is None  # their size is not that of images
     assert misfit(recipe, "x/y", None) is None
@@ -130,7 +130,7 @@ def test_latents_that_fit(size):
 )
 def test_latents_that_do_not(size, latents, key):
     with pytest.raises(UserError, match=f"^{key}: .*x/y"):
-        misfit(load_recipe("sjc", latent_voxels(size)), "x/y", Sizes(512, latents))
+        misfit(load_recipe("controlled/sjc", latent_voxels(size)), "x/y", Sizes(512, latents))
 
 
 def test_latents_of_another_prior_are_refused_before_the_work(refusal, tmp_path):
