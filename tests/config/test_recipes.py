@@ -377,8 +377,8 @@ def test_the_family_of_a_recipe():
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("published/jsdlr", "published/jsdlr"),
-        ("published/jsdlr-surr", "published/jsdlr-surr"),
+        ("jsdlr", "published/jsdlr"),
+        ("jsdlr-surr", "published/jsdlr-surr"),
         ("jsd-miniature", "miniature/jsd"),
         ("asd-adversarial-miniatur", "miniature/asd-adversarial"),
         ("controled/vsd", "controlled/vsd"),
