@@ -5,7 +5,7 @@ Torch-free, because the workflow reads recipes while it plans.
 
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from jsdpipe.base.fields import Elevation, Fovy, Length, Step, Strict
 
@@ -85,6 +85,12 @@ class Regularizers(Strict):
         default=None,
         description="the norm of the terms' gradient over that of the objective's; the weights are then relative",
     )
+
+    @model_validator(mode="after")
+    def _of_something(self) -> "Regularizers":
+        if self.share is not None and not any(weight for name, weight in self if name != "share"):
+            raise ValueError("share needs a term with a weight; state one, or set share to null")
+        return self
 
     def unsupported(self, supported: frozenset[str]) -> list[str]:
         """The terms that have a weight but are not among the supported ones."""

@@ -143,7 +143,10 @@ def test_terms_without_a_gradient_have_no_factor():
 
 @pytest.mark.parametrize(
     ("name", "small", "unreached"),
-    [("miniature/sds", VOXELS, {"background"}), ("published/jsdlr", tiny.HASH_GRID | {"steps": 1}, {"background.network"})],
+    [
+        ("miniature/sds", VOXELS, {"background"}),
+        ("published/jsdlr", tiny.HASH_GRID | {"steps": 1}, {"background.network"}),
+    ],
 )
 def test_the_share_of_a_scene_s_first_gradient(prior, monkeypatch, name, small, unreached):
     monkeypatch.setattr(loop, "build_optimizer", lambda _, batch: torch.optim.SGD(batch.parameters(), lr=1.0))
