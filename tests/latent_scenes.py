@@ -17,7 +17,7 @@ FIELD: dict[str, Any] = {
     "background_lr": 0.0001,
 }
 SETTINGS = LatentVoxelField(**FIELD)
-OFF = dict.fromkeys(("sparsity", "opaque", "orientation", "convexity", "z_variance"), 0.0)  # a recipe's regularizers
+OFF = {"share": None} | dict.fromkeys(("sparsity", "opaque", "orientation", "convexity", "z_variance"), 0.0)
 
 
 def latent_scene(seed: int = 0, spread: float = 2.0) -> LatentVoxelScene:

@@ -134,7 +134,7 @@ def test_latents_that_do_not(size, latents, key):
 
 
 def test_latents_of_another_prior_are_refused_before_the_work(refusal, tmp_path):
-    recipe = tiny.write(tmp_path / "latents.yaml", {"base": "sjc"} | latent_voxels(16))
+    recipe = tiny.write(tmp_path / "latents.yaml", {"base": "controlled/sjc"} | latent_voxels(16))
     config = tiny.config(tmp_path)
     config["methods"] = {"sjc": {"recipe": str(recipe)}}
     said = refusal("check", path := tiny.write(tmp_path / "c.yaml", config))

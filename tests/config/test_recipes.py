@@ -133,7 +133,7 @@ def test_the_methods_of_the_miniature_differ_in_their_objective_alone():
         kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
         density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
     )  # fmt: skip
-    assert jsd.regularizers == Regularizers(sparsity=0.002, opaque=0.002, total_variation=0.01)
+    assert jsd.regularizers == Regularizers(sparsity=0.002, opaque=0.002, total_variation=0.01, share=0.014)
     for name in CONTROLLED:
         recipe = load_recipe(f"miniature/{name}")
         assert recipe.model_copy(update={"objective": jsd.objective, "source": jsd.source}) == jsd
@@ -238,6 +238,13 @@ def test_an_override_reaches_below_a_mapping():
         ({"regularizers": {"total_variation": 0.1}}, ["regularizers.total_variation", "hash_grid"]),
         ({"regularizers": {"emptiness": 1e4}}, ["regularizers.emptiness", "hash_grid"]),
         ({"regularizers": {"share": -0.1}}, ["regularizers.share", "0"]),
+        (
+            {
+                "regularizers": {name: 0.0 for name in ("sparsity", "opaque", "orientation", "convexity", "z_variance")}
+                | {"share": 0.1}
+            },
+            ["regularizers", "share"],
+        ),
         ({"reduction": "max"}, ["reduction", "mean", "sum"]),
         ({"objective_weight": 0.0}, ["objective_weight", "0"]),
         ({"optimizer": {"kind": "adan"}}, ["optimizer.kind", "adam", "adamw", "adamax"]),

@@ -19,7 +19,7 @@ from jsdpipe.scene.registry import build
 from jsdpipe.scene.scene import SceneBatch
 
 VOXELS = {"steps": 1, "field": {"resolution": 8}, "cameras": {"size": 16, "samples_per_ray": 8}}
-NONE = {"regularizers": {"sparsity": 0.0, "opaque": 0.0, "total_variation": 0.0}}
+NONE = {"regularizers": {"share": None, "sparsity": 0.0, "opaque": 0.0, "total_variation": 0.0}}
 BALL, CUBE = Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))
 
 
@@ -160,7 +160,7 @@ def test_the_share_of_a_scene_s_first_gradient(prior, monkeypatch, name, small, 
         reached = [x.flatten() for key, x in found.items() if not any(key.startswith(u) for u in unreached)]
         return torch.cat(reached).detach(), outcome.history[0]
 
-    objective, plain = gradient(every | {"z_variance": 0.0})
+    objective, plain = gradient(every | {"z_variance": 0.0, "share": None})
     shared, row = gradient({"share": 0.5})
     assert "regularizer_share" not in plain
     assert row["regularizer_share"] == pytest.approx(0.5, rel=1e-5)

@@ -59,7 +59,7 @@ class TestCounted:
         ],
     )
     def test_in_an_asset_s_file(self, prior, tmp_path, name, change, expected):
-        recipe = load_recipe(f"{name}-miniature", SMALL | {"steps": 3} | change)
+        recipe = load_recipe(f"miniature/{name}", SMALL | {"steps": 3} | change)
         generate_one("a ball", recipe, prior, 0, tmp_path, "code")
         asset = json.loads((tmp_path / "asset.json").read_text())
         assert (asset["steps"], asset["unet_samples"]) == (3, expected)
@@ -95,7 +95,7 @@ class TestBudget:
         ],
     )
     def test_steps(self, prior, name, change, samples, expected):
-        assert steps_within(samples, load_recipe(f"{name}-miniature", change), prior) == expected
+        assert steps_within(samples, load_recipe(f"miniature/{name}", change), prior) == expected
 
     def test_an_objective_that_takes_none(self, prior, monkeypatch):
         recipe = load_recipe("miniature/sds")

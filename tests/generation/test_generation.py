@@ -96,7 +96,7 @@ def test_renders_go_where_the_prior_is(prior, name):
     assert (albedo[:, 1:] < 0.25).all()
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*-miniature.yaml")))
+@pytest.mark.parametrize("name", sorted(f"miniature/{path.stem}" for path in FOLDER.glob("miniature/*.yaml")))
 def test_an_asset_alone_is_what_it_is_in_a_batch(prior, name):
     recipe = load_recipe(name, SMALL)
     subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
@@ -124,7 +124,7 @@ def test_a_sampled_posterior_has_draws_of_its_own(tmp_path):
 
 
 def test_a_recipe_may_have_no_regularizers(prior):
-    none = {"sparsity": 0.0, "opaque": 0.0, "total_variation": 0.0}
+    none = {"share": None, "sparsity": 0.0, "opaque": 0.0, "total_variation": 0.0}
     recipe = load_recipe("miniature/sds", SMALL | {"regularizers": none})
     (outcome,) = optimize([Subject("a ball", ("ball", 0))], recipe, prior, nothing)
     assert outcome.reason is None
