@@ -7,13 +7,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jsdpipe.base.fields import NonEmpty, Steps, Strict
+from jsdpipe.base.fields import Factor, NonEmpty, Steps, Strict
 from jsdpipe.base.registry import OfKind
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.settings import AdapterSettings, ObjectiveSettings, OtherUNet
 from jsdpipe.prior.settings import ViewPrompts
 from jsdpipe.scene.registry import SceneField
 from jsdpipe.scene.settings import Cameras, Regularizers
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Optimizer(Strict):
+    """The optimizer of the scene's parameters, whose learning rates are the field's."""
+
+    kind: Literal["adam", "adamw", "adamax"] = "adam"
+    betas: tuple[Beta, Beta] = (0.9, 0.99)
+    eps: Annotated[float, Field(gt=0, le=1)] = 1e-15
+    weight_decay: Factor = 0.0
 
 
 class Recipe(Strict):
@@ -33,7 +44,14 @@ class Recipe(Strict):
     posterior: Literal["mean", "sample"] = Field(
         description="the latent of a render: the mean of a KL autoencoder's posterior, or a sample of it"
     )
+    reduction: Literal["mean", "sum"] = Field(
+        default="mean", description="of the objective's loss over the elements of a latent"
+    )
+    objective_weight: Annotated[float, Field(gt=0, le=1000)] = Field(
+        default=1.0, description="factor of the objective's gradient"
+    )
     regularizers: Regularizers = Regularizers()
+    optimizer: Optimizer = Optimizer()
     steps: Steps
     views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
 

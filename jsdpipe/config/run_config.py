@@ -82,10 +82,13 @@ class Prior(Strict):
 
 
 class Generation(Strict):
-    """How assets are grouped into jobs and batches."""
+    """How assets are grouped into jobs and batches, and how long they are optimized."""
 
     shard_assets: Annotated[int, Field(ge=1, le=100_000)] = 12
     batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimized together")] = 1
+    unet_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(
+        default=None, description="U-Net samples an asset, which set the number of steps; null: the recipe's steps"
+    )
     preview_views: Views = 8
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,10 +32,10 @@ def generate_one(
     `code` is the hash of the code that makes it.
     """
     subject = Subject(prompt, (0, "by hand", prompt_id(prompt), seed))
-    mark = batch_fingerprint(code, [subject], recipe, prior, preview_views)
+    mark = batch_fingerprint(code, [subject], recipe, prior, preview_views, None)
     if not done(folder, mark):
         with progress(f"generate {prompt[:40]}", recipe.steps) as advance:
-            generate_batch([subject], [folder], recipe, prior, preview_views, mark, advance)
+            generate_batch([subject], [folder], recipe, prior, recipe.steps, preview_views, mark, advance)
     return failure(folder)
 
 
@@ -43,17 +44,25 @@ def generate_batch(
     folders: list[Path],
     recipe: Recipe,
     prior: Prior,
+    steps: int,
     preview_views: int,
     mark: str,
     advance: Advance,
 ) -> None:
     """Generate assets side by side, and write each into its folder, with the fingerprint `mark`."""
-    for folder, outcome in zip(folders, optimize(subjects, recipe, prior, advance), strict=True):
+    for folder, outcome in zip(folders, optimize(subjects, recipe, prior, advance, steps), strict=True):
         _write(folder, outcome, recipe, prior, preview_views, mark)
 
 
-def batch_fingerprint(code: str, batch: Sequence[Subject], recipe: Recipe, prior: Prior, preview_views: int) -> str:
-    """The fingerprint of a batch's assets: the code's hash, its recipe, prior, prompts and draws, and where it runs.
+def batch_fingerprint(
+    code: str,
+    batch: Sequence[Subject],
+    recipe: Recipe,
+    prior: Prior,
+    preview_views: int,
+    unet_samples: int | None,
+) -> str:
+    """The fingerprint of a batch's assets: the code's hash, recipe, prior, budget, prompts and draws, and its device.
 
     The whole batch counts, because the last bits of an asset depend on what it shared its U-Net calls with.
     """
@@ -64,6 +73,7 @@ def batch_fingerprint(code: str, batch: Sequence[Subject], recipe: Recipe, prior
         [prior.digest, str(prior.dtype), prior.device.type, *adapted],
         [[subject.text, *subject.key] for subject in batch],
         preview_views,
+        unet_samples,
     )
 
 
@@ -80,6 +90,12 @@ def done(folder: Path, mark: str) -> bool:
 def failure(folder: Path) -> str | None:
     """Why the asset in a folder failed, or None."""
     return read_json(folder / "asset.json")["reason"]
+
+
+def effort(folder: Path) -> dict[str, Any]:
+    """What the asset in a folder took: its `steps` and `unet_samples`."""
+    asset = read_json(folder / "asset.json")
+    return {name: asset[name] for name in ("steps", "unet_samples")}
 
 
 def _write(folder: Path, outcome: Outcome, recipe: Recipe, prior: Prior, views: int, mark: str) -> None:
@@ -102,6 +118,8 @@ def _write(folder: Path, outcome: Outcome, recipe: Recipe, prior: Prior, views: 
             "status": status,
             "reason": reason,
             "fingerprint": mark,
+            "steps": outcome.steps,
+            "unet_samples": outcome.unet_samples,
             "history": outcome.history,
             "troubles": outcome.health.counts,
         },

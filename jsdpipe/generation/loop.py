@@ -11,7 +11,8 @@ from jsdpipe.base.progress import Advance
 from jsdpipe.base.schedules import size_at
 from jsdpipe.base.seeding import generator
 from jsdpipe.config.plausibility import check_latents
-from jsdpipe.config.recipe import Recipe
+from jsdpipe.config.recipe import Optimizer, Recipe
+from jsdpipe.generation.balance import MEASURED, Balance, regularizer_gradients
 from jsdpipe.generation.outcome import NumericalHealth, Outcome
 from jsdpipe.objectives.base import Progress
 from jsdpipe.prior.guidance import PromptEmbeddings
@@ -19,6 +20,7 @@ from jsdpipe.prior.prior import Prior
 from jsdpipe.scene.cameras import random_viewpoints
 from jsdpipe.scene.registry import build
 from jsdpipe.scene.regularizers import needs_normals
+from jsdpipe.scene.scene import SceneBatch
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,13 @@ class Generators(dict[str, torch.Generator]):
         return self[purpose]
 
 
-def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance: Advance) -> list[Outcome]:
+def optimize(
+    subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance: Advance, steps: int | None = None
+) -> list[Outcome]:
     """Optimize one scene for each subject, as the recipe says; `advance` is called after every step.
+
+    With another number of `steps` than the recipe's, its schedules are read at the nominal step: where the recipe would
+    be after the same part of its run.
 
     An asset whose gradient is not finite gets none in that step, and has failed if that persists. The others go on;
     when all have failed, the remaining steps are skipped. `UserError` if the scene renders latents other than
@@ -56,18 +63,22 @@ def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
         for purpose in ("objective", "posterior")
     )
     batch = build(recipe.field, [g["field"] for g in generators]).to(prior.device)
-    optimizer = torch.optim.Adam(batch.parameter_groups(), betas=(0.9, 0.99), eps=1e-15, fused=True)
+    optimizer = build_optimizer(recipe.optimizer, batch)
     objective = objectives.build(recipe.objective)
     prompts = PromptEmbeddings(prior, [s.text for s in subjects], recipe.view_prompts, objective.negative_prompt)
     of_item = torch.arange(count).repeat_interleave(views)
-    outcomes = [Outcome(scene, NumericalHealth(recipe.steps)) for scene in batch.scenes()]
+    steps = recipe.steps if steps is None else steps
+    outcomes = [Outcome(scene, NumericalHealth(steps)) for scene in batch.scenes()]
+    balance = Balance(recipe.regularizers.share, count).to(prior.device)
+    samples_before = prior.unet_samples
 
-    for step in range(recipe.steps):
-        size, normals = size_at(recipe.cameras.size, step), needs_normals(recipe.regularizers, step)
-        cameras = [random_viewpoints(recipe.cameras, views, g["cameras"], step) for g in generators]
+    for step in range(steps):
+        nominal = step * recipe.steps // steps
+        size, normals = size_at(recipe.cameras.size, nominal), needs_normals(recipe.regularizers, nominal)
+        cameras = [random_viewpoints(recipe.cameras, views, g["cameras"], nominal) for g in generators]
         scenes = batch.scenes()
         renderings = [
-            scene.render_training(camera, size, step, samples, draws, normals=normals)
+            scene.render_training(camera, size, nominal, samples, draws, normals=normals)
             for scene, camera, draws in zip(scenes, cameras, generators, strict=True)
         ]
         images = torch.cat([r.rgb.view(views, size, size, -1) for r in renderings]).permute(0, 3, 1, 2)
@@ -79,19 +90,23 @@ def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
             z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
         guidance = prompts.guidance_for(of_item, *view)
-        output = objective(z.detach(), guidance, Progress(step, recipe.steps), item_draws)
+        output = objective(z.detach(), guidance, Progress(nominal, recipe.steps), item_draws)
         terms = torch.stack(
             [
-                scene.regularization(recipe.regularizers, step, rendering, views)
+                scene.regularization(recipe.regularizers, nominal, rendering, views)
                 for scene, rendering in zip(scenes, renderings, strict=True)
             ]
         )
-        on_images = _pull_back(output.gradient / views, z, leaf)
+        scale = recipe.objective_weight * (z[0].numel() if recipe.reduction == "sum" else 1)
+        on_images = _pull_back(output.gradient * scale / views, z, leaf)
         fine = _finite(on_images, count) & _finite(output.loss, count) & terms.isfinite()
         on_images = torch.where(fine.repeat_interleave(views)[:, None, None, None], on_images, 0.0)
         optimizer.zero_grad()
         if terms.requires_grad:
-            torch.autograd.backward([images, terms], [on_images, fine.to(terms)])
+            alone = regularizer_gradients(terms, batch) if step % MEASURED == 0 else None
+            torch.autograd.backward([images, terms], [on_images, balance.factor * fine])
+            if alone:
+                balance.measure(batch, alone, fine, nominal)
         else:  # no term has a weight in this step
             images.backward(on_images)
         fine &= _only_finite(batch.gradients())
@@ -99,19 +114,30 @@ def optimize(subjects: Sequence[Subject], recipe: Recipe, prior: Prior, advance:
 
         numbers = {"loss": output.loss, **output.diagnostics}
         numbers = {name: value.view(count, views).float().mean(dim=1) for name, value in numbers.items()}
+        numbers["regularizer_share"] = balance.measured
         numbers["opacity"] = torch.stack([r.opacity.detach().mean() for r in renderings])
         most = torch.stack([r.opacity.detach().max() for r in renderings])
         rows = {name: value.tolist() for name, value in numbers.items()}
         for i, (outcome, finite, opacity) in enumerate(zip(outcomes, fine.tolist(), most.tolist(), strict=True)):
             outcome.observe(step, finite, opacity)
-            outcome.record(step, recipe.steps, {name: row[i] for name, row in rows.items()})
+            outcome.record(step, steps, {name: row[i] for name, row in rows.items()})
         advance()
         if all(outcome.reason for outcome in outcomes):
-            advance(recipe.steps - step - 1)
+            advance(steps - step - 1)
             break
     for outcome, scene in zip(outcomes, batch.scenes(), strict=True):
-        outcome.scene = scene
+        outcome.scene, outcome.steps = scene, step + 1
+        outcome.unet_samples = round((prior.unet_samples - samples_before) / count)
     return outcomes
+
+
+def build_optimizer(settings: Optimizer, batch: SceneBatch) -> torch.optim.Optimizer:
+    """The optimizer of a batch's parameters, with the learning rates of its scenes."""
+    kind, rest = settings.kind, settings.model_dump(exclude={"kind"})
+    groups = batch.parameter_groups()
+    if kind == "adamax":
+        return torch.optim.Adamax(groups, **rest)
+    return (torch.optim.Adam if kind == "adam" else torch.optim.AdamW)(groups, fused=True, **rest)
 
 
 def _pull_back(gradient: Tensor, z: Tensor, images: Tensor) -> Tensor:

@@ -34,10 +34,15 @@ class NumericalHealth:
 
 @dataclass
 class Outcome:
-    """An optimized scene, with its numerical health and the numbers of some of its steps; `reason` if it has failed."""
+    """An optimized scene, with its numerical health and the numbers of some of its steps; `reason` if it has failed.
+
+    `steps` were made, and took `unet_samples`, the asset's part of its batch's.
+    """
 
     scene: Scene
     health: NumericalHealth
+    steps: int = 0
+    unet_samples: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     reason: str | None = None
 

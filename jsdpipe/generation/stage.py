@@ -6,7 +6,8 @@ from jsdpipe.base.device import available_device
 from jsdpipe.base.progress import progress
 from jsdpipe.base.provenance import provenance
 from jsdpipe.base.validation import at
-from jsdpipe.generation.asset import batch_fingerprint, done, failure, generate_batch
+from jsdpipe.generation.asset import batch_fingerprint, done, effort, failure, generate_batch
+from jsdpipe.generation.budget import steps_within
 from jsdpipe.generation.loop import Subject
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.pipeline.fingerprints import code
@@ -37,18 +38,23 @@ def generate(run: Run, shard: Shard) -> None:
     assets = list(shard.assets())
     subjects = [Subject(prompt.text, (config.seed, shard.method, prompt.id, seed)) for prompt, seed in assets]
     folders = [run.layout.asset(shard.key(prompt.id, seed)) for prompt, seed in assets]
-    size, views = config.generation.batch_assets, config.generation.preview_views
+    settings = config.generation
+    size, views, budget = settings.batch_assets, settings.preview_views, settings.unet_samples
     batches = [slice(start, start + size) for start in range(0, len(assets), size)]
     by = code(run, "generate", shard)
-    marks = [batch_fingerprint(by, subjects[batch], recipe, prior, views) for batch in batches]
+    marks = [batch_fingerprint(by, subjects[batch], recipe, prior, views, budget) for batch in batches]
     missing = [
         (batch, mark)
         for batch, mark in zip(batches, marks, strict=True)
         if not all(done(folder, mark) for folder in folders[batch])
     ]
-    with progress(f"generate {shard.name}", recipe.steps * len(missing)) as advance:
+    steps = steps_within(budget, recipe, prior) if budget and missing else recipe.steps
+    with progress(f"generate {shard.name}", steps * len(missing)) as advance:
         for batch, mark in missing:
-            generate_batch(subjects[batch], folders[batch], recipe, prior, views, mark, advance)
-    records = [asset_record(*asset, reason=failure(folder)) for asset, folder in zip(assets, folders, strict=True)]
+            generate_batch(subjects[batch], folders[batch], recipe, prior, steps, views, mark, advance)
+    records = [
+        asset_record(*asset, reason=failure(folder), **effort(folder))
+        for asset, folder in zip(assets, folders, strict=True)
+    ]
     origin = provenance(device, **prior.identities)
     write_manifest(run, "generate", shard, records, origin)

@@ -89,8 +89,8 @@ class Output:
     def from_gradient(cls, gradient: Tensor, **diagnostics: Tensor) -> "Output":
         """Of a gradient g (B, C, h, w) that is stated directly: that of the loss 0.5 MSE(z, (z - g).detach()).
 
-        MSE is a mean over an item's elements, as in JSD's loss; the public codes of the others sum. The mean gives a
-        regularizer's weight the same meaning beside every objective, and Adam does not see a common factor.
+        MSE is a mean over an item's elements, as in JSD's loss; most public codes sum, as a recipe's `reduction: sum`
+        does. The mean makes this factor equal for all objectives, not the sizes of their gradients.
         """
         return cls(gradient / gradient[0].numel(), 0.5 * gradient.square().mean((1, 2, 3)), diagnostics)
 

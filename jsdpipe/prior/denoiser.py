@@ -14,7 +14,8 @@ from jsdpipe.model_files.prior_family import SCHEDULE, check_adapter
 class Denoiser:
     """A frozen U-Net of a latent diffusion model, which predicts noise or velocity.
 
-    `name` is what it was loaded by, `digest` the SHA-256 of its files.
+    `name` is what it was loaded by, `digest` the SHA-256 of its files. `samples` is how many latents have gone through
+    the U-Net so far.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Denoiser:
         self.final_alpha_cumprod = final_alpha_cumprod
         self.prediction_type = prediction_type
         self.name, self.digest = name, digest
+        self.samples = 0
 
     @property
     def timesteps(self) -> int:
@@ -52,6 +54,7 @@ class Denoiser:
 
         A velocity prediction v (arXiv 2202.00512) is turned into noise: sqrt(a) v + sqrt(1 - a) z. Differentiable.
         """
+        self.samples += len(latents)
         output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.to(latents.dtype)
         if self.prediction_type == "epsilon":
             return output

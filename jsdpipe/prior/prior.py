@@ -44,6 +44,11 @@ class Prior(Denoiser):
             models["adapter"] = self.adapted
         return {role: f"{model.name} sha256:{model.digest}" for role, model in models.items()}
 
+    @property
+    def unet_samples(self) -> int:
+        """How many latents have gone through U-Nets so far: the prior's, and the adapter's if that is another one."""
+        return sum(model.samples for model in {self, self.adapted})
+
     def encode(self, images: Tensor, generators: Sequence[torch.Generator] | None = None) -> Tensor:
         """Scaled latents (B, C, h, w) of images (B, 3, H, W) in [0, 1]; differentiable.
 

@@ -97,8 +97,12 @@ class SceneBatch(nn.Module, ABC):
         """The scenes one by one; gradients flow back to the parameters."""
 
     @abstractmethod
+    def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
+        """Each scene's parts (views) of tensors with the parameters' shapes and order; None is left out."""
+
     def gradients(self) -> list[list[Tensor]]:
         """The gradients of each scene's parameters; changes in place reach the optimizer."""
+        return self.by_scene([p.grad for p in self.parameters()])
 
     @abstractmethod
     def parameter_groups(self) -> list[dict[str, Any]]:

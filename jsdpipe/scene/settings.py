@@ -81,7 +81,11 @@ class Regularizers(Strict):
     orientation: Weight = Field(default=0.0, description="normals that face away from the camera")
     convexity: Weight = Field(default=0.0, description="turn of an 8 x 8 picture of normals")
     z_variance: Weight = Field(default=0.0, description="variance of depth along opaque rays")
+    share: Weight | None = Field(
+        default=None,
+        description="the norm of the terms' gradient over that of the objective's; the weights are then relative",
+    )
 
     def unsupported(self, supported: frozenset[str]) -> list[str]:
         """The terms that have a weight but are not among the supported ones."""
-        return [name for name, weight in self if weight != 0 and name not in supported]
+        return [name for name, weight in self if name not in {*supported, "share"} and weight != 0]

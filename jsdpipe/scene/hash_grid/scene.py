@@ -1,6 +1,7 @@
 """Scenes of hash grids: a module of parameters for each scene."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -91,8 +92,11 @@ class HashGridBatch(SceneBatch):
     def scenes(self) -> list[HashGridScene]:
         return [cast(HashGridScene, field) for field in self.fields]
 
-    def gradients(self) -> list[list[Tensor]]:
-        return [[p.grad for p in scene.parameters() if p.grad is not None] for scene in self.scenes()]
+    def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
+        following = iter(of_parameters)  # the parameters come scene by scene
+        return [
+            [x for x in islice(following, len(list(scene.parameters()))) if x is not None] for scene in self.scenes()
+        ]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         settings, scenes = self.settings, self.scenes()

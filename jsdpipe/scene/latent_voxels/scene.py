@@ -152,8 +152,8 @@ class LatentVoxelBatch(SceneBatch):
             LatentVoxelScene(density, latents, scale, back, self.settings) for density, latents, scale, back in each
         ]
 
-    def gradients(self) -> list[list[Tensor]]:
-        return [[p.grad[scene] for p in self.parameters() if p.grad is not None] for scene in range(len(self.density))]
+    def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
+        return [[x[scene] for x in of_parameters if x is not None] for scene in range(len(self.density))]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         *grids, background = self.parameters()
