@@ -32,12 +32,16 @@ def make_run(
     numbers: Numbers = lambda method, part, prompt, seed: {},
     labels: dict[str, str] | None = None,
     without: Collection[str] = (),
+    settings: dict[str, dict[str, Any]] | None = None,
+    prior: str = "miniature",
+    unet_samples: int | None = None,
     **report: Any,
 ) -> Run:
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
-    quality, alignment, caption, similarity, r_precision, recognition, reason (marks it as failed, at the stage
-    `failed_at`), notes (by stage) and, with the first seed, the prompt's iq, iv_per_view, iv, cosine (also that of
-    every two seeds). `without` names sections that the configuration leaves out.
+    quality, alignment, caption, similarity, r_precision, recognition, unet_samples, history, reason (marks it as
+    failed, at the stage `failed_at`), notes (by stage) and, with the first seed, the prompt's iq, iv_per_view, iv,
+    cosine (also that of every two seeds). `without` names sections that the configuration leaves out. `settings` are
+    those of the methods, in place of SDS on the miniature.
     """
     seeds = list(seeds)
     sections = {
@@ -50,9 +54,10 @@ def make_run(
         "run": "synthetic",
         "seeds": seeds,
         "sets": {name: {"file": str(folder / f"{name}.txt")} for name in sets},
-        "methods": {name: {"recipe": "miniature/sds", "label": (labels or {}).get(name)} for name in methods},
-        "prior": {"model": "miniature"},
-        "generation": {"shard_assets": 4, "batch_assets": 2, "preview_views": 4},
+        "methods": settings
+        or {name: {"recipe": "miniature/sds", "label": (labels or {}).get(name)} for name in methods},
+        "prior": {"model": prior},
+        "generation": {"shard_assets": 4, "batch_assets": 2, "preview_views": 4, "unet_samples": unet_samples},
         "mesh": {"resolution": 32, "threshold": "auto"},
         "render": {
             "size": 64,
@@ -81,6 +86,8 @@ def make_run(
                 "reason": None,
                 "notes": {},
                 "failed_at": "generate",
+                "unet_samples": 400,
+                "history": [],
             } | numbers(shard.method, shard.set, prompt.text, seed)
             _asset(run, stages, shard.method, shard.set, prompt, seed, values)
         for stage, records in ((stage, of) for stage, of in stages.items() if stage not in without):
@@ -92,6 +99,16 @@ def make_run(
     if "study" not in without:
         _study(run.layout.study)
     return run
+
+
+def benchmark(run: Run, seconds: float) -> None:
+    """Write the benchmark files of the stages `generate` and `mesh`, all with the same time."""
+    for stage in ("generate", "mesh"):
+        for shard in run.shards():
+            path = run.layout.benchmark(stage, shard)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            memory = "512.5" if stage == "generate" else "-"
+            path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t{memory}\n")
 
 
 def _study(folder: Path) -> None:
@@ -114,7 +131,7 @@ def _asset(
 ) -> None:
     reason, order = values["reason"], ("generate", "mesh", "render", "quality", "alignment")
     of_stage: dict[str, dict[str, Any]] = {
-        "generate": {},
+        "generate": {} if values["unet_samples"] is None else {"unet_samples": values["unet_samples"]},
         "mesh": {"vertices": 120, "faces": 236, "watertight": True, "components": 1},
         "render": {},
         "quality": {"quality": values["quality"], "best_view": 3, "reward_mean": 0.25},
@@ -134,7 +151,8 @@ def _asset(
             asset_record(prompt, seed, since, values["notes"].get(stage, ()), **of_stage[stage])
         )
     folder = run.layout.asset(AssetKey(method, part, prompt.id, seed))
-    write_json(folder / "asset.json", {"status": "failed" if failed else "ok"})
+    report = {"status": "failed" if failed else "ok", "steps": 100, "history": values["history"]}
+    write_json(folder / "asset.json", report)
     if not failed:
         draw(folder, seed)
 

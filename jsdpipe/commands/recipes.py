@@ -14,8 +14,8 @@ mapping of another `kind` replaces the whole mapping. With overlays/miniature.ya
 the miniature. `plugins` lists Python files, relative to the recipe, with objectives of your own."""
 
 HEADINGS = {
-    "controlled": "Controlled recipes, which differ in their objective and what it needs: they answer which objective is better",
-    "published": "Published recipes, each by its own public configuration: they stand beside published numbers",
+    "controlled": "Controlled recipes differ in their objective and what it needs; they say which objective is better:",
+    "published": "Published recipes are each by its own public configuration; they stand beside published numbers:",
 }
 
 

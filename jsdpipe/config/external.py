@@ -78,6 +78,10 @@ class External(Method):
         to_world(up, self.front)
         return self
 
+    @property
+    def makes(self) -> bool:
+        return self.command is not None
+
     def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
         """Raise `UserError` if two assets share a file or command, or if no mesh file or the folder `cwd` exists."""
         asset_of: dict[str, dict[str, Any]] = {}  # by filled pattern

@@ -37,6 +37,11 @@ class Method(Strict):
         """What its recipe may be compared with; None if it has no recipe."""
         return None
 
+    @property
+    def makes(self) -> bool:
+        """Whether its stage `generate` makes assets, and does not only find them."""
+        return True
+
     def recipe_with_overrides(self) -> Recipe | None:
         """Its recipe with the overrides, or None; raises `UserError` if no recipe has that name."""
         return None

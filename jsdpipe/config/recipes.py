@@ -15,7 +15,8 @@ from jsdpipe.config.recipe import Recipe
 FOLDER = Path(__file__).parents[1] / "recipes"
 
 Family = Literal["controlled", "published", "own"]
-FAMILIES: dict[str, Family] = {"controlled": "controlled", "miniature": "controlled", "published": "published"}  # by folder
+# by folder
+FAMILIES: dict[str, Family] = {"controlled": "controlled", "miniature": "controlled", "published": "published"}
 
 
 def names() -> list[str]:
@@ -51,7 +52,7 @@ class RecipeFile:
 
 
 def read_recipe(name_or_path: str) -> RecipeFile:
-    """Read a recipe by its name in the package (`miniature/jsd`) or its path (`mine.yaml`), without validating its keys.
+    """Read a recipe by its name in the package (`miniature/jsd`) or by its path (`mine.yaml`), without validation.
 
     A file may name a `base`, or a list of them, by name or path, and then state only what differs; later bases override
     earlier ones. A path of a base is relative to the file, or else to the package's folder of recipes. Mappings merge
@@ -98,7 +99,8 @@ def _find(name: str, beside: Path = Path()) -> Path:
     known = names()
     if name not in known:
         # people also leave out the folder, or put it last
-        spelled = {stem + end: each for each in known for folder, stem in [each.split("/")] for end in ("", f"-{folder}")}
+        parts = {each: each.split("/") for each in known}
+        spelled = {stem + end: each for each, (folder, stem) in parts.items() for end in ("", f"-{folder}")}
         (meant,) = difflib.get_close_matches(name, [*known, *spelled], n=1) or [name]
         similar = nearest(spelled.get(meant, meant), known, "there are")
         raise UserError(f"no recipe {shown(name)}; {similar} (or a path that ends in .yaml)")

@@ -1,8 +1,10 @@
-"""Run times from Snakemake's benchmark files; separate from other results, because they differ between runs."""
+"""Run times from Snakemake's benchmark files, which differ between runs with the same inputs."""
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.run import Run
 
 
@@ -25,17 +27,35 @@ def timings(run: Run) -> list[Timing]:
     found = []
     for stage in run.config.stages:
         seconds, assets, peaks = dict.fromkeys(run.config.methods, 0.0), 0, []
-        for shard in run.shards():
-            path = run.layout.benchmark(stage, shard)
-            if not path.is_file():
-                continue
-            with path.open(encoding="utf-8", newline="") as stream:
-                row = list(csv.DictReader(stream, delimiter="\t"))[-1]
+        for shard, row in _jobs(run, stage):
             seconds[shard.method] += float(row["s"])
-            assets += len(shard.prompts) * len(shard.seeds)
+            assets += _size(shard)
             # A job shorter than the sampling interval has no memory figure.
             if row["max_rss"] not in ("-", "NA"):
                 peaks.append(float(row["max_rss"]))
         if assets:
             found.append(Timing(stage, seconds, assets, max(peaks, default=None)))
     return found
+
+
+def generation_times(run: Run) -> dict[tuple[str, str], tuple[float, int]]:
+    """By (set, method): wall-clock seconds of the timed jobs that generated assets, and the number of these assets."""
+    found: dict[tuple[str, str], tuple[float, int]] = {}
+    for shard, row in _jobs(run, "generate"):
+        if run.config.methods[shard.method].makes:
+            seconds, assets = found.get((shard.set, shard.method), (0.0, 0))
+            found[shard.set, shard.method] = seconds + float(row["s"]), assets + _size(shard)
+    return found
+
+
+def _jobs(run: Run, stage: str) -> Iterator[tuple[Shard, dict[str, str]]]:
+    """The shards of a stage that have a benchmark file, each with its last line."""
+    for shard in run.shards():
+        path = run.layout.benchmark(stage, shard)
+        if path.is_file():
+            with path.open(encoding="utf-8", newline="") as stream:
+                yield shard, list(csv.DictReader(stream, delimiter="\t"))[-1]
+
+
+def _size(shard: Shard) -> int:
+    return len(shard.prompts) * len(shard.seeds)

@@ -19,6 +19,7 @@ DETAILS = {
     "caption": "string",
     **dict.fromkeys(("vertices", "faces", "components"), "Int64"),
     "watertight": "boolean",
+    "unet_samples": "Int64",
 }
 
 
@@ -31,7 +32,8 @@ class Results:
             "failed", or "ungraded" (nothing failed, but the judge gave no grade). `failed_at` is the first stage that
             failed, and `reason` its reason. `notes` are the stages' notes, missing if there are none. Then there is one
             column per metric (`jsdpipe.metrics`), `reward_mean` and `best_view` of the quality views, `grade` (1 to 5),
-            `caption`, and the mesh's `vertices`, `faces`, `components` and `watertight`.
+            `caption`, the mesh's `vertices`, `faces`, `components` and `watertight`, and the `unet_samples` that the
+            asset took, missing for external methods.
         prompts: one row per method and prompt: `method`, `set`, `prompt_id`, `prompt`, and one column per metric over
             the seeds of a prompt. There are no rows without such metrics.
         similarities: by (method, set, prompt_id), the cosine similarities (seeds, seeds) of every two seeds, NaN for

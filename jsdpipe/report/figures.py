@@ -1,4 +1,4 @@
-"""The figures stage writes `results/<run>/figures/`: contact sheets, and means with intervals as PNG and SVG."""
+"""The figures stage writes `results/<run>/figures/`: contact sheets, and charts as PNG and SVG."""
 
 import math
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from jsdpipe.report import style
 from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import write_sheets
 from jsdpipe.report.presentation import label
+from jsdpipe.report.regularizer_shares import NAME, draw, median_shares
 from jsdpipe.report.summary import ALL_SETS, per_prompt, summarise
 
 WIDEST = 13  # a figure's width in inches
@@ -32,10 +33,15 @@ def write(run: Run) -> None:
     summary = summarise(run, values)
     with atomic_folder(run.layout.figures) as folder, rc_context(style.MATPLOTLIB):
         write_sheets(run, results.assets, folder)
-        for group, shown in metrics.by_group(run.config).items():
-            figure = _chart(run, values, summary, shown)
-            figure.savefig(folder / f"{group.name}.png", metadata={"Software": None})
-            figure.savefig(folder / f"{group.name}.svg", metadata={"Date": None, "Creator": None})
+        figures = {
+            group.name: _chart(run, values, summary, shown) for group, shown in metrics.by_group(run.config).items()
+        }
+        if shares := median_shares(run):
+            figures[NAME] = draw(run, shares)
+            _legend(figures[NAME], figures[NAME].axes[0].lines)
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 
 
 def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric]) -> Figure:

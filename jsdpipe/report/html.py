@@ -2,7 +2,7 @@
 
 `index.html` is the overview. Its numbers link to `assets.html`, which lists the numbers of every asset, and links to
 one page per prompt with pictures, meshes and details. `study.html` does not depend on the assets. Only `timing.html`
-differs between runs with the same inputs.
+and the tables' last column, seconds, differ between runs with the same inputs.
 """
 
 import json
@@ -21,11 +21,12 @@ from jsdpipe.base.progress import duration, progress
 from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.run import Run
 from jsdpipe.pipeline.timing import timings
-from jsdpipe.report import style
+from jsdpipe.report import regularizer_shares, style
 from jsdpipe.report.contact import sheet_names
+from jsdpipe.report.costs import budget, family
 from jsdpipe.report.images import front
 from jsdpipe.report.markup import Cell, Table
-from jsdpipe.report.presentation import asset_link, label, paired
+from jsdpipe.report.presentation import asset_link, label, paired, unpublished
 from jsdpipe.report.similarity_heatmap import Scale
 from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.tables import Tables, build
@@ -63,9 +64,10 @@ def write(run: Run) -> None:
         sheets = {part: sheet_names(part, len(prompts)) for part, prompts in run.prompts.items()}
         # with two methods, the second one's table would only have the opposite signs
         methods = list(run.config.methods)[1:] if len(run.config.methods) > 2 else []
-        others = {method: paired(run, tables.comparison, method) for method in methods}
+        others = {method: paired(run, tables.comparison, tables.costs, method) for method in methods}
+        shares = (run.layout.figures / f"{regularizer_shares.NAME}.svg").is_file()
         index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run), "study": study, "others": others}
-        page("index.html.j2", "index.html", of_prompt=of_prompt, pictured=PICTURED, **index)
+        page("index.html.j2", "index.html", of_prompt=of_prompt, pictured=PICTURED, shares=shares, **index)
         page("assets.html.j2", "assets.html", of_prompt=of_prompt)
         if study:
             page("study.html.j2", "study.html", sections=study)
@@ -105,6 +107,9 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         run=run,
         config=run.config,
         methods={name: (label(run, name), style.color(run, name)) for name in run.config.methods},
+        families={name: family(run, name) or "external" for name in run.config.methods},
+        unpublished=unpublished(run),
+        budget=budget(run),
         tables=tables.laid_out,
         title=run.config.report.title or run.config.run,
         metrics=metrics.of_run(run.config),

@@ -41,7 +41,7 @@ class Table:
     """Rows of cells under `header`; the first `labels` columns are text, the others numbers.
 
     A new value in the first column starts a group. `empty` is the text in place of a table without rows. The columns
-    `wrapped` hold sentences, which a page breaks into lines.
+    `wrapped` hold sentences, which a page breaks into lines. `note` is text below the table.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     empty: str = ""
     wrapped: tuple[int, ...] = ()
+    note: str = ""
 
     def groups(self) -> list[list[tuple[Cell, ...]]]:
         """The rows, split where the first column's text changes."""
@@ -96,7 +97,7 @@ def _breakable(text: str) -> str:
 
 
 def markdown(table: Table) -> str:
-    """The caption and a pipe table, with the best values in bold."""
+    """The caption and a pipe table, with the best values in bold, and the note."""
     if not table.rows:
         return f"{escape_markdown(table.caption)}\n\n{escape_markdown(table.empty)}\n"
 
@@ -107,7 +108,8 @@ def markdown(table: Table) -> str:
     rule = [":--" if i < table.labels else "--:" for i in range(len(table.header))]
     lines = [[escape_markdown(name) for name in table.header], rule, *([cell(c) for c in row] for row in table.rows)]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{escape_markdown(table.caption)}\n\n{body}\n"
+    note = f"\n{escape_markdown(table.note)}\n" if table.note else ""
+    return f"{escape_markdown(table.caption)}\n\n{body}\n{note}"
 
 
 def latex(table: Table) -> str:
@@ -131,6 +133,7 @@ def latex(table: Table) -> str:
         wrapped if column in table.wrapped else "l" if column < table.labels else "r"
         for column in range(len(table.header))
     )
+    note = rf"  \par\smallskip\footnotesize {escape_latex(table.note)}" + "\n" if table.note else ""
     body = "    \\midrule\n".join("".join(f"    {line(row)} \\\\\n" for row in group) for group in table.groups())
     return (
         "% needs \\usepackage{array}, \\usepackage{booktabs}, \\usepackage{graphicx} and \\usepackage[T1]{fontenc}\n"
@@ -146,5 +149,6 @@ def latex(table: Table) -> str:
         f"{body}"
         "    \\bottomrule\n"
         "  \\end{tabular}}\n"
+        f"{note}"
         "\\end{table}\n"
     )

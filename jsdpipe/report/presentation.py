@@ -9,6 +9,7 @@ from jsdpipe import metrics
 from jsdpipe.metrics import Group, Metric
 from jsdpipe.pipeline.run import Run
 from jsdpipe.report import style
+from jsdpipe.report.costs import budget
 from jsdpipe.report.markup import Cell, Table
 from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.summary import ALL_SETS
@@ -16,6 +17,7 @@ from jsdpipe.report.summary import ALL_SETS
 NOTHING = "\N{EN DASH}"
 TOO_FEW = "too few"
 NO_BREAK = "\N{NO-BREAK SPACE}"
+SPENT = ("U-Net samples", "Seconds")
 
 
 def label(run: Run, method: str) -> str:
@@ -33,35 +35,60 @@ def asset_link(part: str, prompt_id: str, method: str, seed: int) -> str:
     return f"prompts/{part}/{prompt_id}.html#{method}.{seed}"
 
 
-def summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame) -> list[Table]:
-    """A table for each group of the run's metrics."""
+def number(value: float, decimals: int = 0) -> str:
+    """A known number with thousands separated, else a dash."""
+    return NOTHING if pd.isna(value) else f"{value:,.{decimals}f}"
+
+
+def unpublished(run: Run) -> str:
+    """For each method with an asterisk, a sentence with what of its public configuration is not to be had here."""
+    return " ".join(
+        f"* {label(run, name)}: not the published scene: {recipe.unpublished}."
+        for name, recipe in run.recipes.items()
+        if run.config.methods[name].family == "published" and recipe.unpublished
+    )
+
+
+def summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame, costs: pd.DataFrame) -> list[Table]:
+    """A table for each group of the run's metrics; `costs` is from `jsdpipe.report.costs`."""
     groups = metrics.by_group(run.config)
-    return [_summarised(run, assets, summary, group, shown) for group, shown in groups.items()]
+    return [_summarised(run, assets, summary, costs, group, shown) for group, shown in groups.items()]
 
 
-def _summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame, group: Group, shown: Sequence[Metric]) -> Table:
+def _summarised(
+    run: Run, assets: pd.DataFrame, summary: pd.DataFrame, costs: pd.DataFrame, group: Group, shown: Sequence[Metric]
+) -> Table:
     floors = " and ".join(filter(None, (metric.floor for metric in shown)))
     ungraded = int((assets["status"] == "ungraded").sum())
     sentences = (
         group.about.replace("{seeds}", str(len(run.config.seeds))),
         _means(run, summary, shown),
+        _effort(run),
         f"A failed asset counts with {floors}." if floors else "Failed assets are left out.",
         group.notes,
         group.ungraded.replace("{count}", str(ungraded)) if ungraded else "",
     )
     counted = ("Prompts", "Assets", "Failed") if group.counts_assets else ("Prompts",)
-    rows = _rows(run, summary, shown, _assets(assets) if group.counts_assets else _prompts(summary, shown))
-    return Table(group.name, " ".join(filter(None, sentences)), _header(shown, *counted), 2, rows, group.empty)
+    rows = _rows(run, summary, costs, shown, _assets(assets) if group.counts_assets else _prompts(summary, shown))
+    caption = " ".join(filter(None, sentences))
+    return Table(group.name, caption, _header(shown, *counted), 3, rows, group.empty, note=unpublished(run))
 
 
-def paired(run: Run, comparison: pd.DataFrame, reference: str) -> list[Table]:
+def paired(run: Run, comparison: pd.DataFrame, costs: pd.DataFrame, reference: str) -> list[Table]:
     """The tables of paired comparisons: `reference` minus each other method, with one row per set and method."""
     against = _against(comparison, reference)
     tables = metrics.compared(run.config)
-    return [_paired(run, against, reference, name, columns) for name, columns in tables.items()]
+    return [_paired(run, against, costs, reference, name, columns) for name, columns in tables.items()]
 
 
-def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: str, columns: Sequence[Metric]) -> Table:
+def _paired(
+    run: Run,
+    against: Sequence[dict[str, Any]],
+    costs: pd.DataFrame,
+    reference: str,
+    name: str,
+    columns: Sequence[Metric],
+) -> Table:
     level = 1 - run.config.report.confidence
     names = {metric.name for metric in columns}
     found = {(row["set"], row["method"], row["metric"]): row for row in against if row["metric"] in names}
@@ -69,7 +96,7 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
     shown = [metric for metric in columns if metric.name in compared]
     rows = []
     for part, method in dict.fromkeys((part, method) for part, method, _ in found):
-        cells, prompts = [Cell(part), Cell(label(run, method), color=style.color(run, method))], []
+        cells, prompts = [Cell(part), *_named(run, costs, part, method)], []
         for metric in shown:
             if (row := found.get((part, method, metric.name))) is None:
                 cells.append(Cell(NOTHING))
@@ -80,16 +107,17 @@ def _paired(run: Run, against: Sequence[dict[str, Any]], reference: str, name: s
             aside += "" if pd.isna(p) else f", p{NO_BREAK}" + (f"{p:.3f}" if p >= 0.001 else f"<{NO_BREAK}0.001")
             cells.append(Cell(metric.difference(row["difference"]), aside, p <= level, group_link(part, method)))
             prompts.append(str(row["prompts"]))
-        rows.append((*cells, Cell(", ".join(dict.fromkeys(prompts)))))
+        rows.append((*cells, Cell(", ".join(dict.fromkeys(prompts))), *_spent(costs, part, method)))
     caption = (
         f"Paired comparison over the prompts for which both methods have values: mean of {label(run, reference)} minus "
         f"the method (the seeds of a prompt are averaged first), with its {run.config.report.confidence:.0%} bootstrap "
         "interval over prompts and the p-value of a two-sided sign-flip test. The p-values are not corrected for the "
         f"number of comparisons; bold: p ≤ {level:.2g}. With n prompts, the smallest possible p is 2/2ⁿ."
         + _too_few(row["low"] for row in found.values())
+        + f" {_effort(run)} {_about(run, costs, reference)}"
     )
     empty = "There is nothing to compare: no prompt has values for two methods."
-    return Table(name, caption, _header(shown, "Prompts"), 2, tuple(rows), empty)
+    return Table(name, caption, _header(shown, "Prompts"), 3, tuple(rows), empty, note=unpublished(run))
 
 
 def _against(comparison: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
@@ -138,7 +166,32 @@ def _asset_rows(run: Run, assets: pd.DataFrame, *columns: str) -> tuple[tuple[Ce
 
 
 def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:
-    return ("Set", "Method", *(metric.heading for metric in shown), *counts)
+    return ("Set", "Method", "Family", *(metric.heading for metric in shown), *counts, *SPENT)
+
+
+def _named(run: Run, costs: pd.DataFrame, part: str, method: str) -> tuple[Cell, Cell]:
+    """A method's name and family."""
+    family = costs.loc[(part, method), "family"]
+    return Cell(label(run, method), color=style.color(run, method)), Cell(NOTHING if pd.isna(family) else family)
+
+
+def _spent(costs: pd.DataFrame, part: str, method: str) -> tuple[Cell, Cell]:
+    """What an asset took: U-Net samples and seconds."""
+    row = costs.loc[(part, method)]
+    return Cell(number(row["unet_samples"])), Cell(number(row["seconds"], 1))
+
+
+def _about(run: Run, costs: pd.DataFrame, method: str) -> str:
+    """A sentence with a method's family and U-Net samples; no seconds, so that captions do not differ between runs."""
+    family, samples, _ = costs.loc[(ALL_SETS, method)]
+    took = "" if pd.isna(samples) else f" and took {number(samples)} U-Net samples an asset"
+    return f"{label(run, method)} is {'external' if pd.isna(family) else family}{took}."
+
+
+def _effort(run: Run) -> str:
+    """A sentence for the caption on what the methods were given."""
+    given = f"Methods are compared {budget(run)}. " if run.recipes else ""
+    return f"{given}U-Net samples (latents in forward passes) and seconds (wall-clock, to generate) are means an asset."
 
 
 def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
@@ -179,7 +232,11 @@ def _prompts(summary: pd.DataFrame, shown: Sequence[Metric]) -> Callable[[str, s
 
 
 def _rows(
-    run: Run, summary: pd.DataFrame, shown: Sequence[Metric], counts: Callable[[str, str], tuple[Cell, ...]]
+    run: Run,
+    summary: pd.DataFrame,
+    costs: pd.DataFrame,
+    shown: Sequence[Metric],
+    counts: Callable[[str, str], tuple[Cell, ...]],
 ) -> tuple[tuple[Cell, ...], ...]:
     """One row per set and method that has values; `counts(set, method)` makes its last cells."""
     found = {(row["set"], row["method"], row["metric"]): row for row in summary.to_dict("records")}
@@ -193,7 +250,7 @@ def _rows(
             for metric in shown
         }
         for method in present:
-            cells = [Cell(part), Cell(label(run, method), color=style.color(run, method))]
+            cells = [Cell(part), *_named(run, costs, part, method)]
             for metric in shown:
                 if (value := found.get((part, method, metric.name))) is None:
                     cells.append(Cell(NOTHING))
@@ -201,7 +258,7 @@ def _rows(
                 text = metric.text(value["mean"])
                 interval = _interval(metric.text, value["low"], value["high"])
                 cells.append(Cell(text, interval, text == best[metric.name], group_link(part, method)))
-            rows.append((*cells, *counts(part, method)))
+            rows.append((*cells, *counts(part, method), *_spent(costs, part, method)))
     return tuple(rows)
 
 

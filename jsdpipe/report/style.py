@@ -4,7 +4,7 @@ from typing import Any
 
 from jsdpipe.pipeline.run import Run
 
-# Okabe and Ito's palette without its yellow and black, then four of Paul Tol's "muted".
+# Okabe and Ito's palette without its yellow and black, then four of Paul Tol's "muted", and a gray.
 PALETTE = (
     "#0072B2",
     "#E69F00",
@@ -16,6 +16,7 @@ PALETTE = (
     "#999933",
     "#882255",
     "#DDCC77",
+    "#777777",
 )
 
 MATPLOTLIB: Any = {

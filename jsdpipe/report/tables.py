@@ -12,18 +12,20 @@ from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
 from jsdpipe.report import presentation
 from jsdpipe.report.collect import Results, collect
+from jsdpipe.report.costs import COSTS, costs
 from jsdpipe.report.markup import Table, latex, markdown
 from jsdpipe.report.summary import compare, per_prompt, summarise
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A run's numbers: tidy tables, values per prompt, means, comparisons; and the tables for readers, by name."""
+    """A run's numbers: tidy tables, values per prompt, means, comparisons, costs; and tables for readers, by name."""
 
     results: Results
     values: pd.DataFrame
     summary: pd.DataFrame
     comparison: pd.DataFrame
+    costs: pd.DataFrame
     laid_out: dict[str, Table]
 
 
@@ -31,14 +33,14 @@ def build(run: Run) -> Tables:
     """Collect a run's manifests and make all its tables; raises `UserError` if a manifest is missing."""
     results = collect(run)
     values = per_prompt(run, results)
-    summary, comparison = summarise(run, values), compare(run, values)
+    summary, comparison, spent = summarise(run, values), compare(run, values), costs(run, results.assets)
     laid_out = (
-        *presentation.summarised(run, results.assets, summary),
-        *presentation.paired(run, comparison, next(iter(run.config.methods))),
+        *presentation.summarised(run, results.assets, summary, spent),
+        *presentation.paired(run, comparison, spent, next(iter(run.config.methods))),
         presentation.failures(run, results.assets),
         presentation.notes(run, results.assets),
     )
-    return Tables(results, values, summary, comparison, {table.name: table for table in laid_out})
+    return Tables(results, values, summary, comparison, spent, {table.name: table for table in laid_out})
 
 
 def write(run: Run) -> None:
@@ -48,15 +50,19 @@ def write(run: Run) -> None:
     failed, noted = assets[assets["status"] != "ok"], assets[assets["notes"].notna()]
     key = ["method", "set", "prompt_id", "prompt", "seed"]
 
-    def rows(shown: Sequence[Metric], frame: pd.DataFrame = tables.summary) -> pd.DataFrame:
+    def rows(shown: Sequence[Metric], frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame["metric"].isin([metric.name for metric in shown])]
 
+    summary = tables.summary.join(tables.costs, on=["set", "method"])
+    a, b = (tables.costs.add_suffix(f"_{side}") for side in "ab")
+    compared = tables.comparison.join(a, on=["set", "a"]).join(b, on=["set", "b"])
+    compared = compared[[*tables.comparison, *(f"{cost}_{side}" for cost in COSTS for side in "ab")]]
     config = run.config
     frames = {
         "assets": assets,
         "prompts": tables.results.prompts,
-        **{group.name: rows(shown) for group, shown in metrics.by_group(config).items()},
-        **{name: rows(shown, tables.comparison) for name, shown in metrics.compared(config).items()},
+        **{group.name: rows(shown, summary) for group, shown in metrics.by_group(config).items()},
+        **{name: rows(shown, compared) for name, shown in metrics.compared(config).items()},
         "failures": failed[[*key, "failed_at", "reason"]],
         "notes": noted[[*key, "notes"]],
     }

