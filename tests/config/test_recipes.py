@@ -237,6 +237,11 @@ def test_an_override_reaches_below_a_mapping():
         ({"regularizers": {"opaque": [5, 1.0, 0.0, 5]}}, ["regularizers.opaque", "start_step"]),
         ({"regularizers": {"total_variation": 0.1}}, ["regularizers.total_variation", "hash_grid"]),
         ({"regularizers": {"emptiness": 1e4}}, ["regularizers.emptiness", "hash_grid"]),
+        ({"regularizers": {"share": -0.1}}, ["regularizers.share", "0"]),
+        ({"reduction": "max"}, ["reduction", "mean", "sum"]),
+        ({"objective_weight": 0.0}, ["objective_weight", "0"]),
+        ({"optimizer": {"kind": "adan"}}, ["optimizer.kind", "adam", "adamw", "adamax"]),
+        ({"optimizer": {"betas": [0.9, 1.0]}}, ["optimizer.betas.1", "1"]),
         ({"objective": {"t_range": [0.5, 1.5]}}, ["objective.t_range", "1"]),
     ],
 )

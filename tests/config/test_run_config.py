@@ -143,6 +143,7 @@ def test_a_wrong_key(refused, tmp_path, key, value, where, words):
         ("mesh/min_component", 2, "0 1"),  # per cent
         ("generation/batch_assets", 1_000_000, "1 1024"),
         ("generation/preview_views", 100_000, "1 1000"),
+        ("generation/unet_samples", 0, "1 1000000000"),
         ("resources", {"mesh": {"mem_mb": 16}}, "100 16000000"),  # GB
         ("resources", {"mesh": {"mem_mb": 16_000_000_000}}, "100 16000000"),  # bytes
         ("resources", {"mesh": {"runtime": 172_800}}, "1 50000"),  # seconds

@@ -175,15 +175,16 @@ class TestOne:
 def test_the_fingerprint_is_of_all_that_counts(prior):
     recipe, batch = load_recipe("miniature/jsd"), [Subject("a", ("a", 0)), Subject("b", ("b", 0))]
     marks = {
-        batch_fingerprint("code", batch, recipe, prior, 8),
-        batch_fingerprint("other", batch, recipe, prior, 8),
-        batch_fingerprint("code", batch[:1], recipe, prior, 8),
-        batch_fingerprint("code", [batch[0], Subject("b", ("b", 1))], recipe, prior, 8),
-        batch_fingerprint("code", batch, recipe.model_copy(update={"steps": 7}), prior, 8),
-        batch_fingerprint("code", batch, recipe, prior, 4),
+        batch_fingerprint("code", batch, recipe, prior, 8, None),
+        batch_fingerprint("other", batch, recipe, prior, 8, None),
+        batch_fingerprint("code", batch[:1], recipe, prior, 8, None),
+        batch_fingerprint("code", [batch[0], Subject("b", ("b", 1))], recipe, prior, 8, None),
+        batch_fingerprint("code", batch, recipe.model_copy(update={"steps": 7}), prior, 8, None),
+        batch_fingerprint("code", batch, recipe, prior, 4, None),
+        batch_fingerprint("code", batch, recipe, prior, 8, 100),
     }
-    assert len(marks) == 6
-    assert batch_fingerprint("code", list(batch), load_recipe("miniature/jsd"), prior, 8) in marks
+    assert len(marks) == 7
+    assert batch_fingerprint("code", list(batch), load_recipe("miniature/jsd"), prior, 8, None) in marks
 
 
 class TestStage:

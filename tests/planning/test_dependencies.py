@@ -43,6 +43,7 @@ def digests(run):
         (lambda c: c.update(seed=1), {"generate", "alignment", "diversity"}),
         (lambda c: c.update(seeds=[0, 2]), {"generate"}),
         (lambda c: c["generation"].update(batch_assets=1), {"generate"}),
+        (lambda c: c["generation"].update(unet_samples=100), {"generate"}),
         (lambda c: c["generation"].update(shard_assets=3), set()),
         (lambda c: c["prior"].update(dtype="bfloat16"), {"generate"}),
         (lambda c: c["mesh"].update(threshold=3.0), {"mesh"}),
