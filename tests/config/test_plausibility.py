@@ -118,7 +118,7 @@ def latent_voxels(size):
 
 @pytest.mark.parametrize("size", [64, [[0, 64], [5, 64]]])
 def test_latents_that_fit(size):
-    recipe = load_recipe("sjc", latent_voxels(size))
+    recipe = load_recipe("controlled/sjc", latent_voxels(size))
     check_latents(recipe, "x/y", (4, 64))
     assert misfit(recipe, "x/y", Sizes(512, (4, 64))) is None  # their size is not that of images
     assert misfit(recipe, "x/y", None) is None
@@ -130,11 +130,11 @@ def test_latents_that_fit(size):
 )
 def test_latents_that_do_not(size, latents, key):
     with pytest.raises(UserError, match=f"^{key}: .*x/y"):
-        misfit(load_recipe("sjc", latent_voxels(size)), "x/y", Sizes(512, latents))
+        misfit(load_recipe("controlled/sjc", latent_voxels(size)), "x/y", Sizes(512, latents))
 
 
 def test_latents_of_another_prior_are_refused_before_the_work(refusal, tmp_path):
-    recipe = tiny.write(tmp_path / "latents.yaml", {"base": "sjc"} | latent_voxels(16))
+    recipe = tiny.write(tmp_path / "latents.yaml", {"base": "controlled/sjc"} | latent_voxels(16))
     config = tiny.config(tmp_path)
     config["methods"] = {"sjc": {"recipe": str(recipe)}}
     said = refusal("check", path := tiny.write(tmp_path / "c.yaml", config))

@@ -143,7 +143,10 @@ def test_terms_without_a_gradient_have_no_factor():
 
 @pytest.mark.parametrize(
     ("name", "small", "unreached"),
-    [("sds-miniature", VOXELS, {"background"}), ("jsdlr", tiny.HASH_GRID | {"steps": 1}, {"background.network"})],
+    [
+        ("miniature/sds", VOXELS, {"background"}),
+        ("published/jsdlr", tiny.HASH_GRID | {"steps": 1}, {"background.network"}),
+    ],
 )
 def test_the_share_of_a_scene_s_first_gradient(prior, monkeypatch, name, small, unreached):
     monkeypatch.setattr(loop, "build_optimizer", lambda _, batch: torch.optim.SGD(batch.parameters(), lr=1.0))
@@ -166,7 +169,7 @@ def test_the_share_of_a_scene_s_first_gradient(prior, monkeypatch, name, small, 
 
 def test_an_asset_with_a_share_is_its_own_in_a_batch(prior):
     toy = towards([0.8, -0.8, -0.8], prior)
-    recipe = load_recipe("sds-miniature", VOXELS | {"steps": 6, "regularizers": {"share": 0.5}})
+    recipe = load_recipe("miniature/sds", VOXELS | {"steps": 6, "regularizers": {"share": 0.5}})
     together = optimize([BALL, CUBE], recipe, toy, nothing)
     for subject, expected in zip((BALL, CUBE), together, strict=True):
         (alone,) = optimize([subject], recipe, toy, nothing)
@@ -183,7 +186,7 @@ def test_the_unit_of_the_objective_s_gradient(prior, monkeypatch, change, factor
     toy = towards([0.8, -0.8, -0.8], prior)  # its latents are (3, 4, 4) of 16 pixels
     toy.image_size = 16
     (one,), (other,) = (
-        optimize([BALL], load_recipe("sds-miniature", VOXELS | NONE | keys), toy, nothing) for keys in ({}, change)
+        optimize([BALL], load_recipe("miniature/sds", VOXELS | NONE | keys), toy, nothing) for keys in ({}, change)
     )
     for name, tensor in one.scene.tensors().items():
         assert tensor.abs().max() > 0

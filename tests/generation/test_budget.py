@@ -59,7 +59,7 @@ class TestCounted:
         ],
     )
     def test_in_an_asset_s_file(self, prior, tmp_path, name, change, expected):
-        recipe = load_recipe(f"{name}-miniature", SMALL | {"steps": 3} | change)
+        recipe = load_recipe(f"miniature/{name}", SMALL | {"steps": 3} | change)
         generate_one("a ball", recipe, prior, 0, tmp_path, "code")
         asset = json.loads((tmp_path / "asset.json").read_text())
         assert (asset["steps"], asset["unet_samples"]) == (3, expected)
@@ -67,16 +67,16 @@ class TestCounted:
     def test_on_an_adapter_s_own_unet_too(self, prior, folder, tmp_path):
         other = tiny_models.diffusion(tmp_path / "other", prediction_type="v_prediction")
         prior.adapted = load_adapter_unet(str(other), None, prior, folder)
-        optimize([Subject("a", ("a", 0))], load_recipe("vsd-miniature", SMALL | {"steps": 3}), prior, nothing)
+        optimize([Subject("a", ("a", 0))], load_recipe("miniature/vsd", SMALL | {"steps": 3}), prior, nothing)
         assert (prior.samples, prior.adapted.samples, prior.unet_samples) == (2 * 3, 2 * 3, 4 * 3)
 
     def test_an_asset_s_part_of_its_batch(self, prior):
         subjects = [Subject(name, (name, 0)) for name in "abc"]
-        outcomes = optimize(subjects, load_recipe("sds-miniature", SMALL | {"steps": 3}), prior, nothing)
+        outcomes = optimize(subjects, load_recipe("miniature/sds", SMALL | {"steps": 3}), prior, nothing)
         assert [outcome.unet_samples for outcome in outcomes] == [6, 6, 6]
 
     def test_until_all_have_failed(self, prior):
-        recipe = burning(load_recipe("sds-miniature", SMALL | {"steps": 20}))
+        recipe = burning(load_recipe("miniature/sds", SMALL | {"steps": 20}))
         (outcome,) = optimize([Subject("a", ("a", 0))], recipe, prior, nothing)
         assert (outcome.steps, outcome.unet_samples) == (10, 20)
 
@@ -95,10 +95,10 @@ class TestBudget:
         ],
     )
     def test_steps(self, prior, name, change, samples, expected):
-        assert steps_within(samples, load_recipe(f"{name}-miniature", change), prior) == expected
+        assert steps_within(samples, load_recipe(f"miniature/{name}", change), prior) == expected
 
     def test_an_objective_that_takes_none(self, prior, monkeypatch):
-        recipe = load_recipe("sds-miniature")
+        recipe = load_recipe("miniature/sds")
         objective = ScoreDistillation(recipe.objective)
         monkeypatch.setattr(objective, "compute", lambda z, *_: Output.from_gradient(z))
         monkeypatch.setattr(budget.objectives, "build", lambda _: objective)
@@ -133,7 +133,7 @@ class TestNominalSteps:
             return compute(self, z, guidance, progress, generators)
 
         monkeypatch.setattr(ScoreDistillation, "compute", spy)
-        recipe = load_recipe("sds-miniature", SMALL | {"steps": 10})
+        recipe = load_recipe("miniature/sds", SMALL | {"steps": 10})
         (outcome,) = optimize([Subject("a", ("a", 0))], recipe, prior, nothing, steps)
         assert seen == [(step, 10) for step in expected]
         assert [row["step"] for row in outcome.history] == list(range(steps))
@@ -144,7 +144,7 @@ class TestNominalSteps:
         monkeypatch.setattr(
             prior, "encode", lambda images, draws: sizes.append(images.shape[-1]) or encode(images, draws)
         )
-        recipe = load_recipe("jsdlr", tiny.HASH_GRID | {"steps": 3})  # sizes [[0, 8], [2, 16]]
+        recipe = load_recipe("published/jsdlr", tiny.HASH_GRID | {"steps": 3})  # sizes [[0, 8], [2, 16]]
         optimize([Subject("a", ("a", 0))], recipe, prior, nothing, 6)
         assert sizes == [8, 8, 8, 8, 16, 16]
 
@@ -155,6 +155,6 @@ class TestNominalSteps:
             OccupancyGrid, "update", lambda self, step, *rest: steps.append(step) or update(self, step, *rest)
         )
         field = tiny.HASH_GRID["field"] | {"occupancy_every": 2}
-        recipe = load_recipe("jsdlr", tiny.HASH_GRID | {"steps": 12, "field": field})
+        recipe = load_recipe("published/jsdlr", tiny.HASH_GRID | {"steps": 12, "field": field})
         optimize([Subject("a", ("a", 0))], recipe, prior, nothing, 5)
         assert steps == [0, 2, 4]

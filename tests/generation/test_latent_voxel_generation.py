@@ -24,7 +24,7 @@ from jsdpipe.scene.latent_voxels.scene import TO_RGB
 
 def recipe(steps=3, size=tiny_models.LATENT, **regularizers):
     return load_recipe(
-        "sjc",
+        "controlled/sjc",
         {
             "steps": steps,
             "field": FIELD,

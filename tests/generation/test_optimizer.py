@@ -8,7 +8,7 @@ from jsdpipe.config.recipes import load_recipe
 from jsdpipe.generation.loop import build_optimizer
 from jsdpipe.scene.registry import build
 
-FIELD = load_recipe("sds-miniature", {"field": {"resolution": 8}}).field
+FIELD = load_recipe("miniature/sds", {"field": {"resolution": 8}}).field
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_its_steps_are_pytorch_s(settings, expected):
 
 def test_a_recipe_s_keys():
     settings = {"kind": "adamax", "betas": [0.5, 0.6], "eps": 1e-6, "weight_decay": 0.2}
-    recipe = load_recipe("sds-miniature", {"optimizer": settings})
+    recipe = load_recipe("miniature/sds", {"optimizer": settings})
     assert recipe.optimizer == Optimizer(kind="adamax", betas=(0.5, 0.6), eps=1e-6, weight_decay=0.2)

@@ -8,7 +8,7 @@ from jsdpipe.config.recipes import load_recipe
 from jsdpipe.scene.cameras import Offsets, Viewpoints, random_viewpoints
 from jsdpipe.scene.settings import CameraJitter
 
-PLAIN = load_recipe("jsdlr").cameras
+PLAIN = load_recipe("published/jsdlr").cameras
 JITTERED = PLAIN.model_copy(update={"jitter": CameraJitter(position=0.1, center=0.2, up=0.02)})
 
 

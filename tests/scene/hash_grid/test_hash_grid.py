@@ -110,7 +110,7 @@ def test_no_points():
 
 
 def test_levels_open_as_in_threestudio():
-    public = load_recipe("jsdlr").field.encoding
+    public = load_recipe("published/jsdlr").field.encoding
     progressive = Progressive(start_level=8, start_step=2000, every=500)
     settings = FieldHashGrid(**public.model_dump(exclude={"progressive"}), progressive=progressive)
     steps = (0, 2000, 2499, 2500, 2999, 3000, 5999, 6000, 9999)
