@@ -78,7 +78,7 @@ def test_each_asset_has_parameters_of_its_own():
     assert not torch.equal(first.encoding.table, second.encoding.table)
 
 
-@pytest.mark.parametrize("name", ["jsdlr", "jsdlr-surr"])
+@pytest.mark.parametrize("name", ["published/jsdlr", "published/jsdlr-surr"])
 def test_learning_rates(name):
     background = load_recipe(name).field.background
     rates = {"lr": 0.1, "encoding_lr": 0.2} if background.kind == "hash_grid" else {"lr": 0.1}
