@@ -42,8 +42,8 @@ class LatentVoxelScene(Scene):
 
     density = softplus(exp(`density_scale`) * d + density_bias), where d and the latents are trilinear in `density_grid`
     (1, R, R, R) and `latent_grid` (4, R, R, R). `density_scale` is (). The outer voxels lie half a voxel inside the
-    cube. The background's latent is bilinear in `background` (4, S, S), a map of the directions: columns are the angle
-    from +z, rows the azimuth.
+    cube; in that rim their values hold, where the public code's fall to half. The background's latent is bilinear in
+    `background` (4, S, S), a map of the directions: columns are the angle from +z, rows the azimuth.
     """
 
     density_grid: Tensor
