@@ -86,10 +86,10 @@ class Generation(Strict):
 
     shard_assets: Annotated[int, Field(ge=1, le=100_000)] = 12
     batch_assets: Annotated[int, Field(ge=1, le=1024, description="assets optimized together")] = 1
-    preview_views: Views = 8
     unet_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(
-        default=None, description="latents through a U-Net that every asset gets, in place of its recipe's steps"
+        default=None, description="U-Net samples an asset, which set the number of steps; null: the recipe's steps"
     )
+    preview_views: Views = 8
 
 
 def _with_glb(formats: tuple[str, ...]) -> tuple[str, ...]:
