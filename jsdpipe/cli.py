@@ -56,7 +56,7 @@ def options(
 
 
 @app.command(
-    epilog=escape("\n\n".join(["The recipes *-miniature use the miniature prior, which understands:", *explained()])),
+    epilog=escape("\n\n".join(["The recipes miniature/* use the miniature prior, which understands:", *explained()])),
 )
 def make(
     prompt: Annotated[str, typer.Argument(help="a description of the asset")],

@@ -12,7 +12,7 @@ from toys import burning, towards
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.prompts import Prompt, prompt_id
-from jsdpipe.config.recipes import FOLDER, load_recipe
+from jsdpipe.config.recipes import load_recipe, names
 from jsdpipe.config.run_config import resolve
 from jsdpipe.generation import generate_one
 from jsdpipe.generation.asset import batch_fingerprint
@@ -96,7 +96,7 @@ def test_renders_go_where_the_prior_is(prior, name):
     assert (albedo[:, 1:] < 0.25).all()
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*-miniature.yaml")))
+@pytest.mark.parametrize("name", [name for name in names() if name.startswith("miniature/")])
 def test_an_asset_alone_is_what_it_is_in_a_batch(prior, name):
     recipe = load_recipe(name, SMALL)
     subjects = [Subject("a ball", ("ball", 0)), Subject("a cube", ("cube", 0))]
