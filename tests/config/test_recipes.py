@@ -240,7 +240,7 @@ def test_an_override_reaches_below_a_mapping():
         ({"regularizers": {"share": -0.1}}, ["regularizers.share", "0"]),
         (
             {
-                "regularizers": {name: 0.0 for name in ("sparsity", "opaque", "orientation", "convexity", "z_variance")}
+                "regularizers": dict.fromkeys(("sparsity", "opaque", "orientation", "convexity", "z_variance"), 0.0)
                 | {"share": 0.1}
             },
             ["regularizers", "share"],
