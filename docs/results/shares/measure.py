@@ -4,7 +4,7 @@
 
 A method runs with three kinds of settings, each on the miniature's voxels and on a small hash grid, with the
 miniature's prior: "before" has the weights of JSD's public code for all, in the unit of a mean; "controlled" has an
-equal share; "published" has the weights and the reduction of the method's own public code. A run is 100 steps of one
+equal share; "published" has the weights and the reduction of the method's own public code. A run is 50 steps of one
 prompt, during which the schedules of a recipe go from their beginning to their end.
 """
 
@@ -20,7 +20,7 @@ from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.recipes import load_recipe, merge, read_recipe
 
 FOLDER = Path(__file__).parent
-PROMPT, STEPS = "a red mushroom", 100
+PROMPT, STEPS = "a red mushroom", 50
 LABELS = {
     "jsd": "JSD", "sdi": "SDI", "sds": "SDS", "sjc": "SJC", "csd": "CSD", "nfsd": "NFSD", "ism": "ISM", "vsd": "VSD",
     "sim": "SIM", "asd-adversarial": "ASD adversarial", "asd-asynchronous": "ASD asynchronous",
