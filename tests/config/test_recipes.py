@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import value_at
-from jsdpipe.config.recipes import family, load_recipe, merge, names, read_recipe
+from jsdpipe.config.recipes import family, in_one_word, load_recipe, merge, names, read_recipe
 from jsdpipe.config.run_config import read_config
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.prior.settings import PerpNeg, Templates, ViewPrompts
@@ -385,6 +385,9 @@ def test_the_family_of_a_recipe():
     ("name", "meant"),
     [
         ("jsdlr", "published/jsdlr"),
+        ("SDS", "controlled/sds, miniature/sds, published/sds"),
+        ("published/SDS", "published/sds"),
+        ("Published/sds", "published/sds"),
         ("jsdlr-surr", "published/jsdlr-surr"),
         ("jsd-miniature", "miniature/jsd"),
         ("asd-adversarial-miniatur", "miniature/asd-adversarial"),
@@ -392,8 +395,27 @@ def test_the_family_of_a_recipe():
     ],
 )
 def test_a_name_that_is_almost_right_leads_to_the_right_one(name, meant):
-    with pytest.raises(UserError, match=f"'{meant}'"):
+    with pytest.raises(UserError, match=rf"mean {meant}\?"):
         load_recipe(name)
+
+
+def test_a_folder_leads_to_all_its_recipes():
+    found = ", ".join(name for name in names() if name.startswith("published/"))
+    with pytest.raises(UserError, match=rf"mean {found}\?"):
+        load_recipe("published")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "word"),
+    [
+        ("published/jsdlr", "published-jsdlr"),
+        ("../mine/short.yaml", "short"),
+        ("short.yml", "short"),
+        ("a/b.c", "a-b.c"),
+    ],
+)
+def test_a_recipe_names_a_folder(recipe, word):
+    assert in_one_word(recipe) == word
 
 
 def test_what_cannot_be_had_is_a_text():
