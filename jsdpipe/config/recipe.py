@@ -32,7 +32,7 @@ class Recipe(Strict):
 
     source: str = Field(description="the paper or public code that the settings come from")
     unpublished: NonEmpty | None = Field(
-        default=None, description="what of the public configuration is not to be had here"
+        default=None, description="what of the public scene or prior cannot be reproduced here"
     )
     prior: NonEmpty = Field(
         description="the prior that the settings are for, the default of `jsdpipe make`; a run states its own"
@@ -73,7 +73,7 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _regularizers_of_the_field(self) -> "Recipe":
-        for name in self.regularizers.unsupported(self.field.available):
+        for name in self.regularizers.unsupported(self.field.available_regularizers):
             lack = "without normals" if name in self.field.regularizers else f"of kind {self.field.kind}"
             raise ValueError(f"regularizers.{name} is not for a field {lack}; set it to 0")
         return self

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from jsdpipe.base.schedules import Schedule, value_at
 from jsdpipe.scene.scene import SceneBatch
 
-MEASURED = 4  # the gradients are measured every so many steps, because that takes a backward pass more
-DECAY = 0.9  # of the running mean squares, a measurement
+MEASURE_EVERY = 4  # steps; each measurement costs one more backward pass
+DECAY = 0.9  # of the running mean squares, per measurement
 
 
 class Balance(nn.Module):
@@ -28,9 +28,9 @@ class Balance(nn.Module):
     def __init__(self, share: Schedule | None, assets: int) -> None:
         super().__init__()
         self.share = share
-        # before the first measurement, terms of unknown size are left out
+        # until the first measurement the size of the terms is unknown, and they are left out
         self.register_buffer("factor", torch.full((assets,), 1.0 if share is None else 0.0))
-        # of the objective and the regularizers; both begin at 0, which cancels in their ratio
+        # of the objective and the regularizers; starting both at 0 biases them alike, which cancels in their ratio
         self.register_buffer("mean_squares", torch.zeros(2, assets, dtype=torch.double))
         self.register_buffer("measured", torch.full((assets,), torch.nan))
 

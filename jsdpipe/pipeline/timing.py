@@ -42,7 +42,7 @@ def generation_times(run: Run) -> dict[tuple[str, str], tuple[float, int]]:
     """By (set, method): wall-clock seconds of the timed jobs that generated assets, and the number of these assets."""
     found: dict[tuple[str, str], tuple[float, int]] = {}
     for shard, row in _jobs(run, "generate"):
-        if run.config.methods[shard.method].makes:
+        if run.config.methods[shard.method].makes_assets:
             seconds, assets = found.get((shard.set, shard.method), (0.0, 0))
             found[shard.set, shard.method] = seconds + float(row["s"]), assets + _size(shard)
     return found
