@@ -68,12 +68,12 @@ class Recipe(Strict):
             ("cameras.elevation_deg", self.cameras.elevation_deg),
         ):
             if pair[0] > pair[1]:
-                raise ValueError(f"{name} must be [low, high], not {list(pair)}")
+                raise ValueError(f"{name}: must be [low, high], not {list(pair)}")
         return self
 
     @model_validator(mode="after")
     def _regularizers_of_the_field(self) -> "Recipe":
         for name in self.regularizers.unsupported(self.field.available_regularizers):
             lack = "without normals" if name in self.field.regularizers else f"of kind {self.field.kind}"
-            raise ValueError(f"regularizers.{name} is not for a field {lack}; set it to 0")
+            raise ValueError(f"regularizers.{name}: is not for a field {lack}; set it to 0")
         return self
