@@ -15,6 +15,7 @@ from priors_on_disk import store
 
 from jsdpipe.base import cpu
 from jsdpipe.base.errors import UserError
+from jsdpipe.commands import make_asset
 from jsdpipe.config.plausibility import check_latents, misfit, prior_sizes
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.model_files.facts import PriorSizes
@@ -117,7 +118,7 @@ def test_what_cannot_be_meant(recipe, pixels):
 
 
 def latent_voxels(size):
-    return {"field": FIELD, "cameras": {"size": size}, "regularizers": OFF}
+    return {"field": FIELD, "cameras": {"size": size}, "posterior": None, "regularizers": OFF}
 
 
 @pytest.mark.parametrize("size", [64, [[0, 64], [5, 64]]])
@@ -148,6 +149,13 @@ def test_latents_of_another_prior_are_refused_before_the_work(refusal, tmp_path)
     said = refusal("make", "a red ball", "--recipe", recipe, "--prior", PAPER, "--out", tmp_path / "out")
     assert said.startswith("--prior: cameras.size: ") and PAPER in said
     assert not (tmp_path / "out").exists()
+
+
+def test_latents_of_a_prior_of_unknown_sizes_are_refused_by_the_work(refusal, tmp_path, monkeypatch):
+    recipe = tiny.write(tmp_path / "latents.yaml", {"base": "controlled/sjc"} | latent_voxels(16))
+    monkeypatch.setattr(make_asset, "prior_sizes", lambda *_: None)  # as of a hub id before it is fetched
+    said = refusal("make", "a red ball", "--recipe", recipe, "--prior", "miniature", "--out", tmp_path / "out")
+    assert said.startswith("--recipe: field.kind: ") and "miniature" in said
 
 
 def test_check_refuses_and_warns(jsdpipe, refusal, tmp_path):
