@@ -189,7 +189,8 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     inputs = inputs | {"prior": {"dtype": prior.dtype, "sha256": model.digest}} | _adapter(recipe)
     before = _stamps(folder)
     write_json(folder / RECORD, inputs | {"status": UNFINISHED})
-    failed = generate_one(subject.text, recipe, model, seed, folder, inputs["code"]["generate"])
+    with at("--recipe"):
+        failed = generate_one(subject.text, recipe, model, seed, folder, inputs["code"]["generate"])
     with progress(f"mesh {subject.text[:40]}", RESOLUTION) as advance:
         reason, numbers = extract_one(folder, failed, inputs["code"]["mesh"], MESH, advance)
     record = asset_record(subject, seed, reason, **numbers) | inputs

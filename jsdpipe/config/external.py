@@ -79,7 +79,7 @@ class External(Method):
         return self
 
     @property
-    def makes(self) -> bool:
+    def makes_assets(self) -> bool:
         return self.command is not None
 
     def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:

@@ -38,7 +38,7 @@ class Method(Strict):
         return None
 
     @property
-    def makes(self) -> bool:
+    def makes_assets(self) -> bool:
         """Whether its stage `generate` makes assets, and does not only find them."""
         return True
 

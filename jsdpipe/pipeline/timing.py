@@ -43,7 +43,7 @@ def seconds_per_asset(run: Run) -> dict[tuple[str, str, str], float]:
     return {
         (shard.method, shard.set, prompt.id): float(row["s"]) / _size(shard)
         for shard, row in _jobs(run, "generate")
-        if run.config.methods[shard.method].makes
+        if run.config.methods[shard.method].makes_assets
         for prompt in shard.prompts
     }
 

@@ -250,6 +250,13 @@ def test_an_override_reaches_below_a_mapping():
         ({"optimizer": {"kind": "adan"}}, ["optimizer.kind", "adam", "adamw", "adamax"]),
         ({"optimizer": {"betas": [0.9, 1.0]}}, ["optimizer.betas.1", "1"]),
         ({"objective": {"t_range": [0.5, 1.5]}}, ["objective.t_range", "1"]),
+        ({"posterior": None}, ["override: posterior: missing", "sample"]),
+        ({"posterior": "median"}, ["override: posterior: ", "mean", "sample"]),
+        ({"regularizers": {"total_variation": 0.1}}, ["override: regularizers.total_variation: "]),
+        (
+            {"objective": {"kind": "csd", "t_range": [0.02, 0.98], "guidance_scale": 7.5}},
+            ["objective.guidance_scale: unknown key; known here: kind, negative_prompt, negative_share, t_range"],
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(override, words):
@@ -257,6 +264,17 @@ def test_a_mistake_is_named_with_file_and_key(override, words):
         load_recipe("published/jsdlr", override)
     for word in ["published/jsdlr.yaml", *words]:
         assert word in str(error.value)
+
+
+def test_an_adapter_s_optimizer_has_the_bounds_of_the_scene_s():
+    with pytest.raises(UserError, match=r"objective\.adapter_optimizer\.betas\.0: .* 1,"):
+        load_recipe("controlled/vsd", {"objective": {"adapter_optimizer": {"betas": [1.0, 1.0]}}})
+
+
+def test_only_a_scene_of_images_has_a_posterior():
+    assert load_recipe("published/sjc").posterior is None
+    with pytest.raises(UserError, match=r"override: posterior: .*latent_voxels"):
+        load_recipe("published/sjc", {"posterior": "sample"})
 
 
 @pytest.mark.parametrize(

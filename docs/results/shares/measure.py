@@ -46,7 +46,7 @@ def recipe_of(method: str, scene: str, settings: str) -> Recipe | None:
     weights = keys.get("regularizers", {})
     if scene == "voxels":
         small = read_recipe("miniature/jsd").keys
-        had = load_recipe("miniature/jsd").field.available
+        had = load_recipe("miniature/jsd").field.available_regularizers
         keys |= {"field": small["field"], "cameras": small["cameras"]}
         keys["regularizers"] = {name: weight for name, weight in weights.items() if name in had}
         return validate(Recipe, keys, method) if keys["regularizers"] else None
@@ -62,7 +62,7 @@ def measured(run: Run) -> list[dict[str, str | int | float]]:
     """The shares of a run, at the steps in which they were measured."""
     import torch
 
-    from jsdpipe.generation.balance import MEASURED
+    from jsdpipe.generation.balance import MEASURE_EVERY
     from jsdpipe.generation.loop import Subject, optimize
     from jsdpipe.prior.prior import load_prior
 
@@ -71,7 +71,7 @@ def measured(run: Run) -> list[dict[str, str | int | float]]:
     if recipe is None:
         return []
     (outcome,) = optimize([Subject(PROMPT, ("shares",))], recipe, load_prior("miniature"), lambda _=1: None, STEPS)
-    rows = [row for row in outcome.history if row["step"] % MEASURED == 0 and "regularizer_share" in row]
+    rows = [row for row in outcome.history if row["step"] % MEASURE_EVERY == 0 and "regularizer_share" in row]
     print(*run, outcome.reason or "", flush=True)
     return [dict(zip(COLUMNS, (*run, row["step"], row["regularizer_share"]), strict=True)) for row in rows]
 
