@@ -403,7 +403,7 @@ def test_the_family_of_a_recipe():
     ("name", "meant"),
     [
         ("jsdlr", "published/jsdlr"),
-        ("SDS", "controlled/sds, miniature/sds, published/sds"),
+        ("SDS", "controlled/sds', 'miniature/sds', 'published/sds"),
         ("published/SDS", "published/sds"),
         ("Published/sds", "published/sds"),
         ("jsdlr-surr", "published/jsdlr-surr"),
@@ -413,12 +413,12 @@ def test_the_family_of_a_recipe():
     ],
 )
 def test_a_name_that_is_almost_right_leads_to_the_right_one(name, meant):
-    with pytest.raises(UserError, match=rf"mean {meant}\?"):
+    with pytest.raises(UserError, match=rf"mean '{meant}'\?"):
         load_recipe(name)
 
 
 def test_a_folder_leads_to_all_its_recipes():
-    found = ", ".join(name for name in names() if name.startswith("published/"))
+    found = ", ".join(repr(name) for name in names() if name.startswith("published/"))
     with pytest.raises(UserError, match=rf"mean {found}\?"):
         load_recipe("published")
 
