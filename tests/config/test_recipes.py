@@ -127,16 +127,19 @@ def test_complex_surroundings_differ_in_their_background_alone():
     assert surroundings == plain.model_copy(update={"source": surroundings.source, "field": field})
 
 
-def test_the_methods_of_the_miniature_differ_in_their_objective_alone():
+def test_the_methods_of_the_miniature_differ_in_their_objective_and_rates_alone():
     jsd = load_recipe("miniature/jsd")
     assert jsd.field == VoxelField(
         kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
-        density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
+        density_lr=jsd.field.density_lr, albedo_lr=jsd.field.albedo_lr, background_lr=0.01,
     )  # fmt: skip
     assert jsd.regularizers == Regularizers(sparsity=0.002, opaque=0.002, total_variation=0.01, share=0.014)
     for name in CONTROLLED:
         recipe = load_recipe(f"miniature/{name}")
-        assert recipe.model_copy(update={"objective": jsd.objective, "source": jsd.source}) == jsd
+        assert recipe.field.density_lr == pytest.approx(3 * recipe.field.albedo_lr)
+        rates = {rate: getattr(jsd.field, rate) for rate in ("density_lr", "albedo_lr")}
+        alike = {"objective": jsd.objective, "source": jsd.source, "field": recipe.field.model_copy(update=rates)}
+        assert recipe.model_copy(update=alike) == jsd
 
 
 @pytest.mark.parametrize("name", CONTROLLED)
