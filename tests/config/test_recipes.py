@@ -361,18 +361,29 @@ def test_merge_keeps_what_is_stated_later_and_leaves_its_arguments_alone(base, o
     assert set(merged) <= set(leaves(base)) | set(leaves(over))
 
 
-def test_the_miniature_s_scales_were_tuned_on_one_grid():
-    """And CSD, which has no scale, was not."""
-    tuning = read_config(Path("workflow/experiments/miniature-tuning.yaml"), "tuning")
-    grids = {}
-    for method in tuning.methods.values():
-        objective = load_recipe(method.recipe, method.override).objective
-        grids.setdefault(method.recipe, []).append(objective.guidance_scale)
-        assert getattr(objective, "inversion_scale", -objective.guidance_scale) == -objective.guidance_scale
-    assert set(grids) == {name for name in names() if name.startswith("miniature/")} - {"miniature/csd"}
-    assert set(map(tuple, grids.values())) == {(1, 3, 8, 20)}
-    for recipe, grid in grids.items():
-        assert load_recipe(recipe).objective.guidance_scale in grid
+def test_the_miniature_was_tuned_on_one_budget():
+    """Five settings a method: three scales at one rate, two more rates at one scale. CSD, without a scale, takes rates."""
+    tried = {}
+    for method in read_config(Path("workflow/experiments/miniature-tuning.yaml"), "tuning").methods.values():
+        recipe = load_recipe(method.recipe, method.override)
+        assert recipe.field.density_lr == pytest.approx(3 * recipe.field.albedo_lr)
+        tried.setdefault(method.recipe, []).append(tuned(recipe))
+        scale = getattr(recipe.objective, "guidance_scale", None)
+        assert getattr(recipe.objective, "inversion_scale", scale and -scale) == (scale and -scale)
+    assert set(tried) == {name for name in names() if name.startswith("miniature/")}
+    for name, settings in tried.items():
+        assert len(set(settings)) == len(settings) == 5
+        assert tuned(load_recipe(name)) in settings
+        if name == "miniature/csd":
+            assert {rate for _, rate in settings} == {0.25, 0.5, 1.0, 2.0, 4.0}
+        else:
+            assert {scale for scale, rate in settings if rate == 1} == {3.0, 8.0, 20.0}
+            assert {rate for _, rate in settings} == {0.5, 1.0, 2.0}
+
+
+def tuned(recipe):
+    """The guidance scale, if there is one, and the density's learning rate in units of 0.15."""
+    return getattr(recipe.objective, "guidance_scale", None), round(recipe.field.density_lr / 0.15, 6)
 
 
 def test_every_recipe_is_listed_with_what_it_is(jsdpipe):
