@@ -110,8 +110,9 @@ def _find(name: str, beside: Path = Path()) -> Path:
             for spelling in (each, stem, folder, f"{stem}-{folder}"):
                 spelled.setdefault(spelling, []).append(each)
         close = difflib.get_close_matches(name.lower(), spelled, n=1)
-        meant = ", ".join(map(repr, spelled[close[0]])) if close else ""
-        similar = f"did you mean {meant}?" if close else f"there are: {', '.join(known)}"
+        similar = (
+            f"did you mean {', '.join(map(repr, spelled[close[0]]))}?" if close else f"there are: {', '.join(known)}"
+        )
         raise UserError(f"no recipe {shown(name)}; {similar} (or a path that ends in .yaml)")
     return FOLDER / f"{name}.yaml"
 
