@@ -362,7 +362,7 @@ def test_merge_keeps_what_is_stated_later_and_leaves_its_arguments_alone(base, o
 
 
 def test_the_miniature_was_tuned_on_one_budget():
-    """Five settings a method: three scales at one rate, two more rates at one scale; for CSD, without a scale, rates."""
+    """Five settings a method: three scales at one rate, two more rates at one scale. CSD has no scale."""
     tried = {}
     for method in read_config(Path("workflow/experiments/miniature-tuning.yaml"), "tuning").methods.values():
         recipe = load_recipe(method.recipe, method.override)
