@@ -1,6 +1,6 @@
 """Measure the regularizers' share of the gradient for every method: `shares.csv` and `shares.webp`, beside this file.
 
-    python docs/results/shares/measure.py            40 minutes on two cores
+    python docs/results/shares/measure.py            about 25 minutes on two cores
 
 A method runs with three kinds of settings, each on the miniature's voxels and on a small hash grid, with the
 miniature's prior: "before" has the weights of JSD's public code for all, in the unit of a mean; "controlled" has an
@@ -105,7 +105,7 @@ def draw(rows: list[dict[str, str | int | float]]) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(range(len(LABELS)), list(LABELS.values()))
     panels[0].invert_yaxis()
-    panels[1].legend(loc="lower left", frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=130)
     Image.open(buffer).convert("RGB").save(FOLDER / "shares.webp", quality=90, method=6)
