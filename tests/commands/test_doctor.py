@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
-import huggingface_hub
+import huggingface_hub.constants
 import pytest
 import torch
 from priors_on_disk import store
@@ -50,11 +50,11 @@ def said(jsdpipe) -> str:
 
 
 def of_recipes(out: str) -> dict[bool, set[str]]:
-    """What is said of the recipes, by whether they are of the miniature's 64 pixels."""
+    """What is said of the recipes, by whether they are for the miniature."""
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for name in recipes.names():
         row = next(line for line in out.splitlines() if line.startswith(f"{name} "))
-        found[recipes.load_recipe(name).cameras.size == 64].add(row.split("  ")[-1].strip())
+        found[recipes.load_recipe(name).prior == "miniature"].add(row.split("  ")[-1].strip())
     return found
 
 
