@@ -24,6 +24,7 @@ from jsdpipe.config.prompts import Prompt, read_prompts
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.scoring_models import check_models
 from jsdpipe.config.stages import SCORES, SHARD_STAGES, STAGES
+from jsdpipe.config.truth import Truth
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.models.roles import CAPTIONERS, CLASSIFIERS, FEATURES, JUDGES, REWARDS, SIMILARITIES, settings_of
 from jsdpipe.models.settings import Settings
@@ -70,7 +71,7 @@ def _with_kind(method: Any) -> Any:
     return {"kind": "recipe"} | method
 
 
-Method = Annotated[RecipeMethod | External, Field(discriminator="kind"), BeforeValidator(_with_kind)]
+Method = Annotated[RecipeMethod | External | Truth, Field(discriminator="kind"), BeforeValidator(_with_kind)]
 
 
 class Prior(Strict):
