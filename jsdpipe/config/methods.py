@@ -17,6 +17,7 @@ from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.settings import OtherUNet
 
 if TYPE_CHECKING:
+    from jsdpipe.config.run_config import RunConfig
     from jsdpipe.pipeline.layout import Shard
     from jsdpipe.pipeline.run import Run
 
@@ -55,8 +56,14 @@ class Method(Strict):
         return None
 
     @abstractmethod
-    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
-        """Raise `UserError` if it cannot make the assets of these prompts and seeds."""
+    def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:
+        """Raise `UserError` if it cannot make the assets of a run.
+
+        Args:
+            config: the run's configuration.
+            prompts: the run's prompts.
+            beyond: the prompts of the sets' files beyond their limits.
+        """
 
     def lacks(self) -> str | None:
         """A message with key and remedy if this machine lacks a program that the method runs, else None."""
@@ -76,6 +83,10 @@ class Method(Strict):
 
     def sources(self, run: "Run", shard: "Shard") -> list[Path]:
         """The existing files that only this shard's assets depend on."""
+        return []
+
+    def made_from(self, run: "Run", shard: "Shard") -> list["Shard"]:
+        """The shards of other methods whose meshes the stage `generate` reads."""
         return []
 
 
@@ -104,7 +115,7 @@ class RecipeMethod(Method):
         stated = objective.get("adapter") if isinstance(objective, Mapping) else None
         return validate(OtherUNet, stated, "objective.adapter") if isinstance(stated, Mapping) else None
 
-    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
+    def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:
         read_recipe(self.recipe)
 
     def depends_on(self, stage: str, run: "Run", name: str) -> Keys:

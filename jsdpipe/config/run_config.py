@@ -17,6 +17,7 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
 from jsdpipe.base.registry import OfKind, load_plugin
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
+from jsdpipe.config.control import Control
 from jsdpipe.config.external import External
 from jsdpipe.config.methods import RecipeMethod
 from jsdpipe.config.plausibility import warnings
@@ -71,7 +72,7 @@ def _with_kind(method: Any) -> Any:
     return {"kind": "recipe"} | method
 
 
-Method = Annotated[RecipeMethod | External | Truth, Field(discriminator="kind"), BeforeValidator(_with_kind)]
+Method = Annotated[RecipeMethod | External | Truth | Control, Field(discriminator="kind"), BeforeValidator(_with_kind)]
 
 
 class Prior(Strict):
@@ -262,10 +263,11 @@ def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A configuration with the prompts of its sets and the recipes of its methods, by name."""
+    """A configuration with the prompts of its sets, within and beyond their limits, and the recipes of its methods."""
 
     config: RunConfig
     prompts: dict[str, tuple[Prompt, ...]]
+    beyond: dict[str, tuple[Prompt, ...]]
     recipes: dict[str, Recipe]
 
 
@@ -288,13 +290,14 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
     with at(name):
         _check_case("sets", config.sets)
         _check_case("methods", config.methods)
-    prompts, recipes = {}, {}
+    prompts, beyond, recipes = {}, {}, {}
     for key, prompt_set in config.sets.items():
         with at(f"{name}: sets.{key}.file"):
-            prompts[key] = read_prompts(Path(prompt_set.file), prompt_set.limit)
+            whole = read_prompts(Path(prompt_set.file))
+        prompts[key], beyond[key] = whole[: prompt_set.limit], whole[len(whole[: prompt_set.limit]) :]
     for key, method in config.methods.items():
         with at(f"{name}: methods.{key}"):
-            method.check(prompts, config.seeds)
+            method.check(config, prompts, beyond)
         if method.optimizes:
             needed = {
                 "prior": config.prior,
@@ -320,7 +323,7 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
     plugins = dict.fromkeys(config.plugins) | {
         str(path): None for method in config.methods.values() for path in method.plugins()
     }
-    return Resolved(config.model_copy(update={"plugins": list(plugins)}), prompts, recipes)
+    return Resolved(config.model_copy(update={"plugins": list(plugins)}), prompts, beyond, recipes)
 
 
 def _check_case(section: str, names: Iterable[str]) -> None:

@@ -1,6 +1,5 @@
 """Methods of kind `truth`: the miniature world's own shapes, which no score should fall short of."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -10,6 +9,7 @@ from jsdpipe.config.methods import Keys, Method, Prompts
 from jsdpipe.miniature.grammar import explained, parse
 
 if TYPE_CHECKING:
+    from jsdpipe.config.run_config import RunConfig
     from jsdpipe.pipeline.run import Run
 
 
@@ -28,7 +28,7 @@ class Truth(Method):
     def makes(self) -> bool:
         return False
 
-    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
+    def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:
         """Raise `UserError` for a prompt outside the miniature's grammar."""
         for part, of_set in prompts.items():
             for line, prompt in enumerate(of_set, start=1):
@@ -42,3 +42,12 @@ class Truth(Method):
         if stage == "generate":
             return {}
         return {"seed": run.config.seed, f"methods.{name}": {"resolution": self.resolution}}
+
+
+def is_readable(text: str) -> bool:
+    """Whether a prompt is in the miniature's grammar."""
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True

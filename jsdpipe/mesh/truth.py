@@ -28,14 +28,28 @@ def build(run: Run, shard: Shard) -> None:
     assert isinstance(method, Truth)
 
     def one(folder: Path, prompt: Prompt, seed: int, failed: str | None, advance: Advance) -> Outcome:
-        return write_unless_current(
-            folder,
-            failed,
-            lambda: fingerprint(made_by, run.config.seed, prompt.text, seed, method.resolution),
-            lambda: (surface(scene(run.config.seed, prompt, seed), method.resolution, advance), {}),
-        )
+        return build_one(folder, failed, made_by, run.config.seed, prompt, seed, method.resolution, advance)
 
     write_meshes(run, shard, method.resolution, one)
+
+
+def build_one(
+    folder: Path,
+    failed: str | None,
+    code: str,
+    run_seed: int,
+    prompt: Prompt,
+    seed: int,
+    resolution: int,
+    advance: Advance = unseen,
+) -> Outcome:
+    """Write the mesh files of a prompt's truth into a folder, unless they are up to date."""
+    return write_unless_current(
+        folder,
+        failed,
+        lambda: fingerprint(code, run_seed, prompt.text, seed, resolution),
+        lambda: (surface(scene(run_seed, prompt, seed), resolution, advance), {}),
+    )
 
 
 def scene(run_seed: int, prompt: Prompt, seed: int) -> Scene:
