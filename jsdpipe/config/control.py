@@ -28,6 +28,10 @@ class Control(Method):
     control: Literal["wrong-prompt", "black"]
 
     @property
+    def origin(self) -> str:
+        return f"{self.control} of {self.of}"
+
+    @property
     def makes(self) -> bool:
         return False
 

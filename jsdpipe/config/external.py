@@ -80,6 +80,10 @@ class External(Method):
         return self
 
     @property
+    def origin(self) -> str:
+        return self.path or self.command or ""
+
+    @property
     def makes(self) -> bool:
         return self.command is not None
 

@@ -39,6 +39,11 @@ class Method(Strict):
         return None
 
     @property
+    def origin(self) -> str:
+        """Where its meshes come from, if it has no recipe."""
+        return ""
+
+    @property
     def makes(self) -> bool:
         """Whether its stage `generate` makes assets, and does not only find them."""
         return True

@@ -25,6 +25,10 @@ class Truth(Method):
     )
 
     @property
+    def origin(self) -> str:
+        return "the miniature world itself"
+
+    @property
     def makes(self) -> bool:
         return False
 

@@ -30,7 +30,7 @@ def costs(run: Run, assets: pd.DataFrame) -> pd.DataFrame:
 
 
 def family(run: Run, method: str) -> str | None:
-    """A method's family, with an asterisk if a part of its public configuration is not to be had; None if external."""
+    """A method's family, with an asterisk if a part of its public configuration is lacking; None without a recipe."""
     found = run.config.methods[method].family
     return f"{found}*" if found == "published" and run.recipes[method].unpublished else found
 

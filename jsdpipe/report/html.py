@@ -107,7 +107,7 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         run=run,
         config=run.config,
         methods={name: (label(run, name), style.color(run, name)) for name in run.config.methods},
-        families={name: family(run, name) or "external" for name in run.config.methods},
+        families={name: family(run, name) or method.kind for name, method in run.config.methods.items()},
         unpublished=unpublished(run),
         budget=budget(run),
         tables=tables.laid_out,

@@ -185,7 +185,7 @@ def _about(run: Run, costs: pd.DataFrame, method: str) -> str:
     """A sentence with a method's family and U-Net samples; no seconds, so that captions do not differ between runs."""
     family, samples, _ = costs.loc[(ALL_SETS, method)]
     took = "" if pd.isna(samples) else f" and took {number(samples)} U-Net samples an asset"
-    return f"{label(run, method)} is {'external' if pd.isna(family) else family}{took}."
+    return f"{label(run, method)} is {run.config.methods[method].kind if pd.isna(family) else family}{took}."
 
 
 def _effort(run: Run) -> str:
