@@ -38,7 +38,7 @@ def make_run(
     **report: Any,
 ) -> Run:
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
-    quality, alignment, caption, similarity, r_precision, recognition, unet_samples, history, reason (marks it as
+    quality, alignment, caption, similarity, r_precision, recognition, steps, unet_samples, history, reason (marks it as
     failed, at the stage `failed_at`), notes (by stage) and, with the first seed, the prompt's iq, iv_per_view, iv,
     cosine (also that of every two seeds). `without` names sections that the configuration leaves out. `settings` are
     those of the methods, in place of SDS on the miniature.
@@ -86,6 +86,7 @@ def make_run(
                 "reason": None,
                 "notes": {},
                 "failed_at": "generate",
+                "steps": 100,
                 "unet_samples": 400,
                 "history": [],
             } | numbers(shard.method, shard.set, prompt.text, seed)
@@ -131,7 +132,7 @@ def _asset(
 ) -> None:
     reason, order = values["reason"], ("generate", "mesh", "render", "quality", "alignment")
     of_stage: dict[str, dict[str, Any]] = {
-        "generate": {} if values["unet_samples"] is None else {"unet_samples": values["unet_samples"]},
+        "generate": {name: values[name] for name in ("steps", "unet_samples") if values[name] is not None},
         "mesh": {"vertices": 120, "faces": 236, "watertight": True, "components": 1},
         "render": {},
         "quality": {"quality": values["quality"], "best_view": 3, "reward_mean": 0.25},
@@ -151,7 +152,8 @@ def _asset(
             asset_record(prompt, seed, since, values["notes"].get(stage, ()), **of_stage[stage])
         )
     folder = run.layout.asset(AssetKey(method, part, prompt.id, seed))
-    report = {"status": "failed" if failed else "ok", "steps": 100, "history": values["history"]}
+    ungenerated = failed and values["failed_at"] == "generate"
+    report = {"status": "failed" if ungenerated else "ok", "steps": values["steps"], "history": values["history"]}
     write_json(folder / "asset.json", report)
     if not failed:
         draw(folder, seed)

@@ -11,6 +11,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Factor = Annotated[float, Field(ge=0, le=1000)]
 LearningRate = Annotated[float, Field(gt=0, le=10)]
 Length = Annotated[float, Field(gt=0, le=100, description="in world units; an asset is 1 or 2 units large")]
+# of Adam's family
+Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+Epsilon = Annotated[float, Field(gt=0, le=1)]
 Seconds = Annotated[float, Field(gt=0, le=2_592_000)]  # 30 days
 Step = Annotated[int, Field(ge=0, le=1_000_000)]
 Steps = Annotated[int, Field(ge=1, le=1_000_000)]

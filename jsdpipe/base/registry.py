@@ -85,9 +85,9 @@ class Registry(Generic[Entry]):
         """All kinds, sorted; nothing is imported."""
         return sorted(self._modules.keys() | self._entries)
 
-    def loaded(self) -> list[Entry]:
-        """The entries that have been imported, sorted by kind."""
-        return [self._entries[kind] for kind in sorted(self._entries)]
+    def loaded(self) -> dict[str, Entry]:
+        """The entries that have been imported, by kind, sorted."""
+        return dict(sorted(self._entries.items()))
 
     def root(self, kind: str) -> str | Path:
         """Where an entry is defined: the name of its module, which is not imported, or a plugin's file."""
@@ -141,8 +141,11 @@ class OfKind:
         return core_schema.no_info_plain_validator_function(self._read)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        models = [self._settings(entry) for entry in self._registry.loaded()]
-        return {"oneOf": [handler(model.__pydantic_core_schema__) for model in models]}
+        options = []
+        for kind, entry in self._registry.loaded().items():
+            option = handler.resolve_ref_schema(handler(self._settings(entry).__pydantic_core_schema__))
+            options.append(option | {"properties": option["properties"] | {"kind": {"const": kind}}})
+        return {"oneOf": options}
 
     def _read(self, value: Any) -> BaseModel:
         if isinstance(value, BaseModel):

@@ -93,7 +93,7 @@ def validate(model: type[Model], raw: Mapping[str, Any], name: str) -> Model:
         # checks and bounds say most, because they apply only to a value of the right type.
         rank = {"extra_forbidden": 0, "value_error": 1, **dict.fromkeys(BOUNDS, 1)}
         faults = sorted(error.errors(), key=lambda fault: rank.get(fault["type"], 2))
-        raise UserError(f"{name}: {_line(faults[0], model)}") from None
+        raise UserError(f"{name}: {_line(faults[0], model, raw)}") from None
 
 
 @contextmanager
@@ -111,22 +111,27 @@ def nearest(word: str, known: list[str], what: str) -> str:
     return f"did you mean {close[0]!r}?" if close else f"{what}: {', '.join(known)}"
 
 
-def _line(fault: Any, model: type[BaseModel]) -> str:
+def _line(fault: Any, model: type[BaseModel], value: Any) -> str:
+    """A mistake in one line: the key, what is wrong with the value, what to do."""
     nodes: list[dict[str, Any]] = [model.model_json_schema()]
     definitions = nodes[0].get("$defs", {})
     kind = fault["type"]
     key: list[str] = []
     parents = nodes
     for part in fault["loc"]:
-        below = [under for node in nodes for under in _below(_resolved(node, definitions), part)]
+        plain = [schema for node in nodes for schema in _resolved(node, definitions, value)]
+        below = _below(plain, part)
         # pydantic adds the tags of unions and "[key]", which are not keys of the file.
         if below or (kind == "extra_forbidden" and part == fault["loc"][-1]):
             key.append(str(part) if str(part).isprintable() else repr(part))
-            parents, nodes = nodes, below
-    where = ".".join(key) or "the whole"
+            parents, nodes = plain, below
+            try:
+                value = value[part]
+            except (LookupError, TypeError):  # it is missing
+                value = None
+    where = ".".join(key)
     if kind == "extra_forbidden":
-        schemas = [schema for node in parents for schema in _resolved(node, definitions)]
-        known = sorted({name for schema in schemas for name in _properties(schema)})
+        known = sorted({name for schema in parents for name in _properties(schema)})
         return f"{where}: unknown key; {nearest(key[-1], known, 'known here')}"
     if kind == "union_tag_invalid":
         tag, known = fault["ctx"]["tag"], re.findall("'(.*?)'", fault["ctx"]["expected_tags"])
@@ -142,18 +147,26 @@ def _line(fault: Any, model: type[BaseModel]) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if kind in BOUNDS:
         (bound,) = fault["ctx"].values()
-        schemas = [schema for node in nodes for schema in _resolved(node, definitions)]  # alternatives of a union too
+        schemas = [schema for node in nodes for schema in _resolved(node, definitions, value)]  # all of a union's
         message = f"must be {next(_range(schema) for schema in schemas if bound in map(schema.get, RANGE))}"
-    value = "" if isinstance(fault["input"], dict) else f", found {shown(fault['input'])}"
-    return f"{where}: {message[0].lower()}{message[1:]}{value}"
+    found = "" if isinstance(fault["input"], dict) else f", found {shown(fault['input'])}"
+    line = f"{message[0].lower()}{message[1:]}{found}"
+    return f"{where}: {line}" if where else line  # checks of the whole name their key themselves
 
 
-def _resolved(node: dict[str, Any], definitions: dict[str, Any]) -> list[dict[str, Any]]:
-    """The plain schemas behind a schema: references are followed, and unions are split into their options."""
+def _resolved(node: dict[str, Any], definitions: dict[str, Any], value: Any) -> list[dict[str, Any]]:
+    """The plain schemas behind a value's schema: references are followed, and unions are split into their options.
+
+    Of options with a `kind`, only those of the value's remain, if there are any.
+    """
     if "$ref" in node:
-        return _resolved(definitions[node["$ref"].rsplit("/", 1)[1]], definitions)
+        return _resolved(definitions[node["$ref"].rsplit("/", 1)[1]], definitions, value)
     options = [option for union in ("anyOf", "oneOf", "allOf") for option in node.get(union, [])]
-    return [plain for option in options for plain in _resolved(option, definitions)] if options else [node]
+    if not options:
+        return [node]
+    plain = [schema for option in options for schema in _resolved(option, definitions, value)]
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    return [schema for schema in plain if _properties(schema).get("kind", {}).get("const", kind) == kind] or plain
 
 
 def _range(node: dict[str, Any]) -> str:

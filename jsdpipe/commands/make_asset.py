@@ -17,7 +17,7 @@ from jsdpipe.config.methods import RecipeMethod, used_by
 from jsdpipe.config.plausibility import check_adapter_of, misfit, prior_sizes
 from jsdpipe.config.prompts import Prompt, to_prompt
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.config.recipes import read_recipe
+from jsdpipe.config.recipes import in_one_word, read_recipe
 from jsdpipe.config.run_config import Mesh, Prior, Resources
 from jsdpipe.model_files.formats import PRIOR, UNET
 from jsdpipe.pipeline.code_closure import closure
@@ -82,7 +82,7 @@ def make(
     if prior is not None:
         with at("--prior"):
             PRIOR.local_folder(prior, revision)
-    folder = by_hand(subject.id, recipe, seed) if out is None else out
+    folder = by_hand(subject.id, in_one_word(recipe), seed) if out is None else out
     record = _record(folder)
     inputs: dict[str, Any] = {"prompt": subject.text, "seed": seed}
     _check_same(folder, record, inputs)
@@ -189,7 +189,8 @@ def _made(folder: Path, subject: Prompt, seed: int, recipe: Recipe, prior: Prior
     inputs = inputs | {"prior": {"dtype": prior.dtype, "sha256": model.digest}} | _adapter(recipe)
     before = _stamps(folder)
     write_json(folder / RECORD, inputs | {"status": UNFINISHED})
-    failed = generate_one(subject.text, recipe, model, seed, folder, inputs["code"]["generate"])
+    with at("--recipe"):
+        failed = generate_one(subject.text, recipe, model, seed, folder, inputs["code"]["generate"])
     with progress(f"mesh {subject.text[:40]}", RESOLUTION) as advance:
         reason, numbers = extract_one(folder, failed, inputs["code"]["mesh"], MESH, advance)
     record = asset_record(subject, seed, reason, **numbers) | inputs

@@ -32,7 +32,7 @@ class Control(Method):
         return f"{self.control} of {self.of}"
 
     @property
-    def makes(self) -> bool:
+    def makes_assets(self) -> bool:
         return False
 
     def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:

@@ -84,7 +84,7 @@ class External(Method):
         return self.path or self.command or ""
 
     @property
-    def makes(self) -> bool:
+    def makes_assets(self) -> bool:
         return self.command is not None
 
     def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:

@@ -44,7 +44,7 @@ class Method(Strict):
         return ""
 
     @property
-    def makes(self) -> bool:
+    def makes_assets(self) -> bool:
         """Whether its stage `generate` makes assets, and does not only find them."""
         return True
 

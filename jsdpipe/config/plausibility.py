@@ -8,7 +8,7 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import size_at
 from jsdpipe.base.validation import at
 from jsdpipe.config.recipe import Recipe
-from jsdpipe.model_files.facts import MOVED, PRIORS, Sizes
+from jsdpipe.model_files.facts import MOVED, PRIORS, PriorSizes
 from jsdpipe.model_files.formats import PRIOR, UNET
 from jsdpipe.model_files.pretrained import json_object
 from jsdpipe.model_files.prior_family import check_adapter, image_size
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FAR = 8  # the ratio from which the sizes of renders and of the prior's images do not fit
 
 
-def prior_sizes(model: str, revision: str | None) -> Sizes | None:
+def prior_sizes(model: str, revision: str | None) -> PriorSizes | None:
     """The sizes of a prior's images and latents; None if unknown, e.g. for a hub id that has not been downloaded.
 
     Raises `UserError` if the name is not valid for a prior.
@@ -38,10 +38,10 @@ def prior_sizes(model: str, revision: str | None) -> Sizes | None:
     size, blocks = unet.get("sample_size"), vae.get("block_out_channels", vae.get("encoder_block_out_channels"))
     if not isinstance(size, int) or not isinstance(blocks, list):
         return None
-    return Sizes(image_size(size, len(blocks)), (unet.get("in_channels", 4), size))
+    return PriorSizes(image_size(size, len(blocks)), (unet.get("in_channels", 4), size))
 
 
-def misfit(recipe: Recipe, model: str, sizes: Sizes | None) -> str | None:
+def misfit(recipe: Recipe, model: str, sizes: PriorSizes | None) -> str | None:
     """A warning if a recipe's last render size differs from the prior's image size, else None.
 
     Renders are resized to the prior's images. Sizes that differ by a factor of `FAR` or more raise `UserError`, except

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from jsdpipe.base.fields import Factor, NonEmpty, Steps, Strict
+from jsdpipe.base.fields import Betas, Epsilon, Factor, NonEmpty, Steps, Strict
 from jsdpipe.base.registry import OfKind
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.settings import AdapterSettings, ObjectiveSettings, OtherUNet
@@ -15,15 +15,13 @@ from jsdpipe.prior.settings import ViewPrompts
 from jsdpipe.scene.registry import SceneField
 from jsdpipe.scene.settings import Cameras, Regularizers
 
-Beta = Annotated[float, Field(ge=0, lt=1)]
-
 
 class Optimizer(Strict):
     """The optimizer of the scene's parameters, whose learning rates are the field's."""
 
     kind: Literal["adam", "adamw", "adamax"] = "adam"
-    betas: tuple[Beta, Beta] = (0.9, 0.99)
-    eps: Annotated[float, Field(gt=0, le=1)] = 1e-15
+    betas: Betas = (0.9, 0.99)
+    eps: Epsilon = 1e-15
     weight_decay: Factor = 0.0
 
 
@@ -32,7 +30,7 @@ class Recipe(Strict):
 
     source: str = Field(description="the paper or public code that the settings come from")
     unpublished: NonEmpty | None = Field(
-        default=None, description="what of the public configuration is not to be had here"
+        default=None, description="what of the public scene or prior cannot be reproduced here"
     )
     prior: NonEmpty = Field(
         description="the prior that the settings are for, the default of `jsdpipe make`; a run states its own"
@@ -41,8 +39,10 @@ class Recipe(Strict):
     field: SceneField
     cameras: Cameras
     view_prompts: ViewPrompts
-    posterior: Literal["mean", "sample"] = Field(
-        description="the latent of a render: the mean of a KL autoencoder's posterior, or a sample of it"
+    posterior: Literal["mean", "sample"] | None = Field(
+        default=None,
+        description="the latent of a render: the mean of a KL autoencoder's posterior, or a sample of it; "
+        "null for a field that renders latents",
     )
     reduction: Literal["mean", "sum"] = Field(
         default="mean", description="of the objective's loss over the elements of a latent"
@@ -68,12 +68,20 @@ class Recipe(Strict):
             ("cameras.elevation_deg", self.cameras.elevation_deg),
         ):
             if pair[0] > pair[1]:
-                raise ValueError(f"{name} must be [low, high], not {list(pair)}")
+                raise ValueError(f"{name}: must be [low, high], not {list(pair)}")
+        return self
+
+    @model_validator(mode="after")
+    def _posterior_of_the_field(self) -> "Recipe":
+        if self.field.latent_channels and self.posterior:
+            raise ValueError(f"posterior: not for a field of kind {self.field.kind}; set it to null")
+        if not self.field.latent_channels and not self.posterior:
+            raise ValueError("posterior: missing; set it to 'mean' or 'sample'")
         return self
 
     @model_validator(mode="after")
     def _regularizers_of_the_field(self) -> "Recipe":
-        for name in self.regularizers.unsupported(self.field.available):
+        for name in self.regularizers.unsupported(self.field.available_regularizers):
             lack = "without normals" if name in self.field.regularizers else f"of kind {self.field.kind}"
-            raise ValueError(f"regularizers.{name} is not for a field {lack}; set it to 0")
+            raise ValueError(f"regularizers.{name}: is not for a field {lack}; set it to 0")
         return self

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from jsdpipe.base.errors import UserError, shown
 from jsdpipe.base.registry import load_plugin
-from jsdpipe.base.validation import at, nearest, read_yaml, validate
+from jsdpipe.base.validation import at, read_yaml, validate
 from jsdpipe.config.recipe import Recipe
 
 FOLDER = Path(__file__).parents[1] / "recipes"
@@ -27,6 +27,11 @@ def names() -> list[str]:
 def family(name_or_path: str) -> Family:
     """The family of a recipe of the package; `own` if it is given by its path."""
     return "own" if _is_path(name_or_path) else FAMILIES.get(name_or_path.partition("/")[0], "own")
+
+
+def in_one_word(name_or_path: str) -> str:
+    """A recipe's name as that of a folder: `published-jsdlr`; of a path, the file's stem."""
+    return Path(name_or_path).stem if _is_path(name_or_path) else name_or_path.replace("/", "-")
 
 
 @dataclass(frozen=True)
@@ -98,11 +103,16 @@ def _find(name: str, beside: Path = Path()) -> Path:
         return beside / name
     known = names()
     if name not in known:
-        # people also leave out the folder, or put it last
-        parts = {each: each.split("/") for each in known}
-        spelled = {stem + end: each for each, (folder, stem) in parts.items() for end in ("", f"-{folder}")}
-        (meant,) = difflib.get_close_matches(name, [*known, *spelled], n=1) or [name]
-        similar = nearest(spelled.get(meant, meant), known, "there are")
+        # people also give only the stem or the folder, or put the folder last
+        spelled: dict[str, list[str]] = {}
+        for each in known:
+            folder, stem = each.split("/")
+            for spelling in (each, stem, folder, f"{stem}-{folder}"):
+                spelled.setdefault(spelling, []).append(each)
+        close = difflib.get_close_matches(name.lower(), spelled, n=1)
+        similar = (
+            f"did you mean {', '.join(map(repr, spelled[close[0]]))}?" if close else f"there are: {', '.join(known)}"
+        )
         raise UserError(f"no recipe {shown(name)}; {similar} (or a path that ends in .yaml)")
     return FOLDER / f"{name}.yaml"
 

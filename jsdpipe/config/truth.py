@@ -29,7 +29,7 @@ class Truth(Method):
         return "the miniature world itself"
 
     @property
-    def makes(self) -> bool:
+    def makes_assets(self) -> bool:
         return False
 
     def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:

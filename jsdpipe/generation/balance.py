@@ -8,16 +8,17 @@ from torch import Tensor, nn
 from jsdpipe.base.schedules import Schedule, value_at
 from jsdpipe.scene.scene import SceneBatch
 
-MEASURED = 4  # the gradients are measured every so many steps, because that takes a backward pass more
-DECAY = 0.9  # of the running mean squares, a measurement
+MEASURE_EVERY = 4  # steps; each measurement costs one more backward pass
+DECAY = 0.9  # of the running mean squares, per measurement
 
 
 class Balance(nn.Module):
     """The factors (A,) of the regularizers' gradients of A assets, for a share of the gradient that they are to have.
 
-    An asset's factor is share * rms(|objective|) / rms(|regularizers|), of the norms of both gradients on the
-    parameters that the regularizers reach; without a share it is 1. `measured` (A,) is the share at the last
-    measurement, NaN before the first one.
+    An asset's factor is share * |objective| / |regularizers|, of the norms of both gradients on the parameters that
+    the regularizers reach: of their running root mean squares or of this measurement's, whichever gives less, so that
+    a term that has just begun does not exceed the share. Without a share it is 1. `measured` (A,) is the share at the
+    last measurement, NaN before the first one.
     """
 
     factor: Tensor
@@ -27,9 +28,9 @@ class Balance(nn.Module):
     def __init__(self, share: Schedule | None, assets: int) -> None:
         super().__init__()
         self.share = share
-        # before the first measurement, terms of unknown size are left out
+        # until the first measurement the size of the terms is unknown, and they are left out
         self.register_buffer("factor", torch.full((assets,), 1.0 if share is None else 0.0))
-        # of the objective and the regularizers; both begin at 0, which cancels in their ratio
+        # of the objective and the regularizers; starting both at 0 biases them alike, which cancels in their ratio
         self.register_buffer("mean_squares", torch.zeros(2, assets, dtype=torch.double))
         self.register_buffer("measured", torch.full((assets,), torch.nan))
 
@@ -54,7 +55,8 @@ class Balance(nn.Module):
         squares = torch.lerp(norms.double().square(), self.mean_squares, DECAY)
         self.mean_squares = torch.where(fine, squares, self.mean_squares)
         if self.share is not None:
-            ratio = (self.mean_squares[0] / self.mean_squares[1]).sqrt()
+            running = (self.mean_squares[0] / self.mean_squares[1]).sqrt()
+            ratio = running.fmin(norms[0] / norms[1])
             there = fine & (self.mean_squares[1] > 0)
             self.factor = torch.where(there, value_at(self.share, step) * ratio, self.factor).float()
         self.measured = torch.where(fine, self.factor * norms[1] / norms[0], self.measured)

@@ -12,7 +12,7 @@ from jsdpipe.base.schedules import size_at
 from jsdpipe.base.seeding import generator
 from jsdpipe.config.plausibility import check_latents
 from jsdpipe.config.recipe import Optimizer, Recipe
-from jsdpipe.generation.balance import MEASURED, Balance, regularizer_gradients
+from jsdpipe.generation.balance import MEASURE_EVERY, Balance, regularizer_gradients
 from jsdpipe.generation.outcome import NumericalHealth, Outcome
 from jsdpipe.objectives.base import Progress
 from jsdpipe.prior.guidance import PromptEmbeddings
@@ -55,7 +55,7 @@ def optimize(
     when all have failed, the remaining steps are skipped. `UserError` if the scene renders latents other than
     the prior's.
     """
-    check_latents(recipe, prior.name, prior.latents)
+    check_latents(recipe, prior.name, prior.latent_shape)
     count, views, samples = len(subjects), recipe.views_per_step, recipe.cameras.samples_per_ray
     generators = [Generators(s.key) for s in subjects]
     item_draws, posterior_draws = (
@@ -103,7 +103,7 @@ def optimize(
         on_images = torch.where(fine.repeat_interleave(views)[:, None, None, None], on_images, 0.0)
         optimizer.zero_grad()
         if terms.requires_grad:
-            alone = regularizer_gradients(terms, batch) if step % MEASURED == 0 else None
+            alone = regularizer_gradients(terms, batch) if step % MEASURE_EVERY == 0 else None
             torch.autograd.backward([images, terms], [on_images, balance.factor * fine])
             if alone:
                 balance.measure(batch, alone, fine, nominal)

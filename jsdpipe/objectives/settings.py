@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from jsdpipe.base.fields import Factor, Fraction, FractionSchedule, LearningRate, NonEmpty, Strict
+from jsdpipe.base.fields import Betas, Epsilon, Factor, Fraction, FractionSchedule, LearningRate, NonEmpty, Strict
 from jsdpipe.base.schedules import Schedule, value_at
 
 
@@ -24,8 +24,8 @@ class OtherUNet(Strict):
 class AdamW(Strict):
     """AdamW's settings, of which the defaults are PyTorch's."""
 
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
-    eps: Annotated[float, Field(gt=0, le=1)] = 1e-8
+    betas: Betas = (0.9, 0.999)
+    eps: Epsilon = 1e-8
     weight_decay: Factor = 0.01
 
 

@@ -71,9 +71,8 @@ def of_run(name: str) -> Path:
 
 
 def by_hand(prompt_id: str, recipe: str, seed: int) -> Path:
-    """The folder of an asset that `jsdpipe make` makes outside a run; `recipe` is a name or path."""
-    name = Path(recipe).stem if Path(recipe).suffix else recipe.replace("/", "-")
-    return Path("results/by-hand") / prompt_id / name / f"seed{seed}"
+    """The folder of an asset that `jsdpipe make` makes outside a run; `recipe` is its name in one word."""
+    return Path("results/by-hand") / prompt_id / recipe / f"seed{seed}"
 
 
 @dataclass(frozen=True)

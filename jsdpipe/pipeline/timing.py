@@ -38,14 +38,14 @@ def timings(run: Run) -> list[Timing]:
     return found
 
 
-def generation_times(run: Run) -> dict[tuple[str, str], tuple[float, int]]:
-    """By (set, method): wall-clock seconds of the timed jobs that generated assets, and the number of these assets."""
-    found: dict[tuple[str, str], tuple[float, int]] = {}
-    for shard, row in _jobs(run, "generate"):
-        if run.config.methods[shard.method].makes:
-            seconds, assets = found.get((shard.set, shard.method), (0.0, 0))
-            found[shard.set, shard.method] = seconds + float(row["s"]), assets + _size(shard)
-    return found
+def seconds_per_asset(run: Run) -> dict[tuple[str, str, str], float]:
+    """By (method, set, prompt_id): wall-clock seconds of the timed job that generated the assets, over their number."""
+    return {
+        (shard.method, shard.set, prompt.id): float(row["s"]) / _size(shard)
+        for shard, row in _jobs(run, "generate")
+        if run.config.methods[shard.method].makes_assets
+        for prompt in shard.prompts
+    }
 
 
 def _jobs(run: Run, stage: str) -> Iterator[tuple[Shard, dict[str, str]]]:

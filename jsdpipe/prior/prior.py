@@ -32,7 +32,7 @@ class Prior(Denoiser):
             module.requires_grad_(False).eval()
 
     @property
-    def latents(self) -> tuple[int, int]:
+    def latent_shape(self) -> tuple[int, int]:
         """Channels and side of its latents."""
         return self.unet.config.in_channels, self.unet.config.sample_size
 

@@ -11,7 +11,7 @@ from jsdpipe.pipeline.layout import Shard
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
 
-KEY = dict.fromkeys(("method", "set", "prompt_id", "prompt"), "string")
+KEY = dict.fromkeys(("method", "family", "set", "prompt_id", "prompt"), "string")
 STATE = {"seed": "int64", **dict.fromkeys(("status", "failed_at", "reason", "notes"), "string")}
 DETAILS = {
     "reward_mean": "float64",
@@ -19,7 +19,7 @@ DETAILS = {
     "caption": "string",
     **dict.fromkeys(("vertices", "faces", "components"), "Int64"),
     "watertight": "boolean",
-    "unet_samples": "Int64",
+    **dict.fromkeys(("steps", "unet_samples"), "Int64"),
 }
 
 
@@ -28,14 +28,15 @@ class Results:
     """The numbers of a run; rows are in the order of its shards.
 
     Attributes:
-        assets: one row per asset. `method`, `set`, `prompt_id`, `prompt` and `seed` identify it. `status` is "ok",
-            "failed", or "ungraded" (nothing failed, but the judge gave no grade). `failed_at` is the first stage that
-            failed, and `reason` its reason. `notes` are the stages' notes, missing if there are none. Then there is one
-            column per metric (`jsdpipe.metrics`), `reward_mean` and `best_view` of the quality views, `grade` (1 to 5),
-            `caption`, the mesh's `vertices`, `faces`, `components` and `watertight`, and the `unet_samples` that the
-            asset took, missing for external methods.
-        prompts: one row per method and prompt: `method`, `set`, `prompt_id`, `prompt`, and one column per metric over
-            the seeds of a prompt. There are no rows without such metrics.
+        assets: one row per asset. `method`, `set`, `prompt_id`, `prompt` and `seed` identify it; `family` is the
+            method's. `status` is "ok", "failed", or "ungraded" (nothing failed, but the judge gave no grade).
+            `failed_at` is the first stage that failed, and `reason` its reason. `notes` are the stages' notes, missing
+            if there are none. Then there is one column per metric (`jsdpipe.metrics`), `reward_mean` and `best_view` of
+            the quality views, `grade` (1 to 5), `caption`, the mesh's `vertices`, `faces`, `components` and
+            `watertight`, and the `steps` and `unet_samples` that the asset took. External methods have no family, steps
+            and samples.
+        prompts: one row per method and prompt: `method`, `family`, `set`, `prompt_id`, `prompt`, and one column per
+            metric over the seeds of a prompt. There are no rows without such metrics.
         similarities: by (method, set, prompt_id), the cosine similarities (seeds, seeds) of every two seeds, NaN for
             failed assets; only for prompts with two or more seeds.
 
@@ -59,7 +60,7 @@ def collect(run: Run) -> Results:
         diversity = {record["prompt_id"]: record for record in of_prompts}
         rows = _assets(run, shard, diversity)
         assets += rows
-        prompts += _prompts(shard, diversity, rows)
+        prompts += _prompts(diversity, rows)
         for prompt_id, record in diversity.items():
             if record["similarities"]:
                 similarities[shard.method, shard.set, prompt_id] = _similarities(record)
@@ -91,6 +92,7 @@ def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> lis
                 row |= {"failed_at": stage, "reason": record["reason"]}
         row |= row["values"] | {
             "method": shard.method,
+            "family": run.config.methods[shard.method].family,
             "set": shard.set,
             "notes": " ".join(notes) or None,
             "status": {None: "ok", "alignment": "ungraded"}.get(row["failed_at"], "failed"),
@@ -101,15 +103,12 @@ def _assets(run: Run, shard: Shard, diversity: dict[str, dict[str, Any]]) -> lis
     return rows
 
 
-def _prompts(
-    shard: Shard, diversity: dict[str, dict[str, Any]], assets: list[dict[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _prompts(diversity: dict[str, dict[str, Any]], assets: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """One row per prompt that has values of the diversity stage or of metrics over seeds."""
-    own = {asset["prompt_id"]: asset["of_prompt"] for asset in assets}
-    for prompt in shard.prompts:
-        if of_prompt := diversity.get(prompt.id, {}) | own[prompt.id]:
-            key = {"method": shard.method, "set": shard.set, "prompt_id": prompt.id, "prompt": prompt.text}
-            yield key | of_prompt
+    of_prompts = {asset["prompt_id"]: asset for asset in assets}
+    for prompt_id, asset in of_prompts.items():
+        if of_prompt := diversity.get(prompt_id, {}) | asset["of_prompt"]:
+            yield {name: asset[name] for name in KEY} | of_prompt
 
 
 def _average(quality: float | None, alignment: float | None) -> float | None:

@@ -1,45 +1,50 @@
 """What every table of scores says of a method beside its scores: its family, and what an asset costs."""
 
+import math
+
 import pandas as pd
 
 from jsdpipe.pipeline.run import Run
-from jsdpipe.pipeline.timing import generation_times
+from jsdpipe.pipeline.timing import seconds_per_asset
 from jsdpipe.report.summary import ALL_SETS
 
 # `seconds` last: they alone differ between runs with the same inputs
-COSTS = {"family": "string", "unet_samples": "float64", "seconds": "float64"}
+MEANS = ["unet_samples", "seconds"]
+COSTS = ["family", *MEANS]
+PROMPT = ["method", "set", "prompt_id"]
 
 
 def costs(run: Run, assets: pd.DataFrame) -> pd.DataFrame:
     """A row per set and method with the columns COSTS, indexed by (set, method); "all sets" is a set here.
 
-    `unet_samples` and `seconds` are means over assets. They are NaN where they are not known: the samples of external
-    methods, the seconds of meshes that were only found, and of jobs that Snakemake did not time.
+    `unet_samples` are means over the assets whose generation did not fail, `seconds` over all of the timed jobs. They
+    are NaN where they are not known: the samples of methods without recipes, the seconds of meshes that were not made,
+    and of jobs that Snakemake did not time.
     """
-    times = generation_times(run)
-    rows = []
-    for part in (*run.config.sets, ALL_SETS):
-        parts = tuple(run.config.sets) if part == ALL_SETS else (part,)
-        for method in run.config.methods:
-            of_method = assets[(assets["method"] == method) & assets["set"].isin(parts)]
-            timed = [times[each, method] for each in parts if (each, method) in times]
-            seconds, count = (sum(each) for each in zip(*timed, strict=True)) if timed else (None, 1)
-            samples = of_method["unet_samples"].astype("float64").mean()
-            rows.append((part, method, family(run, method), samples, seconds and seconds / count))
-    return pd.DataFrame(rows, columns=["set", "method", *COSTS]).astype(COSTS).set_index(["set", "method"])
+    spent = _spent(run, assets)
+    means = pd.concat([spent, spent.assign(set=ALL_SETS)]).groupby(["set", "method"], sort=False)[MEANS].mean()
+    families = [run.config.methods[method].family for _, method in means.index]
+    return means.assign(family=pd.array(families, dtype="string"))[COSTS]
 
 
-def family(run: Run, method: str) -> str | None:
-    """A method's family, with an asterisk if a part of its public configuration is lacking; None without a recipe."""
-    found = run.config.methods[method].family
-    return f"{found}*" if found == "published" and run.recipes[method].unpublished else found
+def prompt_costs(run: Run, assets: pd.DataFrame) -> pd.DataFrame:
+    """The means `unet_samples` and `seconds` over the assets of a prompt, indexed by (method, set, prompt_id)."""
+    return _spent(run, assets).groupby(PROMPT, sort=False)[MEANS].mean()
+
+
+def _spent(run: Run, assets: pd.DataFrame) -> pd.DataFrame:
+    seconds = seconds_per_asset(run)
+    samples = assets["unet_samples"].astype("float64").where(assets["failed_at"].fillna("") != "generate")
+    keys = assets[PROMPT].itertuples(index=False, name=None)
+    return assets[PROMPT].assign(unet_samples=samples, seconds=[seconds.get(key, math.nan) for key in keys])
 
 
 def budget(run: Run) -> str:
-    """How much each method of the run was given, as the end of a sentence; "" if none follows a recipe."""
-    if not run.recipes:
+    """A sentence on how much the methods with recipes were given; "" if there is nothing to compare."""
+    if len(run.recipes) < 2:
         return ""
     if (samples := run.config.generation.unet_samples) is not None:
-        return f"at equal U-Net samples ({samples:,} an asset)"
+        return f"Recipes are compared at equal U-Net samples ({samples:,} an asset)."
     views = {recipe.steps * recipe.views_per_step for recipe in run.recipes.values()}
-    return f"at equal views ({views.pop():,} an asset)" if len(views) == 1 else "at the views of their recipes"
+    given = f"at equal views ({views.pop():,} an asset)" if len(views) == 1 else "at their own numbers of views"
+    return f"Recipes are compared {given}."

@@ -23,10 +23,10 @@ from jsdpipe.pipeline.run import Run
 from jsdpipe.pipeline.timing import timings
 from jsdpipe.report import regularizer_shares, style
 from jsdpipe.report.contact import sheet_names
-from jsdpipe.report.costs import budget, family
+from jsdpipe.report.costs import budget
 from jsdpipe.report.images import front
 from jsdpipe.report.markup import Cell, Table
-from jsdpipe.report.presentation import asset_link, label, paired, unpublished
+from jsdpipe.report.presentation import asset_link, family, label, number, paired, unpublished
 from jsdpipe.report.similarity_heatmap import Scale
 from jsdpipe.report.statistics import FEWEST
 from jsdpipe.report.tables import Tables, build
@@ -107,7 +107,7 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         run=run,
         config=run.config,
         methods={name: (label(run, name), style.color(run, name)) for name in run.config.methods},
-        families={name: family(run, name) or method.kind for name, method in run.config.methods.items()},
+        families={name: family(run, name) for name in run.config.methods},
         unpublished=unpublished(run),
         budget=budget(run),
         tables=tables.laid_out,
@@ -119,10 +119,13 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         cosine=metrics.METRICS["cosine"],
         fewest=FEWEST,
         values=_values(tables),
+        steps=tables.results.assets.groupby("method")["steps"].max().to_dict(),
+        costs=tables.prompt_costs.to_dict("index"),
         similarities=tables.results.similarities,
         scale=Scale.of(tables.results.similarities.values()),
     )
     environment.tests["known"] = pd.notna
+    environment.filters["number"] = number
     return environment
 
 

@@ -25,6 +25,12 @@ def label(run: Run, method: str) -> str:
     return run.config.methods[method].label or method
 
 
+def family(run: Run, method: str) -> str:
+    """A method's family, with an asterisk if a part of its public configuration cannot be reproduced here."""
+    found = run.config.methods[method].family or run.config.methods[method].kind
+    return f"{found}*" if found == "published" and run.recipes[method].unpublished else found
+
+
 def group_link(part: str, method: str) -> str:
     """The link to the assets behind a number of a set and method."""
     return "assets.html" if part == ALL_SETS else f"assets.html#{part}.{method}"
@@ -41,11 +47,11 @@ def number(value: float, decimals: int = 0) -> str:
 
 
 def unpublished(run: Run) -> str:
-    """For each method with an asterisk, a sentence with what of its public configuration is not to be had here."""
+    """For each method with an asterisk, a sentence with what of its public configuration cannot be reproduced here."""
     return " ".join(
         f"* {label(run, name)}: not the published scene: {recipe.unpublished}."
         for name, recipe in run.recipes.items()
-        if run.config.methods[name].family == "published" and recipe.unpublished
+        if family(run, name).endswith("*")
     )
 
 
@@ -96,7 +102,7 @@ def _paired(
     shown = [metric for metric in columns if metric.name in compared]
     rows = []
     for part, method in dict.fromkeys((part, method) for part, method, _ in found):
-        cells, prompts = [Cell(part), *_named(run, costs, part, method)], []
+        cells, prompts = [Cell(part), *_named(run, method)], []
         for metric in shown:
             if (row := found.get((part, method, metric.name))) is None:
                 cells.append(Cell(NOTHING))
@@ -137,25 +143,25 @@ def _against(comparison: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
 def failures(run: Run, assets: pd.DataFrame) -> Table:
     """The assets that failed or have no grade, with the first stage that failed and the reason."""
     rows = _asset_rows(run, assets[assets["status"] != "ok"], "failed_at", "reason")
-    header = ("Set", "Method", "Prompt", "Stage", "Reason", "Seed")
+    header = ("Set", "Method", "Family", "Prompt", "Stage", "Reason", "Seed")
     caption = "Assets that failed or have no grade, with the first stage that failed and the reason."
-    return Table("failures", caption, header, 5, rows, "No asset failed.", wrapped=(2, 4))
+    return Table("failures", caption, header, 6, rows, "No asset failed.", wrapped=(3, 5))
 
 
 def notes(run: Run, assets: pd.DataFrame) -> Table:
     """The assets that have notes."""
     rows = _asset_rows(run, assets[assets["notes"].notna()], "notes")
-    header = ("Set", "Method", "Prompt", "Notes", "Seed")
+    header = ("Set", "Method", "Family", "Prompt", "Notes", "Seed")
     caption = "Notes on assets. These assets are scored like any other; a note says what to consider."
-    return Table("notes", caption, header, 4, rows, "There is nothing to note.", wrapped=(2, 3))
+    return Table("notes", caption, header, 5, rows, "There is nothing to note.", wrapped=(3, 4))
 
 
 def _asset_rows(run: Run, assets: pd.DataFrame, *columns: str) -> tuple[tuple[Cell, ...], ...]:
-    """One row per asset, ordered by set: set, method, prompt, the texts of some columns, and seed."""
+    """One row per asset, ordered by set: set, method, family, prompt, the texts of some columns, and seed."""
     return tuple(
         (
             Cell(row["set"]),
-            Cell(label(run, row["method"]), color=style.color(run, row["method"])),
+            *_named(run, row["method"]),
             Cell(row["prompt"], link=asset_link(row["set"], row["prompt_id"], row["method"], row["seed"])),
             *(Cell(row[column]) for column in columns),
             Cell(str(row["seed"])),
@@ -169,10 +175,9 @@ def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:
     return ("Set", "Method", "Family", *(metric.heading for metric in shown), *counts, *SPENT)
 
 
-def _named(run: Run, costs: pd.DataFrame, part: str, method: str) -> tuple[Cell, Cell]:
+def _named(run: Run, method: str) -> tuple[Cell, Cell]:
     """A method's name and family."""
-    family = costs.loc[(part, method), "family"]
-    return Cell(label(run, method), color=style.color(run, method)), Cell(NOTHING if pd.isna(family) else family)
+    return Cell(label(run, method), color=style.color(run, method)), Cell(family(run, method))
 
 
 def _spent(costs: pd.DataFrame, part: str, method: str) -> tuple[Cell, Cell]:
@@ -183,15 +188,18 @@ def _spent(costs: pd.DataFrame, part: str, method: str) -> tuple[Cell, Cell]:
 
 def _about(run: Run, costs: pd.DataFrame, method: str) -> str:
     """A sentence with a method's family and U-Net samples; no seconds, so that captions do not differ between runs."""
-    family, samples, _ = costs.loc[(ALL_SETS, method)]
+    samples = costs.loc[(ALL_SETS, method), "unet_samples"]
     took = "" if pd.isna(samples) else f" and took {number(samples)} U-Net samples an asset"
-    return f"{label(run, method)} is {run.config.methods[method].kind if pd.isna(family) else family}{took}."
+    return f"{label(run, method)} is {family(run, method)}{took}."
 
 
 def _effort(run: Run) -> str:
-    """A sentence for the caption on what the methods were given."""
-    given = f"Methods are compared {budget(run)}. " if run.recipes else ""
-    return f"{given}U-Net samples (latents in forward passes) and seconds (wall-clock, to generate) are means an asset."
+    """Sentences for the caption on what the methods were given and took."""
+    return (
+        f"{budget(run)} U-Net samples (latents in forward passes) are means over the assets that could be generated. "
+        "Seconds are the wall-clock time of the jobs that generate, with what they load and try out first, over all "
+        "their assets; of a job that was resumed, only the last start counts."
+    ).strip()
 
 
 def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
@@ -250,7 +258,7 @@ def _rows(
             for metric in shown
         }
         for method in present:
-            cells = [Cell(part), *_named(run, costs, part, method)]
+            cells = [Cell(part), *_named(run, method)]
             for metric in shown:
                 if (value := found.get((part, method, metric.name))) is None:
                     cells.append(Cell(NOTHING))

@@ -17,8 +17,8 @@ NAME = "regularizer-share"
 def median_shares(run: Run) -> dict[str, pd.Series]:
     """By method, the median share over its assets, by the part of the run that was done; only for methods with shares.
 
-    A share is the norm of the regularizers' gradient over that of the objective's. Zeros are left out, which a
-    logarithmic axis does not have.
+    A share is the norm of the regularizers' gradient over that of the objective's. Left out are assets whose generation
+    failed, and zeros, which a logarithmic axis does not have.
     """
     rows = [
         (shard.method, row["step"] / asset["steps"], row["regularizer_share"])
@@ -26,6 +26,7 @@ def median_shares(run: Run) -> dict[str, pd.Series]:
         if shard.method in run.recipes
         for key in shard.asset_keys()
         for asset in [read_json(run.layout.asset(key) / "asset.json")]
+        if asset["status"] != "failed"  # which may have stopped early
         for row in asset["history"]
         if row.get("regularizer_share", 0) > 0
     ]

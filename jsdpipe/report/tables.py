@@ -11,21 +11,24 @@ from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
 from jsdpipe.report import presentation
-from jsdpipe.report.collect import Results, collect
-from jsdpipe.report.costs import COSTS, costs
+from jsdpipe.report.collect import KEY, Results, collect
+from jsdpipe.report.costs import COSTS, PROMPT, costs, prompt_costs
 from jsdpipe.report.markup import Table, latex, markdown
 from jsdpipe.report.summary import compare, per_prompt, summarise
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A run's numbers: tidy tables, values per prompt, means, comparisons, costs; and tables for readers, by name."""
+    """A run's numbers: tidy tables, values per prompt, means, comparisons, costs by set
+    and by prompt; and tables for readers, by name.
+    """
 
     results: Results
     values: pd.DataFrame
     summary: pd.DataFrame
     comparison: pd.DataFrame
     costs: pd.DataFrame
+    prompt_costs: pd.DataFrame
     laid_out: dict[str, Table]
 
 
@@ -40,7 +43,8 @@ def build(run: Run) -> Tables:
         presentation.failures(run, results.assets),
         presentation.notes(run, results.assets),
     )
-    return Tables(results, values, summary, comparison, spent, {table.name: table for table in laid_out})
+    of_prompts = prompt_costs(run, results.assets)
+    return Tables(results, values, summary, comparison, spent, of_prompts, {table.name: table for table in laid_out})
 
 
 def write(run: Run) -> None:
@@ -48,7 +52,7 @@ def write(run: Run) -> None:
     tables = build(run)
     assets = tables.results.assets
     failed, noted = assets[assets["status"] != "ok"], assets[assets["notes"].notna()]
-    key = ["method", "set", "prompt_id", "prompt", "seed"]
+    key = [*KEY, "seed"]
 
     def rows(shown: Sequence[Metric], frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame["metric"].isin([metric.name for metric in shown])]
@@ -60,7 +64,7 @@ def write(run: Run) -> None:
     config = run.config
     frames = {
         "assets": assets,
-        "prompts": tables.results.prompts,
+        "prompts": tables.results.prompts.join(tables.prompt_costs, on=PROMPT),
         **{group.name: rows(shown, summary) for group, shown in metrics.by_group(config).items()},
         **{name: rows(shown, compared) for name, shown in metrics.compared(config).items()},
         "failures": failed[[*key, "failed_at", "reason"]],

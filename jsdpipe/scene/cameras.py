@@ -24,9 +24,10 @@ class Offsets:
 
 @dataclass(frozen=True)
 class Viewpoints:
-    """V cameras that look at the origin: angles (V,) in radians, `fovy` vertical, and distance (V,) in world units.
+    """V cameras around the origin: angles (V,) in radians, `fovy` vertical, and distance (V,) in world units.
 
-    With offsets these are nominal: `position` and `rays` have the offsets, the rest is what prompts and adapters learn.
+    Without offsets they look at the origin. With offsets, the angles and distances are nominal, which is what prompts
+    and adapters learn; `position` and `rays` have the offsets.
     """
 
     azimuth: Tensor

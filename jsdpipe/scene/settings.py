@@ -22,7 +22,7 @@ class SceneSettings(Strict):
     kind: str
 
     @property
-    def available(self) -> frozenset[str]:
+    def available_regularizers(self) -> frozenset[str]:
         """The regularizers that a scene with these settings has."""
         return self.regularizers
 
@@ -44,8 +44,6 @@ Size = Annotated[int, Field(ge=8, le=4096)]
 Sizes = Annotated[tuple[tuple[Step, Size], ...], AfterValidator(_milestones)]
 Amount = Annotated[float, Field(ge=0, le=1_000_000)]
 Weight = Amount | Annotated[tuple[Step, Amount, Amount, Step], AfterValidator(_schedule)]
-
-
 Offset = Annotated[float, Field(ge=0, le=10)]
 
 

@@ -80,9 +80,9 @@ def refused(act, *arguments):
 def test_an_entry_is_imported_when_it_is_asked_for(shapes):
     assert shapes.kinds() == ["ball", "big-box"]
     assert shapes.root("big-box") == "shapes.big_box"
-    assert shapes.loaded() == [] and "shapes.ball" not in sys.modules
+    assert shapes.loaded() == {} and "shapes.ball" not in sys.modules
     assert shapes["ball"].__module__ == "shapes.ball"
-    assert shapes.loaded() == [shapes["ball"]] and "shapes.big_box" not in sys.modules
+    assert shapes.loaded() == {"ball": shapes["ball"]} and "shapes.big_box" not in sys.modules
 
 
 @pytest.mark.parametrize(("kind", "said"), [("bal", "did you mean 'ball'?"), ("x", "there are: ball, big-box")])
@@ -255,11 +255,13 @@ def test_settings_are_those_of_their_kind(shapes, scene):
         (BALL | {"radius": "1"}, 'shape.radius: input should be a valid number, found "1"'),
         (BALL | {"center": {"x": 1.0}}, "shape.center.y: missing; add it"),
         (BALL | {"center": {"x": 1.0, "y": -1.0}}, "shape.center.y: must be at least 0, found -1.0"),
+        ({"kind": "big-box", "edge": 1, "radius": 1.0}, "shape.radius: unknown key; known here: edge, kind"),
         ({"kind": "big-box", "edge": 1.5}, "shape.edge: input should be a valid integer"),
         ("ball", 'shape: must be a mapping of keys to values, found "ball"'),
     ],
 )
-def test_what_is_wrong_in_settings_is_told_at_its_key(scene, shape, said):
+def test_what_is_wrong_in_settings_is_told_at_its_key(shapes, scene, shape, said):
+    shapes["ball"]  # another kind that is loaded has no say
     assert refused(validate, scene, {"shape": shape}, "scene").startswith(f"scene: {said}")
 
 

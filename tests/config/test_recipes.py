@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import value_at
-from jsdpipe.config.recipes import family, load_recipe, merge, names, read_recipe
+from jsdpipe.config.recipes import family, in_one_word, load_recipe, merge, names, read_recipe
 from jsdpipe.config.run_config import read_config
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.prior.settings import PerpNeg, Templates, ViewPrompts
@@ -127,16 +127,19 @@ def test_complex_surroundings_differ_in_their_background_alone():
     assert surroundings == plain.model_copy(update={"source": surroundings.source, "field": field})
 
 
-def test_the_methods_of_the_miniature_differ_in_their_objective_alone():
+def test_the_methods_of_the_miniature_differ_in_their_objective_and_rates_alone():
     jsd = load_recipe("miniature/jsd")
     assert jsd.field == VoxelField(
         kind="voxels", resolution=48, bound=1.1, density_scale=8.0, blob_scale=10.0, blob_radius=0.5,
-        density_lr=0.15, albedo_lr=0.05, background_lr=0.01,
+        density_lr=jsd.field.density_lr, albedo_lr=jsd.field.albedo_lr, background_lr=0.01,
     )  # fmt: skip
     assert jsd.regularizers == Regularizers(sparsity=0.002, opaque=0.002, total_variation=0.01, share=0.014)
     for name in CONTROLLED:
         recipe = load_recipe(f"miniature/{name}")
-        assert recipe.model_copy(update={"objective": jsd.objective, "source": jsd.source}) == jsd
+        assert recipe.field.density_lr == pytest.approx(3 * recipe.field.albedo_lr)
+        rates = {rate: getattr(jsd.field, rate) for rate in ("density_lr", "albedo_lr")}
+        alike = {"objective": jsd.objective, "source": jsd.source, "field": recipe.field.model_copy(update=rates)}
+        assert recipe.model_copy(update=alike) == jsd
 
 
 @pytest.mark.parametrize("name", CONTROLLED)
@@ -250,6 +253,13 @@ def test_an_override_reaches_below_a_mapping():
         ({"optimizer": {"kind": "adan"}}, ["optimizer.kind", "adam", "adamw", "adamax"]),
         ({"optimizer": {"betas": [0.9, 1.0]}}, ["optimizer.betas.1", "1"]),
         ({"objective": {"t_range": [0.5, 1.5]}}, ["objective.t_range", "1"]),
+        ({"posterior": None}, ["override: posterior: missing", "sample"]),
+        ({"posterior": "median"}, ["override: posterior: ", "mean", "sample"]),
+        ({"regularizers": {"total_variation": 0.1}}, ["override: regularizers.total_variation: "]),
+        (
+            {"objective": {"kind": "csd", "t_range": [0.02, 0.98], "guidance_scale": 7.5}},
+            ["objective.guidance_scale: unknown key; known here: kind, negative_prompt, negative_share, t_range"],
+        ),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(override, words):
@@ -257,6 +267,17 @@ def test_a_mistake_is_named_with_file_and_key(override, words):
         load_recipe("published/jsdlr", override)
     for word in ["published/jsdlr.yaml", *words]:
         assert word in str(error.value)
+
+
+def test_an_adapter_s_optimizer_has_the_bounds_of_the_scene_s():
+    with pytest.raises(UserError, match=r"objective\.adapter_optimizer\.betas\.0: .* 1,"):
+        load_recipe("controlled/vsd", {"objective": {"adapter_optimizer": {"betas": [1.0, 1.0]}}})
+
+
+def test_only_a_scene_of_images_has_a_posterior():
+    assert load_recipe("published/sjc").posterior is None
+    with pytest.raises(UserError, match=r"override: posterior: .*latent_voxels"):
+        load_recipe("published/sjc", {"posterior": "sample"})
 
 
 @pytest.mark.parametrize(
@@ -340,18 +361,29 @@ def test_merge_keeps_what_is_stated_later_and_leaves_its_arguments_alone(base, o
     assert set(merged) <= set(leaves(base)) | set(leaves(over))
 
 
-def test_the_miniature_s_scales_were_tuned_on_one_grid():
-    """And CSD, which has no scale, was not."""
-    tuning = read_config(Path("workflow/experiments/miniature-tuning.yaml"), "tuning")
-    grids = {}
-    for method in tuning.methods.values():
-        objective = load_recipe(method.recipe, method.override).objective
-        grids.setdefault(method.recipe, []).append(objective.guidance_scale)
-        assert getattr(objective, "inversion_scale", -objective.guidance_scale) == -objective.guidance_scale
-    assert set(grids) == {name for name in names() if name.startswith("miniature/")} - {"miniature/csd"}
-    assert set(map(tuple, grids.values())) == {(1, 3, 8, 20)}
-    for recipe, grid in grids.items():
-        assert load_recipe(recipe).objective.guidance_scale in grid
+def test_the_miniature_was_tuned_on_one_budget():
+    """Five settings a method: three scales at one rate, two more rates at one scale. CSD has no scale."""
+    tried = {}
+    for method in read_config(Path("workflow/experiments/miniature-tuning.yaml"), "tuning").methods.values():
+        recipe = load_recipe(method.recipe, method.override)
+        assert recipe.field.density_lr == pytest.approx(3 * recipe.field.albedo_lr)
+        tried.setdefault(method.recipe, []).append(tuned(recipe))
+        scale = getattr(recipe.objective, "guidance_scale", None)
+        assert getattr(recipe.objective, "inversion_scale", scale and -scale) == (scale and -scale)
+    assert set(tried) == {name for name in names() if name.startswith("miniature/")}
+    for name, settings in tried.items():
+        assert len(set(settings)) == len(settings) == 5
+        assert tuned(load_recipe(name)) in settings
+        if name == "miniature/csd":
+            assert {rate for _, rate in settings} == {0.25, 0.5, 1.0, 2.0, 4.0}
+        else:
+            assert {scale for scale, rate in settings if rate == 1} == {3.0, 8.0, 20.0}
+            assert {rate for _, rate in settings} == {0.5, 1.0, 2.0}
+
+
+def tuned(recipe):
+    """The guidance scale, if there is one, and the density's learning rate in units of 0.15."""
+    return getattr(recipe.objective, "guidance_scale", None), round(recipe.field.density_lr / 0.15, 6)
 
 
 def test_every_recipe_is_listed_with_what_it_is(jsdpipe):
@@ -385,6 +417,9 @@ def test_the_family_of_a_recipe():
     ("name", "meant"),
     [
         ("jsdlr", "published/jsdlr"),
+        ("SDS", "controlled/sds', 'miniature/sds', 'published/sds"),
+        ("published/SDS", "published/sds"),
+        ("Published/sds", "published/sds"),
         ("jsdlr-surr", "published/jsdlr-surr"),
         ("jsd-miniature", "miniature/jsd"),
         ("asd-adversarial-miniatur", "miniature/asd-adversarial"),
@@ -392,8 +427,27 @@ def test_the_family_of_a_recipe():
     ],
 )
 def test_a_name_that_is_almost_right_leads_to_the_right_one(name, meant):
-    with pytest.raises(UserError, match=f"'{meant}'"):
+    with pytest.raises(UserError, match=rf"mean '{meant}'\?"):
         load_recipe(name)
+
+
+def test_a_folder_leads_to_all_its_recipes():
+    found = ", ".join(repr(name) for name in names() if name.startswith("published/"))
+    with pytest.raises(UserError, match=rf"mean {found}\?"):
+        load_recipe("published")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "word"),
+    [
+        ("published/jsdlr", "published-jsdlr"),
+        ("../mine/short.yaml", "short"),
+        ("short.yml", "short"),
+        ("a/b.c", "a-b.c"),
+    ],
+)
+def test_a_recipe_names_a_folder(recipe, word):
+    assert in_one_word(recipe) == word
 
 
 def test_what_cannot_be_had_is_a_text():

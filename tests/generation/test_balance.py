@@ -50,16 +50,20 @@ class Points(SceneBatch):
         raise NotImplementedError
 
 
+def at_step(value, step):
+    return value if isinstance(value, float) else value[step]
+
+
 def descend(share, assets=(0, 1), steps=9, fine=None, weight=1.0, burning=None):
     """Gradient descent at 0.1 on both points towards 1, beside weight / 2 |near|^2; the batch, and what was measured.
 
-    `burning` is an asset whose terms are not finite in step 0.
+    `weight` is a number, or one of each step. `burning` is an asset whose terms are not finite in step 0.
     """
     assets = list(assets)
     batch, balance, measured = Points(assets), Balance(share, len(assets)), []
     for step in range(steps):
         batch.zero_grad()
-        terms = weight / 2 * batch.near.square().sum(dim=1)
+        terms = at_step(weight, step) / 2 * batch.near.square().sum(dim=1)
         if step == 0 and burning is not None:
             terms = terms * torch.tensor([math.inf if i == burning else 1.0 for i in range(len(assets))])
         ok = torch.ones(len(assets), dtype=torch.bool) if fine is None else torch.tensor(fine)
@@ -81,12 +85,13 @@ def by_hand(share, asset, steps=9, weight=1.0):
     x, free = (p.detach().double().numpy()[0] for p in Points([asset]).parameters())
     squares, factor, measured = np.zeros(2), 0.0, []
     for step in range(steps):
-        objective, own = x - 1, weight * x
+        objective, own = x - 1, at_step(weight, step) * x
         if step % 4 == 0:
             norms = np.array([np.linalg.norm(objective), np.linalg.norm(own)])
             squares = 0.9 * squares + 0.1 * norms**2
             corrected = squares / (1 - 0.9 ** (step // 4 + 1))
-            factor = (share if isinstance(share, float) else share[step]) * np.sqrt(corrected[0] / corrected[1])
+            ratio = min(np.sqrt(corrected[0] / corrected[1]), norms[0] / norms[1])
+            factor = at_step(share, step) * ratio
             last = factor * norms[1] / norms[0]
         measured.append(last)
         x = x - 0.1 * (objective + factor * own)
@@ -103,6 +108,18 @@ def test_descent_is_that_by_hand(weight):
         assert batch.near[asset].tolist() == pytest.approx(near, rel=1e-4)
         assert batch.free[asset].tolist() == pytest.approx(free, rel=1e-5)
         assert [row[asset] for row in measured] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("weight", [[1e-3] * 4 + [1.0] * 5, [1.0] * 4 + [1e-3] * 5])
+def test_a_term_that_begins_or_ends_does_not_exceed_the_share(weight):
+    batch, measured = descend(0.1, weight=weight)
+    near, _, expected = by_hand(0.1, 0, weight=weight)
+    assert batch.near[0].tolist() == pytest.approx(near, rel=1e-4)
+    assert [row[0] for row in measured] == pytest.approx(expected, rel=1e-4)
+    assert measured[0][0] == pytest.approx(0.1, rel=1e-5)
+    assert max(max(row) for row in measured) < 0.1 * (1 + 1e-5)
+    rises = weight[0] < weight[-1]
+    assert (measured[4][0] == pytest.approx(0.1, rel=1e-5)) is rises
 
 
 def test_a_share_may_change_over_the_run():

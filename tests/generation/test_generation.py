@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tiny_models
 import torch
+from latent_scenes import FIELD, OFF
 from PIL import Image
 from toys import burning, towards
 
@@ -281,6 +282,13 @@ class TestStage:
         (gone / "unet/config.json").write_text("{")
         with pytest.raises(UserError, match=rf"^prior\.model: {gone}/unet/config\.json: "):
             generate(run, shard)
+
+    def test_a_scene_of_other_latents_than_the_prior_s_is_named_by_its_method(self, folder, tmp_path):
+        run, shard = self.run(tmp_path / "run", folder)
+        latents = {"field": FIELD, "posterior": None, "cameras": {"size": 16}}
+        recipe = load_recipe("miniature/jsd", latents | {"regularizers": OFF | {"total_variation": 0.0}})
+        with pytest.raises(UserError, match=r"^methods\.jsd: (cameras\.size|field\.kind): "):
+            generate(replace(run, recipes={"jsd": recipe}), shard)
 
     def test_failures_are_recorded_and_the_others_stay(self, folder, tmp_path):
         run, shard = self.run(tmp_path / "run", folder)

@@ -28,6 +28,7 @@ def recipe(steps=3, size=tiny_models.LATENT, **regularizers):
         {
             "steps": steps,
             "field": FIELD,
+            "posterior": None,
             "cameras": {"size": size, "samples_per_ray": 16, "distance": [1.5, 1.5]},
             "regularizers": OFF | regularizers,
         },

@@ -16,7 +16,7 @@ from priors_on_disk import COMMIT, fill, store
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.run_config import read_config
 from jsdpipe.miniature import WEIGHTS
-from jsdpipe.model_files.facts import PACKAGE_LICENSE, PRIORS, Sizes
+from jsdpipe.model_files.facts import PACKAGE_LICENSE, PRIORS, PriorSizes
 from jsdpipe.model_files.formats import INCEPTION_URL, PRIOR, UNET
 from jsdpipe.models import miniature_clip
 from jsdpipe.planning.needed_models import needed, prior
@@ -242,7 +242,7 @@ def test_dino_from_the_hub_and_in_a_folder(tmp_path, cache):
 def test_the_facts_that_files_state_too():
     unet, vae = (json.loads((WEIGHTS / f"diffusion/{part}/config.json").read_text()) for part in ("unet", "vae"))
     pixels = unet["sample_size"] * 2 ** (len(vae["encoder_block_out_channels"]) - 1)
-    assert PRIORS["miniature"].sizes == Sizes(pixels, (unet["in_channels"], unet["sample_size"]))
+    assert PRIORS["miniature"].sizes == PriorSizes(pixels, (unet["in_channels"], unet["sample_size"]))
     project = tomllib.loads((WEIGHTS.parents[2] / "pyproject.toml").read_text())["project"]
     assert project["license"] == PACKAGE_LICENSE
 

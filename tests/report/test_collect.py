@@ -25,16 +25,16 @@ def run(tmp_path) -> Run:
 def test_a_row_an_asset(run):
     assets = collect(run).assets
     assert [*assets.columns] == [
-        "method", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "quality",
+        "method", "family", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "quality",
         "alignment", "average", "similarity", "r_precision", "recognition", "reward_mean", "best_view", "grade",
-        "caption", "vertices", "faces", "components", "watertight", "unet_samples",
+        "caption", "vertices", "faces", "components", "watertight", "steps", "unet_samples",
     ]  # fmt: skip
     assert len(assets) == 2 * 3 * 2
     row = assets[(assets.method == "jsd") & (assets.prompt == "a cone") & (assets.seed == 1)].iloc[0]
     assert (row.quality, row.alignment, row.average, row.recognition) == (61, 25, 43, 0.25)
     assert (row["set"], row.status, row.grade, row.caption, row.best_view) == ("single", "ok", 2, "a thing", 3)
     assert (row.vertices, row.faces, row.components, row.watertight) == (120, 236, 1, True)
-    assert row.unet_samples == 400
+    assert (row.family, row.steps, row.unet_samples) == ("controlled", 100, 400)
     assert pd.isna(row.reason) and pd.isna(row.failed_at)
 
 
@@ -66,7 +66,7 @@ def test_recognition_is_unknown_where_the_prompt_names_no_one_class(run):
 
 def test_a_row_a_prompt_and_method(run):
     prompts = collect(run).prompts
-    assert [*prompts.columns] == ["method", "set", "prompt_id", "prompt", "iq", "iv", "iv_per_view", "cosine"]
+    assert [*prompts.columns] == ["method", "family", "set", "prompt_id", "prompt", "iq", "iv", "iv_per_view", "cosine"]
     assert len(prompts) == 2 * 3
     known = prompts.set_index(["method", "prompt"])
     names = ["iq", "iv", "iv_per_view", "cosine"]

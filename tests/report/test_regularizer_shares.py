@@ -27,6 +27,17 @@ def test_a_line_is_the_median_over_assets_by_the_part_of_the_run(run):
     assert medians.to_dict() == {0.0: pytest.approx(0.25), 0.5: pytest.approx(0.025)}
 
 
+def test_an_asset_that_stopped_early_is_left_out(tmp_path):
+    """Its last measurement is not of the end of a run."""
+
+    def stopped(method, part, prompt, seed):
+        early = {"reason": "not finite", "steps": 10, "history": [{"step": 5, "regularizer_share": 7.0}]}
+        return numbers(method, part, prompt, seed) | (early if (method, seed) == ("jsd", 1) else {})
+
+    medians = regularizer_shares.median_shares(make_run(tmp_path / "run", {"s": ["a", "b"]}, numbers=stopped))
+    assert medians["jsd"].to_dict() == {0.0: pytest.approx(0.5), 0.5: pytest.approx(0.05)}
+
+
 def test_the_axis_has_whole_powers_of_ten(run):
     axes = regularizer_shares.draw(run, regularizer_shares.median_shares(run)).axes[0]
     assert axes.get_yscale() == "log" and axes.get_ylim() == (0.01, 1.0)

@@ -173,7 +173,7 @@ def test_the_family_and_costs_of_a_method_are_in_every_form(tmp_path):
     benchmark(run, 5000.0)  # a shard of four assets
     tables.write(run)
     costs = {
-        "jsd": ["published*", 385_000, 1250],
+        "jsd": ["published", 385_000, 1250],
         "mine": ["own", 20_000, 1250],
         "theirs": [None, None, 1250],
     }
@@ -185,10 +185,16 @@ def test_the_family_and_costs_of_a_method_are_in_every_form(tmp_path):
     paired = pd.read_csv(run.layout.tables / "paired.csv").iloc[0]
     names = ("family", "unet_samples", "seconds")
     assert list(paired.index[-6:]) == [f"{name}_{side}" for name in names for side in "ab"]
-    assert paired.tolist()[-6:] == ["published*", "own", 385_000, 20_000, 1250, 1250]
+    assert paired.tolist()[-6:] == ["published", "own", 385_000, 20_000, 1250, 1250]
+    prompts = pd.read_csv(run.layout.tables / "prompts.csv")
+    assert list(prompts)[:2] == ["method", "family"] and list(prompts)[-2:] == ["unet_samples", "seconds"]
+    found = prompts.iloc[::2, [1, -2, -1]].set_axis(costs).astype(object)
+    assert found.where(found.notna(), None).T.to_dict("list") == costs
+    families = pd.read_csv(run.layout.tables / "assets.csv").groupby("method")["family"]
+    assert families.first().fillna("").to_dict() == {"jsd": "published", "mine": "own", "theirs": ""}
     for name in ("scores", "paired", "paired-diversity"):
         *rows, _, note = cells(run.layout.tables / f"{name}.md")
-        assert [row[2] for row in rows] == ([r"published\*"] if name == "scores" else []) + ["own", "\N{EN DASH}"]
+        assert [row[2] for row in rows] == ([r"published\*"] if name == "scores" else []) + ["own", "external"]
         assert rows[-2][-2:] == ["20,000", "1,250.0"] and rows[-1][-2:] == ["\N{EN DASH}", "1,250.0"]
         assert note == [rf"\* JSD: not the published scene: {UNPUBLISHED}."]
         latex = (run.layout.tables / f"{name}.tex").read_text()
@@ -205,7 +211,7 @@ def test_only_the_last_column_says_how_long_it_took(tmp_path):
     ends = {".csv": r",[\d.]*(,[\d.]*)?$", ".md": r"[^|]*\|$", ".tex": r"[^&]*\\\\$"}
     changed = {name for name, text in before.items() if text != (run.layout.tables / name).read_text()}
     names = ("scores", "similarity", "diversity", "recognition", "paired", "paired-diversity")
-    assert changed == {f"{name}{suffix}" for name in names for suffix in ends}
+    assert changed == {f"{name}{suffix}" for name in names for suffix in ends} | {"prompts.csv"}
     for name in changed:
         end = re.compile(ends[Path(name).suffix], re.MULTILINE)
         assert end.sub("", before[name]) == end.sub("", (run.layout.tables / name).read_text())
@@ -240,6 +246,7 @@ def test_failures_name_prompt_and_reason_in_every_form(tmp_path):
     frame = pd.read_csv(run.layout.tables / "failures.csv")
     assert frame.to_dict("records")[0] | {"prompt_id": 0} == {
         "method": "jsd",
+        "family": "controlled",
         "set": "single",
         "prompt_id": 0,
         "prompt": NASTY,
@@ -247,6 +254,7 @@ def test_failures_name_prompt_and_reason_in_every_form(tmp_path):
         "failed_at": "mesh",
         "reason": "no density above 25_000",
     }
+    assert cells(run.layout.tables / "failures.md")[0][:3] == ["single", "jsd", "controlled"]
     latex = (run.layout.tables / "failures.tex").read_text()
     assert r"\textless{}script\textgreater{}alert(\textquotedbl{}x\textquotedbl{})" in latex
     assert r"\& 100\% \$(rm -rf) \#1 \textbackslash{}\_\{\}\textasciitilde{}\textasciicircum{}\textbar{}*" in latex
@@ -264,9 +272,10 @@ def test_notes_name_the_asset_in_every_form(tmp_path):
     run = make_run(tmp_path / "run", {"single": ["a", "b"]}, methods=["jsd"], numbers=numbers)
     tables.write(run)
     frame = pd.read_csv(run.layout.tables / "notes.csv")
-    assert frame[["method", "set", "prompt", "seed"]].to_numpy().tolist() == [
-        ["jsd", "single", prompt, 1] for prompt in ("a", "b")
+    assert frame[["method", "family", "set", "prompt", "seed"]].to_numpy().tolist() == [
+        ["jsd", "controlled", "single", prompt, 1] for prompt in ("a", "b")
     ]
+    assert [row[2] for row in cells(run.layout.tables / "notes.md")] == ["controlled"] * 2
     assert set(frame.notes) == {f"The file names {NASTY}."}
     assert "<script>" not in (run.layout.tables / "notes.md").read_text().replace(r"\<", "")
     assert r"\& 100\% \$(rm -rf)" in (run.layout.tables / "notes.tex").read_text()

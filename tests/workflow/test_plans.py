@@ -11,6 +11,8 @@ import trimesh
 
 from jsdpipe.base.validation import read_yaml
 from jsdpipe.config.prompts import read_prompts
+from jsdpipe.config.recipes import names
+from jsdpipe.config.run_config import read_config
 
 ROOT = Path(__file__).parent.parent.parent
 T3BENCH = ROOT.parent / "shared" / "t3bench"
@@ -61,9 +63,11 @@ def test_the_default_configuration(folder):
     assert plan.keys() == {*STAGES, "tables", "figures", "study", "report", "all", "total"}
 
 
-# of each experiment, its shards. T3Bench: 10 methods, 300 prompts x 6 seeds by 12; diversity: 10 methods, 2 prompts;
-# all: 10 methods, 3 sets; tuning: 10 methods, 4 scales; own meshes: 300 prompts by 12
-EXPERIMENTS = {"t3bench": 1500, "diversity": 20, "miniature-all": 30, "miniature-tuning": 40, "own-meshes": 27}
+# of each experiment, its shards. T3Bench, controlled: 11 methods, 300 prompts x 6 seeds by 12; diversity: 11 methods,
+# 2 prompts; all: 11 methods, 3 sets; tuning: 11 methods, 5 settings; own meshes: 300 prompts by 12
+EXPERIMENTS = {
+    "t3bench": 1650, "controlled": 1650, "diversity": 22, "miniature-all": 33, "miniature-tuning": 55, "own-meshes": 27,
+}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -109,11 +113,21 @@ def test_a_plan_takes_no_models_and_time_in_proportion_to_its_jobs(folder):
     assert int(hashed) < 150 * jobs(done)["total"]
 
 
-@pytest.mark.parametrize("name", ["diversity", "own-meshes"])
+@pytest.mark.parametrize("name", ["controlled", "diversity", "own-meshes"])
 def test_experiments_of_the_paper_s_scale_score_alike(name):
     scale, other = (read_yaml(ROOT / f"workflow/experiments/{of}.yaml") for of in ("t3bench", name))
     for section in ("render", "quality", "alignment", "diversity"):
         assert other[section] == scale[section]
+
+
+def test_the_controlled_experiment_differs_from_t3bench_s_in_its_recipes_alone():
+    published, controlled = (
+        read_config(ROOT / f"workflow/experiments/{name}.yaml", name) for name in ("t3bench", "controlled")
+    )
+    theirs, ours = (config.model_dump(exclude={"run", "report", "methods"}) for config in (published, controlled))
+    assert ours == theirs
+    known = {name for name in names() if name.startswith("controlled/")}
+    assert {method.recipe for method in controlled.methods.values()} == known
 
 
 def test_a_configuration_stands_alone_and_its_keys_can_be_overridden(folder):

@@ -129,7 +129,7 @@ class HashGridField(SceneSettings):
     network_lr: LearningRate
 
     @property
-    def available(self) -> frozenset[str]:
+    def available_regularizers(self) -> frozenset[str]:
         return self.regularizers if self.normals else self.regularizers - NEED_NORMALS
 
     @model_validator(mode="after")

@@ -103,8 +103,8 @@ def test_fields_without_normals_or_material():
     other = hash_field(material=unlit).render_training(viewpoint(), 6, 9999, 16, draws(), normals=False)
     assert rendering.normals is None
     assert torch.equal(rendering.rgb, other.rgb)
-    assert scene.settings.available == SETTINGS.regularizers - {"orientation", "convexity"}
-    assert SETTINGS.available == SETTINGS.regularizers
+    assert scene.settings.available_regularizers == SETTINGS.regularizers - {"orientation", "convexity"}
+    assert SETTINGS.available_regularizers == SETTINGS.regularizers
 
 
 def test_levels_follow_the_step_and_the_occupancy_grid_its_own():
