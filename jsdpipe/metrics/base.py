@@ -15,8 +15,9 @@ NEEDS = (*(f"views:{rig}" for rig in RIGS), "mesh", "captions")
 STAGE = "metrics"  # the stage that computes the metrics that a configuration names
 # reserved names: columns of the tidy tables, and tables and sections of the report
 COLUMNS = frozenset(
-    ("method", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "reward_mean",
-     "best_view", "grade", "caption", "vertices", "faces", "components", "watertight")
+    ("method", "family", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "reward_mean",
+     "best_view", "grade", "caption", "vertices", "faces", "components", "watertight", "steps", "unet_samples",
+     "seconds")
 )  # fmt: skip
 TABLES = frozenset(("assets", "prompts", "failures", "notes", "study", "time", "making"))
 
