@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from jsdpipe.base.errors import UserError, shown
 from jsdpipe.base.fields import NonEmpty
 from jsdpipe.base.validation import nearest
-from jsdpipe.config.methods import Keys, Method, Prompts
+from jsdpipe.config.methods import Bound, Keys, Method, Prompts
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.truth import Truth, is_readable
 from jsdpipe.config.wrong_prompts import wrong_prompt
@@ -23,9 +23,14 @@ class Control(Method):
     functions: ClassVar = {"generate": "jsdpipe.generation.control:record", "mesh": "jsdpipe.mesh.control:convert"}
     optimizes: ClassVar = False
     closed: ClassVar = False
+    ranked: ClassVar = False
     kind: Literal["control"]
     of: NonEmpty
     control: Literal["wrong-prompt", "black"]
+
+    @property
+    def bound(self) -> Bound | None:
+        return "floor" if self.control == "wrong-prompt" else None
 
     @property
     def origin(self) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Prompts = Mapping[str, Sequence[Prompt]]  # by set
 Keys = dict[str, Any]  # by the configuration's keys
+Bound = Literal["ceiling", "floor"]
 
 
 class Method(Strict):
@@ -31,11 +32,17 @@ class Method(Strict):
     functions: ClassVar[Mapping[str, str]]  # "module:function" of the stages `generate` and `mesh`
     optimizes: ClassVar[bool]  # whether it optimizes assets with a prior, which the run must have
     closed: ClassVar[bool]  # whether its meshes are closed surfaces with outward-facing triangles
+    ranked: ClassVar[bool] = True  # whether it is compared with others; truth and controls are not
     label: str | None = None
 
     @property
     def family(self) -> Family | None:
         """What its recipe may be compared with; None if it has no recipe."""
+        return None
+
+    @property
+    def bound(self) -> Bound | None:
+        """Which end of the scale its scores are, if they are one."""
         return None
 
     @property

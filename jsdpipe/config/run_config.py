@@ -19,7 +19,7 @@ from jsdpipe.base.registry import OfKind, load_plugin
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
 from jsdpipe.config.control import Control
 from jsdpipe.config.external import External
-from jsdpipe.config.methods import RecipeMethod
+from jsdpipe.config.methods import Bound, RecipeMethod
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.prompts import Prompt, read_prompts
 from jsdpipe.config.recipe import Recipe
@@ -231,6 +231,20 @@ class RunConfig(Strict):
     resources: dict[Job, Resources] = Field(default_factory=dict)
     report: Report = Report()
     study: Study | None = None
+
+    @property
+    def contestants(self) -> list[str]:
+        """The names of the methods that are ranked."""
+        return [name for name, method in self.methods.items() if method.ranked]
+
+    @property
+    def controls(self) -> list[str]:
+        """The names of the others: truth and controls."""
+        return [name for name, method in self.methods.items() if not method.ranked]
+
+    def bound(self, which: Bound) -> str | None:
+        """The name of the first method whose scores are the ceiling or the floor."""
+        return next((name for name, method in self.methods.items() if method.bound == which), None)
 
     @property
     def scores(self) -> tuple[str, ...]:

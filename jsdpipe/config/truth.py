@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.config.methods import Keys, Method, Prompts
+from jsdpipe.config.methods import Bound, Keys, Method, Prompts
 from jsdpipe.miniature.grammar import explained, parse
 
 if TYPE_CHECKING:
@@ -19,10 +19,15 @@ class Truth(Method):
     functions: ClassVar = {"generate": "jsdpipe.generation.truth:record", "mesh": "jsdpipe.mesh.truth:build"}
     optimizes: ClassVar = False
     closed: ClassVar = True
+    ranked: ClassVar = False
     kind: Literal["truth"]
     resolution: Annotated[int, Field(ge=8, le=1024)] = Field(
         default=160, description="distance samples along each edge; fewer miss the thinnest parts, of 0.022 units"
     )
+
+    @property
+    def bound(self) -> Bound:
+        return "ceiling"
 
     @property
     def origin(self) -> str:

@@ -34,6 +34,8 @@ class Group:
         empty: the text in place of a table without numbers.
         compared_in: the table of paired comparisons; default: "paired-<name>".
         counts_assets: whether the table counts assets and failures, besides prompts.
+        of_prompt: whether its metrics tell assets of the prompt from others, so that truth is their ceiling, and the
+            wrong prompt their floor.
         ungraded: a sentence for the caption if the judge gave some assets no grade; "{count}" is their number.
     """
 
@@ -44,6 +46,7 @@ class Group:
     empty: str = "No asset has a value."
     compared_in: str = ""
     counts_assets: bool = False
+    of_prompt: bool = True
     ungraded: str = ""
 
     def __post_init__(self) -> None:

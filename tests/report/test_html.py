@@ -373,3 +373,4 @@ def test_truth_and_controls_say_what_they_are(tmp_path):
         stage.write(run)
     index = Page(run.layout.report / "index.html")
     assert "Truth truth the miniature world itself Wrong control wrong-prompt of truth" in index.text
+    assert f"2 controls {x} 2 prompts {x} 2 seeds = 8 3-D assets" in index.text
