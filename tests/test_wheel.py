@@ -63,7 +63,7 @@ def test_a_wheel_works_from_an_empty_folder(wheel, tmp_path):
     assert Path(where.strip()).is_relative_to(packages)
     assert said("--version").split() == ["jsdpipe", jsdpipe.__version__]
     assert re.findall(r"^  (\S+):", said("recipes"), re.MULTILINE) == names()
-    assert "16 assets in 6 shards" in said("check")
+    assert "32 assets in 12 shards" in said("check")
     said("configure", "--run", "run")
     assert list(here.iterdir()) == [here / "run"]
     sphere = trimesh.creation.icosphere(subdivisions=2)

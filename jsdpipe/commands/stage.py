@@ -36,6 +36,8 @@ def stage(
         raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
     # now, and not after the imports
     check_there(run, run.config.stages if chosen.reads_all else chosen.reads(run.config), *shards)
+    for each in shards if name == "generate" else ():
+        check_there(run, ("mesh",), *run.config.methods[each.method].made_from(run, each))
     need = run.config.need(name)
     if not need.gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count

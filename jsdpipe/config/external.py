@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
@@ -20,6 +20,7 @@ from jsdpipe.config.path_patterns import OUT, check_pattern, filled, filled_for_
 from jsdpipe.config.prompts import Prompt
 
 if TYPE_CHECKING:
+    from jsdpipe.config.run_config import RunConfig
     from jsdpipe.pipeline.layout import Shard
     from jsdpipe.pipeline.run import Run
 
@@ -79,17 +80,21 @@ class External(Method):
         return self
 
     @property
+    def origin(self) -> str:
+        return self.path or self.command or ""
+
+    @property
     def makes_assets(self) -> bool:
         return self.command is not None
 
-    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
+    def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:
         """Raise `UserError` if two assets share a file or command, or if no mesh file or the folder `cwd` exists."""
         asset_of: dict[str, dict[str, Any]] = {}  # by filled pattern
         asset_of_file: dict[
             str, dict[str, Any]
         ] = {}  # by existing file, because patterns with a `*` may match the same
         for part, of_set in prompts.items():
-            for (line, prompt), seed in product(enumerate(of_set, start=1), seeds):
+            for (line, prompt), seed in product(enumerate(of_set, start=1), config.seeds):
                 asset = values(part, line, prompt, seed)
                 text = filled(self.path, asset) if self.path else filled(self.command or "", asset | {OUT: ""})
                 if (other := asset_of.setdefault(text, asset)) is not asset:

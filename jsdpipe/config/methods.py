@@ -17,11 +17,13 @@ from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.settings import OtherUNet
 
 if TYPE_CHECKING:
+    from jsdpipe.config.run_config import RunConfig
     from jsdpipe.pipeline.layout import Shard
     from jsdpipe.pipeline.run import Run
 
 Prompts = Mapping[str, Sequence[Prompt]]  # by set
 Keys = dict[str, Any]  # by the configuration's keys
+Bound = Literal["ceiling", "floor"]
 
 
 class Method(Strict):
@@ -30,12 +32,23 @@ class Method(Strict):
     functions: ClassVar[Mapping[str, str]]  # "module:function" of the stages `generate` and `mesh`
     optimizes: ClassVar[bool]  # whether it optimizes assets with a prior, which the run must have
     closed: ClassVar[bool]  # whether its meshes are closed surfaces with outward-facing triangles
+    ranked: ClassVar[bool] = True  # whether it is compared with others; truth and controls are not
     label: str | None = None
 
     @property
     def family(self) -> Family | None:
         """What its recipe may be compared with; None if it has no recipe."""
         return None
+
+    @property
+    def bound(self) -> Bound | None:
+        """Which end of the scale its scores are, if they are one."""
+        return None
+
+    @property
+    def origin(self) -> str:
+        """Where its meshes come from, if it has no recipe."""
+        return ""
 
     @property
     def makes_assets(self) -> bool:
@@ -55,8 +68,14 @@ class Method(Strict):
         return None
 
     @abstractmethod
-    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
-        """Raise `UserError` if it cannot make the assets of these prompts and seeds."""
+    def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:
+        """Raise `UserError` if it cannot make the assets of a run.
+
+        Args:
+            config: the run's configuration.
+            prompts: the run's prompts.
+            beyond: the prompts of the sets' files beyond their limits.
+        """
 
     def lacks(self) -> str | None:
         """A message with key and remedy if this machine lacks a program that the method runs, else None."""
@@ -76,6 +95,10 @@ class Method(Strict):
 
     def sources(self, run: "Run", shard: "Shard") -> list[Path]:
         """The existing files that only this shard's assets depend on."""
+        return []
+
+    def made_from(self, run: "Run", shard: "Shard") -> list["Shard"]:
+        """The shards of other methods whose meshes the stage `generate` reads."""
         return []
 
 
@@ -104,7 +127,7 @@ class RecipeMethod(Method):
         stated = objective.get("adapter") if isinstance(objective, Mapping) else None
         return validate(OtherUNet, stated, "objective.adapter") if isinstance(stated, Mapping) else None
 
-    def check(self, prompts: Prompts, seeds: Sequence[int]) -> None:
+    def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:
         read_recipe(self.recipe)
 
     def depends_on(self, stage: str, run: "Run", name: str) -> Keys:

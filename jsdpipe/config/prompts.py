@@ -42,14 +42,14 @@ def to_prompt(text: str) -> Prompt:
     return Prompt(prompt_id(text), text)
 
 
-def read_prompts(path: Path, limit: int | None = None) -> tuple[Prompt, ...]:
-    """The first `limit` prompts of a UTF-8 file with one prompt per line; space around a prompt is dropped.
+def read_prompts(path: Path) -> tuple[Prompt, ...]:
+    """The prompts of a UTF-8 file with one prompt per line; space around a prompt is dropped.
 
     If a file of `prompts/miniature/` is not in the working directory, the package's file is read.
 
     Raises:
         UserError: the file is missing, empty, unreadable or not UTF-8; or a line, whose number is given, is empty, a
-            duplicate, or has a control character, even beyond the limit.
+            duplicate, or has a control character.
     """
     place = PROMPTS / path.name if path.parent == OWN and not path.exists() else path
     try:
@@ -73,4 +73,4 @@ def read_prompts(path: Path, limit: int | None = None) -> tuple[Prompt, ...]:
             if prompt in prompts:
                 raise UserError(f"same prompt as line {prompts[prompt]}; remove one")
         prompts[prompt] = number
-    return tuple(prompts)[:limit]
+    return tuple(prompts)

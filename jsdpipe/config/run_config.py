@@ -17,13 +17,15 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.fields import Elevation, Fovy, Length, NonEmpty, Steps, Strict
 from jsdpipe.base.registry import OfKind, load_plugin
 from jsdpipe.base.validation import NAME, at, read_yaml, validate
+from jsdpipe.config.control import Control
 from jsdpipe.config.external import External
-from jsdpipe.config.methods import RecipeMethod
+from jsdpipe.config.methods import Bound, RecipeMethod
 from jsdpipe.config.plausibility import warnings
 from jsdpipe.config.prompts import Prompt, read_prompts
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.scoring_models import check_models
 from jsdpipe.config.stages import SCORES, SHARD_STAGES, STAGES
+from jsdpipe.config.truth import Truth
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.models.roles import CAPTIONERS, CLASSIFIERS, FEATURES, JUDGES, REWARDS, SIMILARITIES, settings_of
 from jsdpipe.models.settings import Settings
@@ -70,7 +72,7 @@ def _with_kind(method: Any) -> Any:
     return {"kind": "recipe"} | method
 
 
-Method = Annotated[RecipeMethod | External, Field(discriminator="kind"), BeforeValidator(_with_kind)]
+Method = Annotated[RecipeMethod | External | Truth | Control, Field(discriminator="kind"), BeforeValidator(_with_kind)]
 
 
 class Prior(Strict):
@@ -231,6 +233,20 @@ class RunConfig(Strict):
     study: Study | None = None
 
     @property
+    def contestants(self) -> list[str]:
+        """The names of the methods that are ranked."""
+        return [name for name, method in self.methods.items() if method.ranked]
+
+    @property
+    def controls(self) -> list[str]:
+        """The names of the others: truth and controls."""
+        return [name for name, method in self.methods.items() if not method.ranked]
+
+    def bound(self, which: Bound) -> str | None:
+        """The name of the first method whose scores are the ceiling or the floor."""
+        return next((name for name, method in self.methods.items() if method.bound == which), None)
+
+    @property
     def scores(self) -> tuple[str, ...]:
         """The run's stages that score by a protocol."""
         return tuple(stage for stage in self.stages if stage in SCORES)
@@ -261,10 +277,11 @@ def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A configuration with the prompts of its sets and the recipes of its methods, by name."""
+    """A configuration with the prompts of its sets, within and beyond their limits, and the recipes of its methods."""
 
     config: RunConfig
     prompts: dict[str, tuple[Prompt, ...]]
+    beyond: dict[str, tuple[Prompt, ...]]
     recipes: dict[str, Recipe]
 
 
@@ -287,13 +304,14 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
     with at(name):
         _check_case("sets", config.sets)
         _check_case("methods", config.methods)
-    prompts, recipes = {}, {}
+    prompts, beyond, recipes = {}, {}, {}
     for key, prompt_set in config.sets.items():
         with at(f"{name}: sets.{key}.file"):
-            prompts[key] = read_prompts(Path(prompt_set.file), prompt_set.limit)
+            whole = read_prompts(Path(prompt_set.file))
+        prompts[key], beyond[key] = whole[: prompt_set.limit], whole[len(whole[: prompt_set.limit]) :]
     for key, method in config.methods.items():
         with at(f"{name}: methods.{key}"):
-            method.check(prompts, config.seeds)
+            method.check(config, prompts, beyond)
         if method.optimizes:
             needed = {
                 "prior": config.prior,
@@ -319,7 +337,7 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
     plugins = dict.fromkeys(config.plugins) | {
         str(path): None for method in config.methods.values() for path in method.plugins()
     }
-    return Resolved(config.model_copy(update={"plugins": list(plugins)}), prompts, recipes)
+    return Resolved(config.model_copy(update={"plugins": list(plugins)}), prompts, beyond, recipes)
 
 
 def _check_case(section: str, names: Iterable[str]) -> None:

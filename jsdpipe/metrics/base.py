@@ -15,8 +15,9 @@ NEEDS = (*(f"views:{rig}" for rig in RIGS), "mesh", "captions")
 STAGE = "metrics"  # the stage that computes the metrics that a configuration names
 # reserved names: columns of the tidy tables, and tables and sections of the report
 COLUMNS = frozenset(
-    ("method", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "reward_mean",
-     "best_view", "grade", "caption", "vertices", "faces", "components", "watertight")
+    ("method", "family", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "reward_mean",
+     "best_view", "grade", "caption", "vertices", "faces", "components", "watertight", "steps", "unet_samples",
+     "seconds")
 )  # fmt: skip
 TABLES = frozenset(("assets", "prompts", "failures", "notes", "study", "time", "making"))
 
@@ -33,6 +34,8 @@ class Group:
         empty: the text in place of a table without numbers.
         compared_in: the table of paired comparisons; default: "paired-<name>".
         counts_assets: whether the table counts assets and failures, besides prompts.
+        of_prompt: whether its metrics tell assets of the prompt from others, so that truth is their ceiling, and the
+            wrong prompt their floor.
         ungraded: a sentence for the caption if the judge gave some assets no grade; "{count}" is their number.
     """
 
@@ -43,6 +46,7 @@ class Group:
     empty: str = "No asset has a value."
     compared_in: str = ""
     counts_assets: bool = False
+    of_prompt: bool = True
     ungraded: str = ""
 
     def __post_init__(self) -> None:

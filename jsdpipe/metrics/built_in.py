@@ -31,6 +31,7 @@ DIVERSITY = Group(
     "much the seeds differ, the second how much the sides of an asset differ. Broken assets also have a low cosine, so "
     "compare it with quality.",
     empty="No prompt has two assets, so there is no diversity to measure.",
+    of_prompt=False,
 )
 RECOGNITION = Group(
     "recognition",

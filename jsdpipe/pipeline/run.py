@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,26 @@ from jsdpipe.base.validation import at
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import Resolved, RunConfig
-from jsdpipe.pipeline.layout import Layout, Shard, shards
+from jsdpipe.pipeline.layout import AssetKey, Layout, Shard, shards
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run in `folder`: the configuration, each recipe with its method's overrides, each set's prompts."""
+    """A run in `folder`: the configuration, each recipe with its method's overrides, each set's prompts.
+
+    `beyond` are the prompts of the sets' files beyond their limits.
+    """
 
     folder: Path
     config: RunConfig
     recipes: Mapping[str, Recipe]
     prompts: dict[str, tuple[Prompt, ...]]
+    beyond: dict[str, tuple[Prompt, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, resolved: Resolved, folder: Path) -> "Run":
         """The run of a resolved configuration."""
-        return cls(folder, resolved.config, resolved.recipes, resolved.prompts)
+        return cls(folder, resolved.config, resolved.recipes, resolved.prompts, resolved.beyond)
 
     @classmethod
     def load(cls, folder: Path) -> "Run":
@@ -46,12 +50,11 @@ class Run:
         try:
             with at(str(path)):
                 config = RunConfig.model_validate_json(json.dumps(raw["config"]))
-            return cls(
-                folder,
-                config,
-                _Recipes(path, dict(raw["recipes"])),
-                {name: tuple(Prompt(**prompt) for prompt in of_set) for name, of_set in raw["prompts"].items()},
+            prompts, beyond = (
+                {name: tuple(Prompt(**prompt) for prompt in of_set) for name, of_set in raw[key].items()}
+                for key in ("prompts", "beyond")
             )
+            return cls(folder, config, _Recipes(path, dict(raw["recipes"])), prompts, beyond)
         except (KeyError, TypeError, AttributeError, ValueError):  # pydantic's ValidationError is a ValueError
             raise _foreign(path) from None
 
@@ -69,9 +72,9 @@ class Run:
         return {
             "config": self.config.model_dump(mode="json"),
             "recipes": {name: recipe.model_dump(mode="json") for name, recipe in self.recipes.items()},
-            "prompts": {
-                name: [{"id": prompt.id, "text": prompt.text} for prompt in of_set]
-                for name, of_set in self.prompts.items()
+            **{
+                key: {name: [asdict(prompt) for prompt in of_set] for name, of_set in prompts.items()}
+                for key, prompts in (("prompts", self.prompts), ("beyond", self.beyond))
             },
         }
 
@@ -96,6 +99,10 @@ class Run:
             raise UserError(f"--shard: no shard {name!r} in {self.layout.run_json}; there are {self._span()}")
         return self._by_name[name]
 
+    def shard_of(self, asset: AssetKey) -> Shard:
+        """The shard that an asset is of."""
+        return self._by_prompt[asset.method, asset.set, asset.prompt_id]
+
     def placed_prompts(self) -> Iterator[tuple[str, Prompt]]:
         """All prompts, each with the set, file and line that it is from."""
         for name, of_set in self.prompts.items():
@@ -112,6 +119,10 @@ class Run:
         config = self.config
         all_shards = shards(list(config.methods), self.prompts, config.seeds, config.generation.shard_assets)
         return {shard.name: shard for shard in all_shards}
+
+    @cached_property
+    def _by_prompt(self) -> dict[tuple[str, str, str], Shard]:
+        return {(shard.method, shard.set, prompt.id): shard for shard in self.shards() for prompt in shard.prompts}
 
 
 def check_writable(folder: Path) -> None:

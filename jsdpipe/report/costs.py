@@ -18,8 +18,8 @@ def costs(run: Run, assets: pd.DataFrame) -> pd.DataFrame:
     """A row per set and method with the columns COSTS, indexed by (set, method); "all sets" is a set here.
 
     `unet_samples` are means over the assets whose generation did not fail, `seconds` over all of the timed jobs. They
-    are NaN where they are not known: the samples of external methods, the seconds of meshes that were only found, and
-    of jobs that Snakemake did not time.
+    are NaN where they are not known: the samples of methods without recipes, the seconds of meshes that were not made,
+    and of jobs that Snakemake did not time.
     """
     spent = _spent(run, assets)
     means = pd.concat([spent, spent.assign(set=ALL_SETS)]).groupby(["set", "method"], sort=False)[MEANS].mean()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -45,8 +46,11 @@ def write(run: Run) -> None:
 
 
 def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric]) -> Figure:
-    """A figure with one panel per metric: sets are grouped, with a bar or point, an interval and dots per method."""
-    methods = list(run.config.methods)
+    """A figure with one panel per metric: sets are grouped, with a bar or point, an interval and dots per contestant.
+
+    Controls are lines across a set, with a band for the interval.
+    """
+    methods = run.config.contestants
     groups = max(summary["set"].nunique(), 1)
     panel = max(2.6, 0.6 + groups * (0.35 + 0.22 * len(methods)))
     rows = min(math.ceil(panel * len(shown) / WIDEST), len(shown))
@@ -59,7 +63,7 @@ def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequenc
         axes.remove()
     handles, _ = figure.axes[0].get_legend_handles_labels()
     if handles:
-        _legend(figure, handles)
+        _legend(figure, sorted(handles, key=lambda handle: isinstance(handle, LineCollection)))  # controls last
     return figure
 
 
@@ -81,8 +85,8 @@ def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, me
         axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", va="center", color="#888888")
         axes.set(xticks=[], yticks=[])
         return
-    methods = list(run.config.methods)
-    width = 0.8 / len(methods)
+    methods = run.config.contestants
+    width = 0.8 / max(len(methods), 1)
     for place, method in enumerate(methods):
         of_method = rows[rows.method == method].set_index("set").reindex(parts)
         x = np.arange(len(parts)) + (place - (len(methods) - 1) / 2) * width
@@ -95,12 +99,24 @@ def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, me
         errors = [mean - of_method["low"], of_method["high"] - mean]
         line = "#222222" if metric.full else color
         axes.errorbar(x, mean, errors, fmt="none", ecolor=line, elinewidth=1.6, zorder=5)
+    for control in run.config.controls:
+        _lines(axes, run, rows[rows.method == control].set_index("set").reindex(parts), control)
     axes.set_xticks(np.arange(len(parts)), parts)
     axes.set_xlim(-0.6, len(parts) - 0.4)
     if metric.full:
         axes.set_ylim(min(axes.dataLim.y0, 0), max(axes.get_ylim()[1], metric.full))
     if metric.format.endswith("%"):
         axes.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def _lines(axes: Axes, run: Run, of_sets: pd.DataFrame, control: str) -> None:
+    """Draw a control's means as a line across each set, on a band over the interval."""
+    color, style_of_line = style.color(run, control), style.line(run, control)
+    left, right = np.arange(len(of_sets)) - 0.45, np.arange(len(of_sets)) + 0.45
+    means = of_sets["mean"].to_numpy()
+    axes.hlines(means, left, right, color, style_of_line, linewidth=1.6, label=label(run, control), zorder=6)
+    for start, end, low, high in zip(left, right, of_sets["low"], of_sets["high"], strict=True):
+        axes.fill_between([start, end], low, high, color=color, alpha=0.12, linewidth=0, zorder=2)
 
 
 def _prompt_dots(

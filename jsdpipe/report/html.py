@@ -62,8 +62,9 @@ def write(run: Run) -> None:
         for asset in assets:
             of_prompt.setdefault((asset["set"], asset["prompt_id"]), []).append(asset)
         sheets = {part: sheet_names(part, len(prompts)) for part, prompts in run.prompts.items()}
-        # with two methods, the second one's table would only have the opposite signs
-        methods = list(run.config.methods)[1:] if len(run.config.methods) > 2 else []
+        # with two contestants, the second one's table would only have the opposite signs
+        contestants = run.config.contestants
+        methods = contestants[1:] if len(contestants) > 2 else []
         others = {method: paired(run, tables.comparison, tables.costs, method) for method in methods}
         shares = (run.layout.figures / f"{regularizer_shares.NAME}.svg").is_file()
         index = {"assets": assets, "sheets": sheets, "provenance": _provenance(run), "study": study, "others": others}

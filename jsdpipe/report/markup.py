@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -40,8 +41,9 @@ class Cell:
 class Table:
     """Rows of cells under `header`; the first `labels` columns are text, the others numbers.
 
-    A new value in the first column starts a group. `empty` is the text in place of a table without rows. The columns
-    `wrapped` hold sentences, which a page breaks into lines. `note` is text below the table.
+    A new value in the first column starts a group, and so does a change to or from the rows `apart`, given by number.
+    `empty` is the text in place of a table without rows. The columns `wrapped` hold sentences, which a page breaks into
+    lines. `note` is text below the table.
     """
 
     name: str
@@ -52,15 +54,12 @@ class Table:
     empty: str = ""
     wrapped: tuple[int, ...] = ()
     note: str = ""
+    apart: frozenset[int] = frozenset()
 
     def groups(self) -> list[list[tuple[Cell, ...]]]:
-        """The rows, split where the first column's text changes."""
-        groups: list[list[tuple[Cell, ...]]] = []
-        for row in self.rows:
-            if not groups or groups[-1][0][0].text != row[0].text:
-                groups.append([])
-            groups[-1].append(row)
-        return groups
+        """The rows, group by group."""
+        keyed = [((row[0].text, number in self.apart), row) for number, row in enumerate(self.rows)]
+        return [[row for _, row in group] for _, group in groupby(keyed, key=lambda pair: pair[0])]
 
     def with_aside(self) -> set[int]:
         """The columns in which any cell has an aside."""

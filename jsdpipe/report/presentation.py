@@ -1,6 +1,6 @@
 """A run's numbers as tables for readers: captions, rounding, the best in bold, links to the data behind a number."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ NOTHING = "\N{EN DASH}"
 TOO_FEW = "too few"
 NO_BREAK = "\N{NO-BREAK SPACE}"
 SPENT = ("U-Net samples", "Seconds")
+PLACE = "Place"
 
 
 def label(run: Run, method: str) -> str:
@@ -27,7 +28,7 @@ def label(run: Run, method: str) -> str:
 
 def family(run: Run, method: str) -> str:
     """A method's family, with an asterisk if a part of its public configuration cannot be reproduced here."""
-    found = run.config.methods[method].family or "external"
+    found = run.config.methods[method].family or run.config.methods[method].kind
     return f"{found}*" if found == "published" and run.recipes[method].unpublished else found
 
 
@@ -43,7 +44,7 @@ def asset_link(part: str, prompt_id: str, method: str, seed: int) -> str:
 
 def number(value: float, decimals: int = 0) -> str:
     """A known number with thousands separated, else a dash."""
-    return NOTHING if pd.isna(value) else f"{value:,.{decimals}f}"
+    return NOTHING if pd.isna(value) else f"{value:z,.{decimals}f}"
 
 
 def unpublished(run: Run) -> str:
@@ -69,15 +70,20 @@ def _summarised(
     sentences = (
         group.about.replace("{seeds}", str(len(run.config.seeds))),
         _means(run, summary, shown),
+        _controls(run, summary, shown),
         _effort(run),
         f"A failed asset counts with {floors}." if floors else "Failed assets are left out.",
         group.notes,
         group.ungraded.replace("{count}", str(ungraded)) if ungraded else "",
     )
     counted = ("Prompts", "Assets", "Failed") if group.counts_assets else ("Prompts",)
-    rows = _rows(run, summary, costs, shown, _assets(assets) if group.counts_assets else _prompts(summary, shown))
+    placed = {str(name) for name in summary.loc[summary["place"].notna(), "metric"]}
+    count = _assets(assets) if group.counts_assets else _prompts(summary, shown)
+    rows, apart = _rows(run, summary, costs, shown, placed, count)
+    headings = [text for metric in shown for text in (metric.heading, *([PLACE] if metric.name in placed else []))]
     caption = " ".join(filter(None, sentences))
-    return Table(group.name, caption, _header(shown, *counted), 3, rows, group.empty, note=unpublished(run))
+    header = _header(headings, *counted)
+    return Table(group.name, caption, header, 3, rows, group.empty, note=unpublished(run), apart=apart)
 
 
 def paired(run: Run, comparison: pd.DataFrame, costs: pd.DataFrame, reference: str) -> list[Table]:
@@ -123,7 +129,15 @@ def _paired(
         + f" {_effort(run)} {_about(run, costs, reference)}"
     )
     empty = "There is nothing to compare: no prompt has values for two methods."
-    return Table(name, caption, _header(shown, "Prompts"), 3, tuple(rows), empty, note=unpublished(run))
+    return Table(
+        name,
+        caption,
+        _header([metric.heading for metric in shown], "Prompts"),
+        3,
+        tuple(rows),
+        empty,
+        note=unpublished(run),
+    )
 
 
 def _against(comparison: pd.DataFrame, reference: str) -> list[dict[str, Any]]:
@@ -171,8 +185,8 @@ def _asset_rows(run: Run, assets: pd.DataFrame, *columns: str) -> tuple[tuple[Ce
     )
 
 
-def _header(shown: Iterable[Metric], *counts: str) -> tuple[str, ...]:
-    return ("Set", "Method", "Family", *(metric.heading for metric in shown), *counts, *SPENT)
+def _header(headings: Iterable[str], *counts: str) -> tuple[str, ...]:
+    return ("Set", "Method", "Family", *headings, *counts, *SPENT)
 
 
 def _named(run: Run, method: str) -> tuple[Cell, Cell]:
@@ -210,6 +224,23 @@ def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
     )
 
 
+def _controls(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
+    """Sentences for the caption on truth and controls, if the run has any."""
+    if not run.config.controls:
+        return ""
+    apart = (
+        "Below the others, and not compared with them: " + ", ".join(label(run, n) for n in run.config.controls) + "."
+    )
+    floor, ceiling = run.config.bound("floor"), run.config.bound("ceiling")
+    places = summary.loc[summary["metric"].isin([metric.name for metric in shown]), "place"]
+    if not (floor and ceiling and places.notna().any()):
+        return apart
+    return (
+        f"{apart} {PLACE}: where a mean lies between those of {label(run, floor)} (0) and {label(run, ceiling)} (100) "
+        "in the same set, if the second is the better one."
+    )
+
+
 def _too_few(lows: Iterable[float]) -> str:
     """A sentence for the caption if any interval is missing; `lows` are the lower ends."""
     sentence = f" Fewer than {FEWEST} prompts are {TOO_FEW} for an interval or a test."
@@ -244,30 +275,44 @@ def _rows(
     summary: pd.DataFrame,
     costs: pd.DataFrame,
     shown: Sequence[Metric],
+    placed: Collection[str],
     counts: Callable[[str, str], tuple[Cell, ...]],
-) -> tuple[tuple[Cell, ...], ...]:
-    """One row per set and method that has values; `counts(set, method)` makes its last cells."""
+) -> tuple[tuple[tuple[Cell, ...], ...], frozenset[int]]:
+    """One row per set and method that has values, and the numbers of the controls' rows.
+
+    The metrics `placed` have a second cell, and `counts(set, method)` makes a row's last cells.
+    """
     found = {(row["set"], row["method"], row["metric"]): row for row in summary.to_dict("records")}
-    rows = []
+    contestants = run.config.contestants
+    rows: list[tuple[Cell, ...]] = []
+    apart = set()
     for part in dict.fromkeys(summary["set"]):
-        present = [m for m in run.config.methods if any((part, m, metric.name) in found for metric in shown)]
+        present = [
+            m for m in (*contestants, *run.config.controls) if any((part, m, metric.name) in found for metric in shown)
+        ]
         best = {
             metric.name: _best(
-                metric, [found[key]["mean"] for m in present if (key := (part, m, metric.name)) in found]
+                metric, [found[key]["mean"] for m in contestants if (key := (part, m, metric.name)) in found]
             )
             for metric in shown
         }
         for method in present:
             cells = [Cell(part), *_named(run, method)]
             for metric in shown:
-                if (value := found.get((part, method, metric.name))) is None:
+                value = found.get((part, method, metric.name))
+                if value is None:
                     cells.append(Cell(NOTHING))
-                    continue
-                text = metric.text(value["mean"])
-                interval = _interval(metric.text, value["low"], value["high"])
-                cells.append(Cell(text, interval, text == best[metric.name], group_link(part, method)))
+                else:
+                    text = metric.text(value["mean"])
+                    interval = _interval(metric.text, value["low"], value["high"])
+                    best_one = method in contestants and text == best[metric.name]
+                    cells.append(Cell(text, interval, best_one, group_link(part, method)))
+                if metric.name in placed:
+                    cells.append(Cell(number(value["place"]) if value else NOTHING))
+            if method not in contestants:
+                apart.add(len(rows))
             rows.append((*cells, *counts(part, method), *_spent(costs, part, method)))
-    return tuple(rows)
+    return tuple(rows), frozenset(apart)
 
 
 def _best(metric: Metric, means: Sequence[float]) -> str | None:

@@ -1,6 +1,6 @@
 """The style of figures: one color per method, safe for color-blind readers, and matplotlib's settings."""
 
-from typing import Any
+from typing import Any, Literal
 
 from jsdpipe.pipeline.run import Run
 
@@ -18,6 +18,8 @@ PALETTE = (
     "#DDCC77",
     "#777777",
 )
+CONTROLS = ("#4d4d4d", "#7d7d7d", "#a8a8a8")
+LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 
 MATPLOTLIB: Any = {
     "font.family": "DejaVu Sans",
@@ -50,5 +52,12 @@ MATPLOTLIB: Any = {
 
 
 def color(run: Run, method: str) -> str:
-    """The color of a method, by its place in the configuration."""
-    return PALETTE[list(run.config.methods).index(method) % len(PALETTE)]
+    """The color of a method, by its place among the contestants, or a gray by its place among the controls."""
+    ranked = run.config.methods[method].ranked
+    colors, names = (PALETTE, run.config.contestants) if ranked else (CONTROLS, run.config.controls)
+    return colors[names.index(method) % len(colors)]
+
+
+def line(run: Run, control: str) -> Literal["-", "--", ":", "-."]:
+    """The style of a control's line, by its place among the controls."""
+    return LINES[run.config.controls.index(control) % len(LINES)]

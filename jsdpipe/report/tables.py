@@ -39,7 +39,7 @@ def build(run: Run) -> Tables:
     summary, comparison, spent = summarise(run, values), compare(run, values), costs(run, results.assets)
     laid_out = (
         *presentation.summarised(run, results.assets, summary, spent),
-        *presentation.paired(run, comparison, spent, next(iter(run.config.methods))),
+        *presentation.paired(run, comparison, spent, (run.config.contestants or list(run.config.methods))[0]),
         presentation.failures(run, results.assets),
         presentation.notes(run, results.assets),
     )

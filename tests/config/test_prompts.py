@@ -66,13 +66,6 @@ def test_a_line_that_is_no_prompt(line, said):
         to_prompt(line)
 
 
-def test_a_limit_takes_the_first_prompts(tmp_path):
-    path = tmp_path / "prompts.txt"
-    path.write_text("a\nb\nc\n")
-    assert [prompt.text for prompt in read_prompts(path, 2)] == ["a", "b"]
-    assert len(read_prompts(path, 5)) == 3
-
-
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -92,7 +85,7 @@ def test_a_bad_file_is_named_with_its_line(tmp_path, content, said):
     path = tmp_path / "prompts.txt"
     path.write_bytes(content)
     with pytest.raises(UserError, match=f"^{re.escape(str(path))}: {said}"):
-        read_prompts(path, limit=1)
+        read_prompts(path)
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
@@ -109,7 +102,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 def test_the_package_s_own_prompts_are_found_anywhere_behind_those_of_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     own = Path("prompts/miniature/single.txt")
-    assert read_prompts(own, 1)[0].text == "a red mushroom"
+    assert read_prompts(own)[0].text == "a red mushroom"
     own.parent.mkdir(parents=True)
     own.write_text("mine\n")
     assert [prompt.text for prompt in read_prompts(own)] == ["mine"]

@@ -361,3 +361,16 @@ def test_an_asset_without_a_grade_is_counted_and_shown(tmp_path):
     assert prompts["quality"].tolist() == [50, 40]
     assert prompts["alignment"].tolist() == [75, 75]
     assert prompts["average"].tolist() == [57.5, 57.5]
+
+
+def test_truth_and_controls_say_what_they_are(tmp_path):
+    settings = {
+        "truth": {"kind": "truth", "label": "Truth"},
+        "wrong": {"kind": "control", "of": "truth", "control": "wrong-prompt", "label": "Wrong"},
+    }
+    run = make_run(tmp_path / "run", {"single": ["a red ball", "a blue cube"]}, settings=settings)
+    for stage in (tables, figures, html):
+        stage.write(run)
+    index = Page(run.layout.report / "index.html")
+    assert "Truth truth the miniature world itself Wrong control wrong-prompt of truth" in index.text
+    assert f"2 controls {x} 2 prompts {x} 2 seeds = 8 3-D assets" in index.text

@@ -66,6 +66,18 @@ def stage_digest(stage):
     return lambda wildcards: DEPENDENCIES.digest(stage, RUN.shard(wildcards.shard))
 
 
+def meshes_read(stage):
+    """The manifests of other methods' meshes that a stage's job of a shard reads: those that a control is made from."""
+    if stage != "generate" or not any(method.kind == "control" for method in CONFIG.methods.values()):
+        return []
+
+    def manifests(wildcards):
+        shard = RUN.shard(wildcards.shard)
+        return [LAYOUT.manifest("mesh", of) for of in CONFIG.methods[shard.method].made_from(RUN, shard)]
+
+    return manifests
+
+
 def needed(stage):
     """The resources of a stage's job, besides threads."""
     need = CONFIG.need(stage)

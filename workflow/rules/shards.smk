@@ -6,6 +6,7 @@ for stage in (STAGES[name] for name in CONFIG.stages):
             stage.name
         input:
             [LAYOUT.manifest(before, "{shard}") for before in stage.reads(CONFIG)],
+            meshes_read(stage.name),
             LAYOUT.views_folder("{shard}") if stage.views == "read" else [],
         output:
             LAYOUT.manifest(stage.name, "{shard}"),
