@@ -54,7 +54,7 @@ class Table:
     empty: str = ""
     wrapped: tuple[int, ...] = ()
     note: str = ""
-    apart: frozenset[int] = frozenset()
+    apart: tuple[int, ...] = ()
 
     def groups(self) -> list[list[tuple[Cell, ...]]]:
         """The rows, group by group."""

@@ -277,7 +277,7 @@ def _rows(
     shown: Sequence[Metric],
     placed: Collection[str],
     counts: Callable[[str, str], tuple[Cell, ...]],
-) -> tuple[tuple[tuple[Cell, ...], ...], frozenset[int]]:
+) -> tuple[tuple[tuple[Cell, ...], ...], tuple[int, ...]]:
     """One row per set and method that has values, and the numbers of the controls' rows.
 
     The metrics `placed` have a second cell, and `counts(set, method)` makes a row's last cells.
@@ -285,7 +285,7 @@ def _rows(
     found = {(row["set"], row["method"], row["metric"]): row for row in summary.to_dict("records")}
     contestants = run.config.contestants
     rows: list[tuple[Cell, ...]] = []
-    apart = set()
+    apart = []
     for part in dict.fromkeys(summary["set"]):
         present = [
             m for m in (*contestants, *run.config.controls) if any((part, m, metric.name) in found for metric in shown)
@@ -310,9 +310,9 @@ def _rows(
                 if metric.name in placed:
                     cells.append(Cell(number(value["place"]) if value else NOTHING))
             if method not in contestants:
-                apart.add(len(rows))
+                apart.append(len(rows))
             rows.append((*cells, *counts(part, method), *_spent(costs, part, method)))
-    return tuple(rows), frozenset(apart)
+    return tuple(rows), tuple(apart)
 
 
 def _best(metric: Metric, means: Sequence[float]) -> str | None:
