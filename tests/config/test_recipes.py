@@ -317,7 +317,7 @@ def test_a_base_is_found_beside_the_file(tmp_path):
 
 def test_a_base_that_is_not_beside_the_file_is_the_package_s(tmp_path):
     (tmp_path / "mine.yaml").write_text("base: [controlled/sds, overlays/miniature.yaml]\n")
-    assert load_recipe(str(tmp_path / "mine.yaml")).field == load_recipe("miniature/sds").field
+    assert load_recipe(str(tmp_path / "mine.yaml")).cameras == load_recipe("miniature/sds").cameras
     (tmp_path / "overlays").mkdir()
     (tmp_path / "overlays/miniature.yaml").write_text("steps: 7\n")
     assert load_recipe(str(tmp_path / "mine.yaml")) == load_recipe("controlled/sds", {"steps": 7})
