@@ -91,7 +91,7 @@ def make(
     if prior is None:
         of = of.model_copy(update={"model": settings.prior})
     inputs |= {
-        "recipe": settings.model_dump(mode="json"),
+        "recipe": settings.decisive,
         "prior": {"dtype": of.dtype},
         "mesh": MESH.model_dump(mode="json"),
         # and the libraries' versions

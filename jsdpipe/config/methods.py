@@ -139,7 +139,7 @@ class RecipeMethod(Method):
             "seed": config.seed,
             "prior": config.prior.model_dump(),
             "generation": config.generation.model_dump(exclude={"shard_assets"}),
-            f"methods.{name}": run.recipes[name].model_dump(),
+            f"methods.{name}": run.recipes[name].decisive,
         }
 
     def uses(self, stage: str, run: "Run", name: str) -> list[str]:

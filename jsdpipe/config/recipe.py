@@ -3,7 +3,7 @@
 Torch-free until a recipe is validated, which imports the file of its objective.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -54,6 +54,11 @@ class Recipe(Strict):
     optimizer: Optimizer = Optimizer()
     steps: Steps
     views_per_step: Annotated[int, Field(ge=1, le=64)] = 1
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """What its assets depend on, as JSON: all but the prose."""
+        return self.model_dump(mode="json", exclude={"source", "unpublished"})
 
     @property
     def adapter(self) -> OtherUNet | None:

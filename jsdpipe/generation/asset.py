@@ -69,7 +69,7 @@ def batch_fingerprint(
     adapted = [] if prior.adapted is prior else [prior.adapted.digest]
     return fingerprint(
         code,
-        recipe.model_dump(mode="json"),
+        recipe.decisive,
         [prior.digest, str(prior.dtype), prior.device.type, *adapted],
         [[subject.text, *subject.key] for subject in batch],
         preview_views,

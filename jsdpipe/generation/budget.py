@@ -24,8 +24,8 @@ def steps_within(samples: int, recipe: Recipe, prior: Prior) -> int:
     prompts = PromptEmbeddings(prior, [""], recipe.view_prompts, objective.negative_prompt)
     angle = torch.zeros(views)
     guidance = prompts.guidance_for(torch.zeros(views, dtype=torch.long), angle, angle, torch.ones(views))
-    with torch.no_grad():
-        z = torch.zeros_like(prior.encode(torch.zeros(views, 3, prior.image_size, prior.image_size).to(prior.device)))
+    channels, side = prior.latent_shape
+    z = torch.zeros(views, channels, side, side, device=prior.device)
     draws = [generator("budget", view) for view in range(views)]
     before = prior.unet_samples
     for probe in range(probes):

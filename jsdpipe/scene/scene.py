@@ -96,9 +96,13 @@ class SceneBatch(nn.Module, ABC):
     def scenes(self) -> Sequence[Scene]:
         """The scenes one by one; gradients flow back to the parameters."""
 
-    @abstractmethod
     def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
-        """Each scene's parts (views) of tensors with the parameters' shapes and order; None is left out."""
+        """Each scene's parts (views) of tensors with the parameters' shapes and order; None is left out.
+
+        Here the scenes lie along every parameter's first axis.
+        """
+        count = len(next(self.parameters()))
+        return [[x[scene] for x in of_parameters if x is not None] for scene in range(count)]
 
     def gradients(self) -> list[list[Tensor]]:
         """The gradients of each scene's parameters; changes in place reach the optimizer."""

@@ -32,7 +32,7 @@ def nothing(steps=1, note=""):
     pass
 
 
-class Points(SceneBatch):
+class Points(torch.nn.Module):
     """Points (A, N) of which a regularizer measures the length, and others (A, N) that only the objective moves."""
 
     def __init__(self, assets):
@@ -40,14 +40,7 @@ class Points(SceneBatch):
         draws = torch.randn(2, 2, 5, generator=torch.Generator().manual_seed(0))[:, assets]
         self.near, self.free = (torch.nn.Parameter(x) for x in draws)
 
-    def scenes(self):
-        raise NotImplementedError
-
-    def by_scene(self, of_parameters):
-        return [[x[i] for x in of_parameters if x is not None] for i in range(len(self.near))]
-
-    def parameter_groups(self):
-        raise NotImplementedError
+    by_scene = SceneBatch.by_scene
 
 
 def at_step(value, step):

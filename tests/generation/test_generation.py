@@ -185,6 +185,8 @@ def test_the_fingerprint_is_of_all_that_counts(prior):
         batch_fingerprint("code", batch, recipe, prior, 8, 100),
     }
     assert len(marks) == 7
+    prose = {"source": "another paper", "unpublished": "something"}
+    assert batch_fingerprint("code", batch, recipe.model_copy(update=prose), prior, 8, None) in marks
     assert batch_fingerprint("code", list(batch), load_recipe("miniature/jsd"), prior, 8, None) in marks
 
 

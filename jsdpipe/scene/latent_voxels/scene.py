@@ -152,9 +152,6 @@ class LatentVoxelBatch(SceneBatch):
             LatentVoxelScene(density, latents, scale, back, self.settings) for density, latents, scale, back in each
         ]
 
-    def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
-        return [[x[scene] for x in of_parameters if x is not None] for scene in range(len(self.density))]
-
     def parameter_groups(self) -> list[dict[str, Any]]:
         *grids, background = self.parameters()
         return [

@@ -95,9 +95,6 @@ class VoxelBatch(SceneBatch):
         each = zip(self.density.unbind(), self.albedo.unbind(), self.background.unbind(), strict=True)
         return [VoxelScene(*tensors, self.settings) for tensors in each]
 
-    def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
-        return [[x[scene] for x in of_parameters if x is not None] for scene in range(len(self.density))]
-
     def parameter_groups(self) -> list[dict[str, Any]]:
         s = self.settings
         return [
