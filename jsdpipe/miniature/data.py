@@ -9,7 +9,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.nn import functional
 
+from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import atomic
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import generator, seed_of
@@ -18,12 +20,12 @@ from jsdpipe.miniature.scenes import background, compose, random_description
 from jsdpipe.miniature.tracing import Layers, shade, trace
 
 LAYERS = ("albedo", "light", "coverage")
-ANGLES = ("azimuth", "elevation")
+PLAIN = ("solid", "visible", "azimuth", "elevation")
 CHUNK = 2048
 BATCH = 16
-FORMS = {"single": 0.36, "surr": 0.28, "multi": 0.36}
+FORMS = {"single": 0.25, "surr": 0.3, "multi": 0.45}
 USUAL_ELEVATION = (-10.0, 65.0)  # degrees; the views of the diffusion model and of distillation
-EVERYWHERE = 0.15  # share of images from the whole sphere, because the CLIP scores views from everywhere
+EVERYWHERE = 0.4  # share of images from the whole sphere, because views from everywhere are scored
 LEFT_OUT = 0.15  # share of colors and patterns that captions omit
 HELD_OUT = 0.08  # approximate share of (kind, color) pairs that no model is trained on
 
@@ -35,12 +37,22 @@ def is_held_out(description: Description) -> bool:
 
 @dataclass(frozen=True)
 class Pictures:
-    """N images in layers (uint8), with descriptions and view angles (degrees)."""
+    """N images in layers (uint8), with what they show.
+
+    Args:
+        solid: the number of the solid at every second pixel; see `tracing.Traced`.
+        visible: the share of the own silhouette that is seen, of each thing, or of thing and surrounding; 0 without a
+            second.
+        azimuth: of the view, in degrees.
+        elevation: of the view, in degrees.
+    """
 
     albedo: Tensor  # (N, 64, 64, 3)
     light: Tensor  # (N, 64, 64)
     coverage: Tensor  # (N, 64, 64)
     descriptions: list[Description]
+    solid: Tensor  # (N, 32, 32)
+    visible: Tensor  # (N, 2)
     azimuth: Tensor  # (N,)
     elevation: Tensor  # (N,)
 
@@ -54,8 +66,7 @@ class Pictures:
             self.light[keep],
             self.coverage[keep],
             [self.descriptions[i] for i in keep],
-            self.azimuth[keep],
-            self.elevation[keep],
+            *(getattr(self, name)[keep] for name in PLAIN),
         )
 
     def compose(self, index: Tensor, generator: torch.Generator, unlit_on_black: float = 0.0) -> Tensor:
@@ -93,7 +104,7 @@ def _like(description: Description, count: int, draw: torch.Generator) -> list[D
 
 def _render_chunk(seed: int, chunk: int) -> tuple[dict[str, Tensor], list[dict]]:
     draw = generator(seed, "miniature", "pictures", chunk)
-    tensors: dict[str, list[Tensor]] = {name: [] for name in LAYERS + ANGLES}
+    tensors: dict[str, list[Tensor]] = {name: [] for name in LAYERS + PLAIN}
     described: list[dict] = []
     forms, weights = list(FORMS), torch.tensor(list(FORMS.values()))
     for _ in range(CHUNK // BATCH):
@@ -106,10 +117,12 @@ def _render_chunk(seed: int, chunk: int) -> tuple[dict[str, Tensor], list[dict]]
         elevation = torch.where(torch.rand(BATCH, generator=draw) < EVERYWHERE, sphere, usual)
         turn = torch.rand(BATCH, generator=draw) * 2 * math.pi
         sun = torch.stack((0.5 * turn.cos(), 0.5 * turn.sin(), torch.ones(BATCH)), dim=-1)
-        sun = torch.nn.functional.normalize(sun, dim=-1)
+        sun = functional.normalize(sun, dim=-1)
         layers = trace(compose(descriptions, draw), torch.deg2rad(azimuth), torch.deg2rad(elevation), sun)
         for name in LAYERS:
             tensors[name].append((getattr(layers, name).clamp(0, 1) * 255).round().to(torch.uint8))
+        tensors["solid"].append(layers.solid[:, ::2, ::2].contiguous())
+        tensors["visible"].append(functional.pad(layers.visible, (0, 2 - layers.visible.shape[1])))
         tensors["azimuth"].append(azimuth)
         tensors["elevation"].append(elevation)
         described += [asdict(d) for d in descriptions]
@@ -139,20 +152,23 @@ def _chunk_file(folder: Path, chunk: int) -> Path:
 
 def load(folder: Path, held_out: bool, chunks: int | None = None) -> Pictures:
     """Load the images of a folder, or of its first `chunks`, that are held out from training, or those that are not."""
-    parts: list[Pictures] = []
+    parts: dict[str, list[Tensor]] = {name: [] for name in LAYERS + PLAIN}
+    descriptions: list[Description] = []
     for path in sorted(folder.glob("chunk-*.safetensors"))[:chunks]:
         with safe_open(path, framework="pt") as file:
             described = [
                 Description(tuple(Thing(**t) for t in d["things"]), d["relation"], d["surrounding"])
                 for d in json.loads(file.metadata()["descriptions"])
             ]
-            albedo, light, coverage, azimuth, elevation = (file.get_tensor(name) for name in LAYERS + ANGLES)
-        whole = Pictures(albedo, light, coverage, described, azimuth, elevation)
-        parts.append(whole.subset([i for i, d in enumerate(described) if is_held_out(d) == held_out]))
-    albedo, light, coverage, azimuth, elevation = (
-        torch.cat([getattr(p, name) for p in parts]) for name in LAYERS + ANGLES
-    )
-    return Pictures(albedo, light, coverage, [d for p in parts for d in p.descriptions], azimuth, elevation)
+            kept = [i for i, d in enumerate(described) if is_held_out(d) == held_out]
+            if missing := set(parts) - set(file.keys()):
+                raise UserError(f"{path}: has no {min(missing)}; it is of another version: delete it and render again")
+            for name, tensors in parts.items():
+                tensors.append(file.get_tensor(name)[kept])
+        descriptions += [described[i] for i in kept]
+    # one name at a time, because all images twice may not fit in memory
+    whole = {name: torch.cat(parts.pop(name)) for name in (*parts,)}
+    return Pictures(descriptions=descriptions, **whole)
 
 
 def random_caption(description: Description, draw: torch.Generator, drop: float = LEFT_OUT) -> str:

@@ -1,6 +1,9 @@
+import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
+from jsdpipe.base.errors import UserError
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import Description, Thing, parse
 
@@ -31,6 +34,29 @@ def test_training_never_sees_the_held_out_pairs(monkeypatch, tmp_path):
     assert all(any((t.kind, t.color) in pairs for t in d.things) for d in held_out.descriptions)
     with safe_open(folder / "chunk-000.safetensors", framework="pt") as file:
         assert file.get_tensor("albedo").shape == (32, 64, 64, 3)
+
+
+def test_chunks_of_another_version_are_refused(monkeypatch, tmp_path):
+    folder = small(monkeypatch, tmp_path)
+    (path,) = folder.iterdir()
+    with safe_open(path, framework="pt") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys() if name != "visible"}  # noqa: SIM118
+        metadata = file.metadata()
+    save_file(kept, path, metadata)
+    with pytest.raises(UserError, match=r"chunk-000\..*visible"):
+        data.load(folder, held_out=False)
+
+
+def test_what_is_seen_is_kept_with_the_pictures(monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "FORMS", {"surr": 1.0})
+    pictures = data.load(small(monkeypatch, tmp_path, 64), held_out=False)
+    assert pictures.solid.shape[1:] == (32, 32)
+    from_below = pictures.elevation < -45
+    assert from_below.any()
+    assert (pictures.visible[:, 1] > pictures.visible[:, 0])[from_below].all()
+    for solid in (0, 1):
+        shown = (pictures.solid == solid).flatten(1).any(dim=1)
+        assert (shown == (pictures.visible[:, solid] > 0))[pictures.visible[:, solid] > 0.1].all()
 
 
 def test_pictures_are_composed_flat_on_black_or_lit_on_a_pale_background(monkeypatch, tmp_path):

@@ -18,7 +18,7 @@ from jsdpipe.models.captioners.miniature import MiniatureCaptioner
 from jsdpipe.models.classifiers.miniature_clip import KindClassifier
 from jsdpipe.models.clip import Clip
 from jsdpipe.models.features.miniature_clip import MiniatureFeatures
-from jsdpipe.models.grammar_search import log_prior
+from jsdpipe.models.grammar_search import FORMS, log_prior
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
@@ -185,10 +185,10 @@ def test_prior_sums_to_the_shares_of_the_forms():
     supports = [t for t in things if t.kind in SUPPORTS]
     on = sum(np.exp(log_prior(Description((t, s), "on"))) for t in things[::7] for s in supports)
     on_share = sum(np.exp(log_prior(Description((t,)))) for t in things[::7]) / single  # of the things taken
-    assert single == pytest.approx(data.FORMS["single"])
-    assert surr == pytest.approx(data.FORMS["surr"])
-    assert on == pytest.approx(0.4 * data.FORMS["multi"] * on_share, rel=0.1)
-    assert sum(data.FORMS.values()) == pytest.approx(1)
+    assert single == pytest.approx(FORMS["single"])
+    assert surr == pytest.approx(FORMS["surr"])
+    assert on == pytest.approx(0.4 * FORMS["multi"] * on_share, rel=0.1)
+    assert sum(FORMS.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("form", ["single", "surr", "multi"])
