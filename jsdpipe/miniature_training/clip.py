@@ -57,14 +57,22 @@ def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
 
 def augment(images: Tensor, draw: torch.Generator) -> Tensor:
     """Zoom, shift, blur and add noise to images (B, 3, 64, 64), so that they resemble meshes of distilled assets."""
-    n = len(images)
+    grid = F.affine_grid(zooms(len(images), draw), list(images.shape), align_corners=False)
+    return worn(F.grid_sample(images, grid, padding_mode="border", align_corners=False), draw)
+
+
+def zooms(n: int, draw: torch.Generator) -> Tensor:
+    """Draw affine maps (n, 2, 3) that zoom and shift."""
     half_height = torch.exp(torch.empty(n).uniform_(-0.35, 0.45, generator=draw))
-    shift = torch.empty(n, 2).uniform_(-0.12, 0.12, generator=draw)
     affine = torch.zeros(n, 2, 3)
     affine[:, 0, 0] = affine[:, 1, 1] = half_height
-    affine[:, :, 2] = shift
-    grid = F.affine_grid(affine, list(images.shape), align_corners=False)
-    images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    affine[:, :, 2] = torch.empty(n, 2).uniform_(-0.12, 0.12, generator=draw)
+    return affine
+
+
+def worn(images: Tensor, draw: torch.Generator) -> Tensor:
+    """Blur images (B, 3, 64, 64), add noise, and change their brightness."""
+    n = len(images)
     blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
     soft = torch.rand(n, 1, 1, 1, generator=draw).square()
     images = torch.lerp(images, blurred, soft)

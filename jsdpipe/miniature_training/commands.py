@@ -19,6 +19,7 @@ class Model(StrEnum):
     """The models to train; the diffusion model needs the autoencoder."""
 
     autoencoder = "autoencoder"
+    captioner = "captioner"
     clip = "clip"
     diffusion = "diffusion"
     all = "all"
@@ -51,13 +52,16 @@ def train(
 
     from jsdpipe.base.device import available_device
     from jsdpipe.miniature import data
-    from jsdpipe.miniature_training import autoencoder, clip, diffusion, tokenizer
+    from jsdpipe.miniature_training import autoencoder, captioner, clip, diffusion, tokenizer
 
     checkpoints, device = work / "checkpoints", available_device()
     words = tokenizer.build()
     if model in (Model.autoencoder, Model.all):
         pictures = data.load(work / "pictures", held_out=False, chunks=autoencoder.CHUNKS)
         autoencoder.train_autoencoder(pictures, checkpoints, device).save_pretrained(work / "vae")
+    if model in (Model.captioner, Model.all):
+        learned, held_out = (data.load(work / "pictures", held_out=held) for held in (False, True))
+        captioner.save(captioner.train_captioner(learned, held_out, checkpoints, device), out / "captioner")
     if model in (Model.clip, Model.all):
         trained = clip.train_clip(data.load(work / "pictures", held_out=False), words, checkpoints, device)
         clip.save(trained, words, out / "clip")

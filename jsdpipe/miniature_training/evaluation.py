@@ -1,18 +1,30 @@
 """Measure the miniature's models on held-out images."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from jsdpipe.base.progress import progress
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLORS, KINDS, RELATIONS, SUPPORTS, SURROUNDINGS, Description, Thing, caption
+from jsdpipe.miniature.grammar import (
+    COLORS,
+    KINDS,
+    RELATIONS,
+    SUPPORTS,
+    SURROUNDINGS,
+    Description,
+    Thing,
+    caption,
+    parse,
+)
 from jsdpipe.miniature.scenes import random_description
 from jsdpipe.miniature_training.autoencoder import latents
 from jsdpipe.models.clip import Clip
@@ -21,6 +33,7 @@ SCALES = (2.0, 3.0, 5.0, 7.5)
 SEARCH = 48  # prompts per form, for finding the best guidance scale
 SAMPLES = 96  # other prompts per form, for measuring at that scale
 SAMPLING_STEPS = 25
+SEEN = 0.2  # share of its own silhouette at which a thing can be seen
 
 
 def features(clip: Clip, images: Tensor) -> Tensor:
@@ -125,6 +138,51 @@ def evaluate_clip(clip: Clip, pictures: data.Pictures) -> dict[str, Found]:
         rows = [i for i, d in enumerate(descriptions) if form_of(d) == form]
         result[form] = found(clip, images[rows], [descriptions[i] for i in rows])
     return result
+
+
+def evaluate_captioner(
+    captions: Callable[[NDArray[np.uint8]], list[str]],
+    pictures: data.Pictures,
+    flat: bool,
+    everywhere: bool = False,
+    count: int | None = None,
+) -> dict[str, Found]:
+    """Measure captions of held-out pictures, by form and relation; patterns do not count.
+
+    Only pictures count in which everything that the caption names is seen: at least `SEEN` of its own silhouette.
+
+    Args:
+        captions: maps images (N, 64, 64, 3) to captions.
+        flat: whether the images have flat colors on black, else light and a pale background.
+        everywhere: whether all elevations count, else the usual ones.
+        count: of pictures that are tried, at most.
+    """
+    low, high = (-90.0, 90.0) if everywhere else data.USUAL_ELEVATION
+    usual = (pictures.elevation >= low) & (pictures.elevation <= high)
+    single = torch.tensor([form_of(d) == "single" for d in pictures.descriptions])
+    index = torch.nonzero(usual & (single | (pictures.visible >= SEEN).all(dim=1)))[:count, 0]
+    images = pictures.compose(index, torch.Generator().manual_seed(3), float(flat))
+    told = [parse(text) for text in captions((images * 255).round().byte().numpy())]
+    rows: dict[str, list[tuple[bool, bool, bool]]] = {"single": [], "surr": [], "multi": [], "and": [], "on": []}
+    for i, found in zip(index.tolist(), told, strict=True):
+        truth = pictures.descriptions[i]
+        for form in {form_of(truth), truth.relation} - {None}:
+            rows[form].append(_agreement(truth, found))
+    return {form: Found(*np.mean(of, axis=0).tolist()) for form, of in rows.items() if of}
+
+
+def _agreement(truth: Description, told: Description) -> tuple[bool, bool, bool]:
+    """Whether all kinds, all colors, and everything but patterns agree; the things of "and" have no order."""
+
+    def agree(things: tuple[Thing, ...]) -> tuple[bool, bool, bool]:
+        same = len(things) == len(truth.things)
+        kind = same and all(a.kind == b.kind for a, b in zip(things, truth.things, strict=True))
+        color = same and all(a.color == b.color for a, b in zip(things, truth.things, strict=True))
+        whole = kind and color and (told.relation, told.surrounding) == (truth.relation, truth.surrounding)
+        return kind, color, whole
+
+    orders = [told.things, told.things[::-1]] if truth.relation == "and" else [told.things]
+    return max(map(agree, orders), key=sum)
 
 
 def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures) -> float:

@@ -2,13 +2,18 @@
 
 import re
 
+import numpy as np
 import pytest
+import torch
 from diffusers import StableDiffusionPipeline
 
 from jsdpipe.base.files import read_json
 from jsdpipe.miniature import data
-from jsdpipe.miniature_training import autoencoder, card, clip, diffusion, evaluation, training
+from jsdpipe.miniature.grammar import parse
+from jsdpipe.miniature_training import autoencoder, captioner, card, clip, diffusion, evaluation, training
+from jsdpipe.model_files.pretrained import weights
 from jsdpipe.models.clip import Clip
+from jsdpipe.models.miniature_captioner import CaptionerNetwork, captions
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 from jsdpipe.prior.prior import load_prior
 
@@ -18,11 +23,13 @@ def small(monkeypatch):
     """Two chunks of 64 pictures, many of them held out; two steps of training; one sample a form."""
     monkeypatch.setattr(data, "CHUNK", 64)
     monkeypatch.setattr(data, "HELD_OUT", 0.3)
-    for made in (autoencoder, clip, diffusion):
+    for made in (autoencoder, captioner, clip, diffusion):
         monkeypatch.setattr(made, "STEPS", 2)
         monkeypatch.setattr(made, "BATCH", 8)
     monkeypatch.setattr(clip, "PAINTED_KINDS", 24)
-    monkeypatch.setattr(clip, "STATISTICS", 1)
+    for made in (captioner, clip):
+        monkeypatch.setattr(made, "STATISTICS", 1)
+    monkeypatch.setattr(captioner, "CURVE_EVERY", 1)
     monkeypatch.setattr(evaluation, "SAMPLING_STEPS", 2)
     for name, value in (("SCALES", (2.0,)), ("SEARCH", 1), ("SAMPLES", 1), ("GRID_PROMPTS", ("a red ball",))):
         monkeypatch.setattr(card, name, value)
@@ -46,6 +53,8 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
     assert isinstance(StableDiffusionPipeline.from_pretrained(out / "diffusion"), StableDiffusionPipeline)
     assert load_prior(str(out / "diffusion")).image_size == 64
     assert MiniatureReward(clip=Clip(out / "clip"))
+    network = weights(CaptionerNetwork, out / "captioner", dtype=torch.float32)
+    assert parse(captions(network, np.zeros((1, 64, 64, 3), np.uint8))[0])
     figures = read_json(out / "figures.json")
     assert set(figures["found"]) == {"ground truth", "3 samples, guidance 2", "search: 3 samples, guidance 2"}
     text = (out / "README.md").read_text()
@@ -55,14 +64,22 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
         assert (out / name).is_file()
 
 
-@pytest.mark.parametrize("bfloat16", [False, True])
-def test_the_same_pictures_give_the_same_models(jsdpipe, small, tmp_path, monkeypatch, bfloat16):
+@pytest.mark.parametrize(
+    ("model", "file", "bfloat16"),
+    [
+        ("clip", "clip/open_clip_model.safetensors", False),
+        ("clip", "clip/open_clip_model.safetensors", True),
+        ("captioner", "captioner/model.safetensors", False),
+        ("captioner", "captioner/model.safetensors", True),
+    ],
+)
+def test_the_same_pictures_give_the_same_models(jsdpipe, small, tmp_path, monkeypatch, model, file, bfloat16):
     monkeypatch.setattr(training, "has_bfloat16", lambda device: bfloat16)  # every CPU can, some slowly
     jsdpipe("miniature", "render", "--work", tmp_path, "--count", 64)
-    weights = []
+    made = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "pictures").symlink_to(tmp_path / "pictures")
-        assert jsdpipe("miniature", "train", "clip", "--work", tmp_path / name, "--out", tmp_path / name)[0] == 0
-        weights.append((tmp_path / name / "clip/open_clip_model.safetensors").read_bytes())
-    assert weights[0] == weights[1]
+        assert jsdpipe("miniature", "train", model, "--work", tmp_path / name, "--out", tmp_path / name)[0] == 0
+        made.append((tmp_path / name / file).read_bytes())
+    assert made[0] == made[1]
