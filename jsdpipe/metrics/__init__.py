@@ -14,6 +14,7 @@ from jsdpipe.metrics.built_in import BUILT_IN
 if TYPE_CHECKING:
     from jsdpipe.config.run_config import RunConfig
 
+FEWEST_RANKED = 3  # methods; with two, there is no order but that of one pair
 __all__ = ["BUILT_IN", "METRICS", "RIGS", "STAGE", "Group", "Metric", "register", "source"]
 
 
@@ -63,6 +64,11 @@ def compared(config: "RunConfig") -> dict[str, tuple[Metric, ...]]:
     for group, metrics in by_group(config).items():
         tables[group.comparison] = (*tables.get(group.comparison, ()), *metrics)
     return tables
+
+
+def ranked(config: "RunConfig") -> bool:
+    """Whether a run has a ranking of its methods by its metrics."""
+    return len(config.contestants) >= FEWEST_RANKED and bool(of_run(config))
 
 
 def rigs(config: "RunConfig") -> tuple[str, ...]:

@@ -6,6 +6,8 @@ interval covers the mean in only 51 % of cases with 2 prompts, 75 % with 3 and 8
 and the sign-flip test's smallest p-value is above 0.05.
 """
 
+import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -18,6 +20,9 @@ from jsdpipe.base.seeding import seed_of
 
 FEWEST = 6  # prompts from which there are an interval and a p-value
 PERMUTATIONS = 10_000
+SPLITS = 1000  # of the prompts into halves
+POWER = 0.8
+MOST_PROMPTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -92,3 +97,55 @@ def _signs(prompts: int) -> NDArray[np.float64]:
         return np.array(list(product((-1.0, 1.0), repeat=prompts)))
     rng = np.random.default_rng(seed_of("sign-flip", prompts))
     return rng.choice((-1.0, 1.0), (PERMUTATIONS, prompts))
+
+
+def agreement_of_halves(values: NDArray[np.float64], sets: NDArray[np.generic], *key: str | int) -> NDArray[np.float64]:
+    """Kendall's tau-b between the means of methods in two disjoint halves of the prompts, for each of `SPLITS` splits.
+
+    Each set is split into halves; of an odd number of prompts, one is left out. Splits in which all methods have one
+    mean are left out too.
+
+    Args:
+        values: (prompts, methods).
+        sets: of the prompts (prompts,).
+        key: seeds the splits.
+    """
+    rng = np.random.default_rng(seed_of("halves", *key))
+    means: list[list[NDArray[np.float64]]] = [[], []]
+    rows_of = [np.flatnonzero(sets == name) for name in np.unique(sets)]
+    for _ in range(SPLITS):
+        shuffled = [(rng.permutation(rows), len(rows) // 2) for rows in rows_of]
+        for half, kept in enumerate(means):
+            chosen = np.concatenate([rows[half * size : (half + 1) * size] for rows, size in shuffled])
+            kept.append(values[chosen].mean(axis=0))
+    one, two = (_order(np.stack(of)) for of in means)
+    pairs = np.sqrt((one != 0).sum(axis=1) * (two != 0).sum(axis=1))
+    ordered = pairs > 0
+    tau: NDArray[np.float64] = (one * two).sum(axis=1)[ordered] / pairs[ordered]
+    return tau
+
+
+def _order(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sign of each pair's difference (S, pairs), of means (S, methods)."""
+    i, j = np.triu_indices(means.shape[1], k=1)
+    difference = means[:, i] - means[:, j]
+    # means of equal values differ by rounding
+    return np.where(abs(difference) > 1e-9 * abs(means).max(), np.sign(difference), 0)
+
+
+def prompts_needed(differences: NDArray[np.float64], level: float) -> float:
+    """The least number of prompts at which a two-sided paired t-test finds the mean of `differences` with `POWER`.
+
+    The prompts are taken to vary as these (prompts,) do. Infinite if it is more than a million; 2 if they do not vary.
+    """
+    mean, deviation = abs(differences.mean()), differences.std(ddof=1)
+    if deviation <= 1e-12 * mean:
+        return 2.0 if mean else math.inf
+
+    def power(n: int) -> float:
+        critical, center = stats.t.ppf(1 - level / 2, n - 1), math.sqrt(n) * mean / deviation
+        return float(stats.nct.sf(critical, n - 1, center) + stats.nct.cdf(-critical, n - 1, center))
+
+    if power(MOST_PROMPTS) < POWER:
+        return math.inf
+    return float(bisect_left(range(MOST_PROMPTS), POWER, lo=2, key=power))

@@ -37,7 +37,7 @@ def summarise(run: Run, values: pd.DataFrame) -> pd.DataFrame:
     """
     config = run.config
     rows: list[tuple[Any, ...]] = []
-    for part, metric, frame in _parts(run, values):
+    for part, metric, frame in parts(run, values):
         name, estimates = metric.name, {}
         for method in (*config.contestants, *config.controls):
             column = frame.xs(method, level="method")[name].dropna().to_numpy()
@@ -68,7 +68,7 @@ def compare(run: Run, values: pd.DataFrame) -> pd.DataFrame:
     """Contestant a minus b for each metric over the prompts that have it for both, with columns COMPARISON."""
     report = run.config.report
     rows: list[tuple[Any, ...]] = []
-    for part, metric, frame in _parts(run, values):
+    for part, metric, frame in parts(run, values):
         name = metric.name
         wide = frame[name].unstack("method")
         for a, b in combinations(run.config.contestants, 2):
@@ -83,7 +83,7 @@ def compare(run: Run, values: pd.DataFrame) -> pd.DataFrame:
     return _frame(rows, COMPARISON)
 
 
-def _parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, Metric, pd.DataFrame]]:
+def parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, Metric, pd.DataFrame]]:
     """(set, metric, rows) for each set and metric, and for all sets together if there are several."""
     names = list(run.config.sets)
     for part in [*names, ALL_SETS] if len(names) > 1 else names:
