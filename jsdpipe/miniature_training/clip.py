@@ -17,6 +17,7 @@ from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, RELATIONS, SURROUNDINGS, Description, Thing
 from jsdpipe.miniature.tracing import SIZE
+from jsdpipe.miniature_training.augmentation import augment, recolor
 from jsdpipe.miniature_training.training import train
 
 CAPTION_LENGTH = 12  # tokens; the longest caption takes 11, without a view suffix
@@ -24,7 +25,6 @@ BATCH = 128
 STEPS = 3600
 UNLIT_SHARE = 0.4  # of images: flat colors on black, as the protocols render meshes
 RECOLORED_SHARE = 0.5  # of images without a surrounding: colors mixed, and omitted from captions
-INVERTED_SHARE = 0.3  # of those: colors inverted
 HARD_NEGATIVES = 2  # captions with one wrong attribute, per image of a pair or surrounding
 PAINTED_KINDS = 8  # kinds per step whose colors are classified
 STATISTICS = 50  # batches for the final statistics of batch normalization
@@ -53,43 +53,6 @@ def config(tokenizer: CLIPTokenizer) -> dict[str, Any]:
         "model_cfg": model,
         "preprocess_cfg": {"mean": [mean] * 3, "std": [deviation] * 3, "interpolation": "bicubic"},
     }
-
-
-def augment(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Zoom, shift, blur and add noise to images (B, 3, 64, 64), so that they resemble meshes of distilled assets."""
-    grid = F.affine_grid(zooms(len(images), draw), list(images.shape), align_corners=False)
-    return worn(F.grid_sample(images, grid, padding_mode="border", align_corners=False), draw)
-
-
-def zooms(n: int, draw: torch.Generator) -> Tensor:
-    """Draw affine maps (n, 2, 3) that zoom and shift."""
-    half_height = torch.exp(torch.empty(n).uniform_(-0.35, 0.45, generator=draw))
-    affine = torch.zeros(n, 2, 3)
-    affine[:, 0, 0] = affine[:, 1, 1] = half_height
-    affine[:, :, 2] = torch.empty(n, 2).uniform_(-0.12, 0.12, generator=draw)
-    return affine
-
-
-def worn(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Blur images (B, 3, 64, 64), add noise, and change their brightness."""
-    n = len(images)
-    blurred = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    soft = torch.rand(n, 1, 1, 1, generator=draw).square()
-    images = torch.lerp(images, blurred, soft)
-    grain = torch.randn(n, 3, SIZE // 2, SIZE // 2, generator=draw)
-    grain = F.interpolate(grain, scale_factor=2.0, mode="bilinear", align_corners=False)
-    strength = 0.06 * torch.rand(n, 1, 1, 1, generator=draw).square()
-    gain = 1 + 0.15 * (torch.rand(n, 1, 1, 1, generator=draw) * 2 - 1)
-    return (images * gain + strength * grain).clamp(0, 1)
-
-
-def recolor(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Mix the channels of images (B, 3, H, W) at random and invert some, so that only shapes are preserved."""
-    n = len(images)
-    mixture = torch.softmax(3 * torch.randn(n, 3, 3, generator=draw), dim=2)
-    mixed = torch.einsum("bdc,bchw->bdhw", mixture, images)
-    inverted = torch.rand(n, 1, 1, 1, generator=draw) < INVERTED_SHARE
-    return torch.where(inverted, 1 - mixed, mixed)
 
 
 def altered(d: Description, draw: torch.Generator) -> Description:
