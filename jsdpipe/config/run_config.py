@@ -242,6 +242,11 @@ class RunConfig(Strict):
         """The names of the others: truth and controls."""
         return [name for name, method in self.methods.items() if not method.ranked]
 
+    @property
+    def damages(self) -> list[str]:
+        """The names of the controls that damage what they show: all but wrong prompts."""
+        return [name for name, of in self.methods.items() if isinstance(of, Control) and of.control != "wrong-prompt"]
+
     def bound(self, which: Bound) -> str | None:
         """The name of the first method whose scores are the ceiling or the floor."""
         return next((name for name, method in self.methods.items() if method.bound == which), None)

@@ -16,7 +16,7 @@ from jsdpipe.report.statistics import mean_interval, paired_comparison
 ALL_SETS = "all sets"  # not the name of a set, which has no space
 SUMMARY = ["set", "method", "kind", "metric", "mean", "low", "high", "prompts", "place"]
 COMPARISON = ["set", "metric", "a", "b", "difference", "low", "high", "p_value", "prompts"]
-NUMBERS = ("mean", "difference", "low", "high", "p_value", "place")
+NUMBERS = ("mean", "difference", "low", "high", "p_value", "place", "dose")
 
 
 def per_prompt(run: Run, results: Results) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def summarise(run: Run, values: pd.DataFrame) -> pd.DataFrame:
     """
     config = run.config
     rows: list[tuple[Any, ...]] = []
-    for part, metric, frame in _parts(run, values):
+    for part, metric, frame in parts(run, values):
         name, estimates = metric.name, {}
         for method in (*config.contestants, *config.controls):
             column = frame.xs(method, level="method")[name].dropna().to_numpy()
@@ -48,7 +48,7 @@ def summarise(run: Run, values: pd.DataFrame) -> pd.DataFrame:
         for method, of in estimates.items():
             kind, place = config.methods[method].kind, places.get(method, math.nan)
             rows.append((part, method, kind, name, of.mean, of.low, of.high, of.n, place))
-    return _frame(rows, SUMMARY)
+    return frame_of(rows, SUMMARY)
 
 
 def _places(run: Run, metric: Metric, means: Mapping[str, float]) -> dict[str, float]:
@@ -68,7 +68,7 @@ def compare(run: Run, values: pd.DataFrame) -> pd.DataFrame:
     """Contestant a minus b for each metric over the prompts that have it for both, with columns COMPARISON."""
     report = run.config.report
     rows: list[tuple[Any, ...]] = []
-    for part, metric, frame in _parts(run, values):
+    for part, metric, frame in parts(run, values):
         name = metric.name
         wide = frame[name].unstack("method")
         for a, b in combinations(run.config.contestants, 2):
@@ -80,10 +80,10 @@ def compare(run: Run, values: pd.DataFrame) -> pd.DataFrame:
                 difference = test.difference
                 interval = (difference.mean, difference.low, difference.high)
                 rows.append((part, name, a, b, *interval, test.p_value, difference.n))
-    return _frame(rows, COMPARISON)
+    return frame_of(rows, COMPARISON)
 
 
-def _parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, Metric, pd.DataFrame]]:
+def parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, Metric, pd.DataFrame]]:
     """(set, metric, rows) for each set and metric, and for all sets together if there are several."""
     names = list(run.config.sets)
     for part in [*names, ALL_SETS] if len(names) > 1 else names:
@@ -92,6 +92,7 @@ def _parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, Metric, pd.Dat
             yield part, metric, frame
 
 
-def _frame(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
+def frame_of(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
+    """A table of rows, with its numbers as such."""
     numbers: dict[str, str] = {name: "float64" for name in NUMBERS if name in columns}
     return pd.DataFrame(rows, columns=columns).astype({**numbers, "prompts": "int64"})
