@@ -243,9 +243,10 @@ class RunConfig(Strict):
         return [name for name, method in self.methods.items() if not method.ranked]
 
     @property
-    def damages(self) -> list[str]:
-        """The names of the controls that damage what they show: all but wrong prompts."""
-        return [name for name, of in self.methods.items() if isinstance(of, Control) and of.control != "wrong-prompt"]
+    def damages(self) -> dict[str, Control]:
+        """The controls that damage what they show: all but wrong prompts."""
+        controls = {name: method for name, method in self.methods.items() if isinstance(method, Control)}
+        return {name: control for name, control in controls.items() if control.control != "wrong-prompt"}
 
     def bound(self, which: Bound) -> str | None:
         """The name of the first method whose scores are the ceiling or the floor."""

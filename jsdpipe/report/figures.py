@@ -42,7 +42,8 @@ def write(run: Run) -> None:
             _legend(figures[NAME], figures[NAME].axes[0].lines)
         if run.config.damages:
             figures[responses.NAME] = responses.draw(run, responses.respond(run, values))
-            if len(handles := figures[responses.NAME].axes[0].lines[:-1]) > 1:  # all but the line at 0
+            handles, _ = figures[responses.NAME].axes[0].get_legend_handles_labels()
+            if len(handles) > 1:
                 _legend(figures[responses.NAME], handles)
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", metadata={"Software": None})

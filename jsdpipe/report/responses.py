@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,12 +25,13 @@ def respond(run: Run, values: pd.DataFrame) -> pd.DataFrame:
 
     They are means over the prompts that have the metric for both, and in which there was something to damage.
     """
-    config, spared = run.config, _spared(run)
-    rows = []
+    config, rows = run.config, []
+    prompts = {(part, prompt.id): prompt for part, of_set in run.prompts.items() for prompt in of_set}
     for part, metric, frame in parts(run, values):
         wide = frame[metric.name].unstack("method")
-        for name, control in damages(run).items():
-            pairs = wide[[name, control.of]].drop(index=spared[name], errors="ignore").dropna()
+        for name, control in ordered(run).items():
+            damaged = [not control.spares(prompts[key]) for key in wide.index]
+            pairs = wide.loc[damaged, [name, control.of]].dropna()
             if len(pairs):
                 key = (config.seed, part, name, control.of, metric.name)
                 differences = (pairs[name] - pairs[control.of]).to_numpy()
@@ -42,24 +42,15 @@ def respond(run: Run, values: pd.DataFrame) -> pd.DataFrame:
     return frame_of(rows, RESPONSES)
 
 
-def damages(run: Run) -> dict[str, Control]:
-    """The controls that damage what they show, by name; damages and their doses in order, those without a dose last."""
-    methods = run.config.methods
-    found = {name: method for name in run.config.damages if isinstance(method := methods[name], Control)}
-    order = [*DOSES]
-    place = {name: order.index(of.control) if of.control in order else len(order) for name, of in found.items()}
-    return dict(
-        sorted(found.items(), key=lambda item: (place[item[0]], item[1].control, item[1].of, item[1].dose or 0))
-    )
+def ordered(run: Run) -> dict[str, Control]:
+    """The damages by name, in the order of their kinds and doses; those without a dose come last."""
+    place = {name: number for number, name in enumerate(DOSES)}
 
+    def order(item: tuple[str, Control]) -> tuple[int, str, str, float]:
+        control = item[1]
+        return place.get(control.control, len(place)), control.control, control.of, control.dose or 0
 
-def _spared(run: Run) -> dict[str, list[tuple[str, str]]]:
-    """By damage, the (set, prompt id) of the prompts that it leaves as they are."""
-    prompts = [(part, prompt) for part, of_set in run.prompts.items() for prompt in of_set]
-    return {
-        name: [(part, prompt.id) for part, prompt in prompts if control.spares(prompt)]
-        for name, control in damages(run).items()
-    }
+    return dict(sorted(run.config.damages.items(), key=order))
 
 
 def table(run: Run, responses: pd.DataFrame) -> Table:
@@ -68,7 +59,7 @@ def table(run: Run, responses: pd.DataFrame) -> Table:
     shown = [metric for metric in metrics.of_run(run.config) if metric.name in set(found["metric"])]
     of_metric = {(row["method"], row["metric"]): row for row in found.to_dict("records")}
     rows = []
-    for name, control in damages(run).items():
+    for name, control in ordered(run).items():
         cells, prompts = [], []
         for metric in shown:
             if (row := of_metric.get((name, metric.name))) is None:
@@ -95,7 +86,7 @@ def table(run: Run, responses: pd.DataFrame) -> Table:
 
 def graded(run: Run) -> dict[str, Control]:
     """The damages that have a dose."""
-    return {name: control for name, control in damages(run).items() if control.dose is not None}
+    return {name: control for name, control in ordered(run).items() if control.dose is not None}
 
 
 def _over_all(run: Run, responses: pd.DataFrame) -> pd.DataFrame:
@@ -108,11 +99,10 @@ def draw(run: Run, responses: pd.DataFrame) -> Figure:
     """The figure: a row of panels per metric, a column per damage by dose, and one for all damages without a dose."""
     found = _over_all(run, responses)
     shown = [metric for metric in metrics.of_run(run.config) if metric.name in set(found["metric"])]
-    known = damages(run).values()
+    known = ordered(run).values()
     columns: dict[str, list[str]] = {name: [name] for name in dict.fromkeys(of.control for of in graded(run).values())}
     if plain := [control.control for control in known if control.dose is None]:
         columns["without dose"] = [*dict.fromkeys(plain)]
-    methods = list(dict.fromkeys(control.of for control in known))
     figure = Figure(figsize=(1 + 1.65 * len(columns), 0.9 + 1.5 * max(len(shown), 1)), layout="constrained")
     grid = figure.subplots(max(len(shown), 1), len(columns), squeeze=False, sharex="col", sharey="row")
     for panels, metric in zip(grid, shown, strict=False):
@@ -121,7 +111,7 @@ def draw(run: Run, responses: pd.DataFrame) -> Figure:
             panels[0].yaxis.set_major_formatter(PercentFormatter(1))
         for axes, (column, controls) in zip(panels, columns.items(), strict=True):
             of_panel = found[(found["metric"] == metric.name) & found["control"].isin(controls)]
-            for method in methods:
+            for method in dict.fromkeys(of_panel["of"]):
                 of_method = of_panel[of_panel["of"] == method]
                 if column in DOSES:
                     _line(axes, run, method, of_method)
@@ -151,6 +141,6 @@ def _line(axes: Axes, run: Run, method: str, of_method: pd.DataFrame) -> None:
 
 def _points(axes: Axes, run: Run, method: str, of_method: pd.DataFrame, controls: list[str]) -> None:
     """Draw a point with its interval for each damage without dose."""
-    rows, color = of_method.set_index("control").reindex(controls), style.color(run, method)
-    errors = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
-    axes.errorbar(np.arange(len(controls)), rows["difference"], errors, fmt="o", color=color, markersize=4, zorder=3)
+    x, y = [controls.index(control) for control in of_method["control"]], of_method["difference"]
+    errors, color = [y - of_method["low"], of_method["high"] - y], style.color(run, method)
+    axes.errorbar(x, y, errors, fmt="o", color=color, markersize=4, label=label(run, method), zorder=3)

@@ -38,7 +38,7 @@ def test_a_control_says_what_it_is_of(tmp_path):
     assert origins == {
         "wrong": "wrong-prompt of truth", "tilted": "tilted (30°) of truth", "decimated": "decimated (0.5) of truth",
     }  # fmt: skip
-    assert (run.damages, run.bound("floor"), run.contestants) == ([*graded], "wrong", [])
+    assert ([*run.damages], run.bound("floor"), run.contestants) == ([*graded], "wrong", [])
 
 
 @pytest.mark.parametrize(

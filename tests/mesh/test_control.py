@@ -177,8 +177,8 @@ def test_a_dose_counts_for_meshes_alone_and_the_run_s_seed_for_holes_alone(done,
 def test_damages_reach_the_meshes(done):
     first, _ = done.prompts["single"]
     places = mesh(done, "theirs", first, 1).vertices
-    np.testing.assert_allclose(np.ptp(places, axis=0), (1, 1, 2), atol=1e-6)
-    np.testing.assert_allclose(np.ptp(mesh(done, "tilted", first, 1).vertices, axis=0), (1, 2, 1), atol=1e-6)
+    np.testing.assert_allclose(np.ptp(places, axis=0), (1, 2, 1), atol=1e-6)
+    np.testing.assert_allclose(np.ptp(mesh(done, "tilted", first, 1).vertices, axis=0), (1, 1, 2), atol=1e-6)
     numbers = records(done, "mesh", "holes")
     assert [each["watertight"] for each in numbers if not each["reason"]] == [False] * 3
     one, other = (mesh(done, "holes", first, seed).vertices for seed in (0, 1))
