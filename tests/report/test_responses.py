@@ -94,8 +94,10 @@ def test_a_panel_has_the_doses_from_0(run):
     saturated, tilted, plain = figure.axes[:3]
     assert saturated.get_ylabel() == "Quality ↑"
     line = tilted.lines[0]
-    assert (line.get_xdata().tolist(), line.get_ydata().tolist()) == ([-5, 0, 10, 30], pytest.approx([5, 0, -10, -32]))
-    assert saturated.lines[0].get_xdata().tolist() == [-1, 0]
+    assert (list(line.get_xdata()), line.get_ydata().tolist()) == ([0, 1, 2, 3], pytest.approx([5, 0, -10, -32]))
+    assert saturated.lines[0].get_ydata().tolist() == pytest.approx([-20, 0])
+    doses = [[text.get_text() for text in axes.get_xticklabels()] for axes in figure.axes[-3:-1]]
+    assert doses == [["-1", "0"], ["-5°", "0°", "10°", "30°"]]
     assert plain.lines[0].get_ydata().tolist() == pytest.approx([-50, -8])
     labels = [text.get_text() for text in figure.axes[-1].get_xticklabels()]
     assert labels == ["black", "left-out"]
