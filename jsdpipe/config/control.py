@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from jsdpipe.base.errors import UserError, shown
 from jsdpipe.base.fields import NonEmpty
@@ -63,7 +65,7 @@ class Control(Method):
         "tilted",
         "hue-turned",
     ]
-    dose: float | None = None
+    dose: Annotated[float, Field(ge=-1000, le=1000)] | None = Field(default=None, description="DOSES have its bounds")
 
     @property
     def bound(self) -> Bound | None:
