@@ -118,13 +118,17 @@ def _line(fault: Any, model: type[BaseModel], value: Any) -> str:
     kind = fault["type"]
     key: list[str] = []
     parents = nodes
+    tagged = False  # whether the tag of the union at hand has been passed; it may be the name of a key too
     for part in fault["loc"]:
+        if not tagged and any("discriminator" in node for node in nodes):
+            tagged = True
+            continue
         plain = [schema for node in nodes for schema in _resolved(node, definitions, value)]
         below = _below(plain, part)
-        # pydantic adds the tags of unions and "[key]", which are not keys of the file.
+        # pydantic adds the tags of other unions and "[key]", which are not keys of the file.
         if below or (kind == "extra_forbidden" and part == fault["loc"][-1]):
             key.append(str(part) if str(part).isprintable() else repr(part))
-            parents, nodes = plain, below
+            parents, nodes, tagged = plain, below, False
             try:
                 value = value[part]
             except (LookupError, TypeError):  # it is missing

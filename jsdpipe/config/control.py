@@ -1,7 +1,10 @@
 """Methods of kind `control`: another method's meshes, made wrong in a known way."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from jsdpipe.base.errors import UserError, shown
 from jsdpipe.base.fields import NonEmpty
@@ -10,11 +13,34 @@ from jsdpipe.config.methods import Bound, Keys, Method, Prompts
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.truth import Truth, is_readable
 from jsdpipe.config.wrong_prompts import wrong_prompt
+from jsdpipe.miniature.grammar import parse
 
 if TYPE_CHECKING:
     from jsdpipe.config.run_config import RunConfig
     from jsdpipe.pipeline.layout import AssetKey, Shard
     from jsdpipe.pipeline.run import Run
+
+
+@dataclass(frozen=True)
+class Dose:
+    """What the dose of a damage is: its unit, with the sign behind a number, and its bounds; it is never 0."""
+
+    unit: str
+    low: float
+    high: float
+    sign: str = ""
+
+
+DEVIATION = "a standard deviation as a share of the mesh's extent"
+DOSES = {
+    "blurred": Dose(DEVIATION, 0, 0.5),
+    "smoothed": Dose(DEVIATION, 0, 0.5),
+    "saturated": Dose("how much is added to colors' distance from grey, as a share of it", -1, 4),
+    "decimated": Dose("the share of the faces that is removed", 0, 0.999),
+    "holes": Dose("the share of the area that is removed", 0, 0.95),
+    "tilted": Dose("an angle in degrees", -180, 180, "°"),
+    "hue-turned": Dose("an angle in degrees", -180, 180, "°"),
+}
 
 
 class Control(Method):
@@ -26,7 +52,20 @@ class Control(Method):
     ranked: ClassVar = False
     kind: Literal["control"]
     of: NonEmpty
-    control: Literal["wrong-prompt", "black"]
+    control: Literal[
+        "wrong-prompt",
+        "black",
+        "left-out",
+        "two-faces",
+        "blurred",
+        "smoothed",
+        "saturated",
+        "decimated",
+        "holes",
+        "tilted",
+        "hue-turned",
+    ]
+    dose: Annotated[float, Field(ge=-1000, le=1000)] | None = Field(default=None, description="DOSES have its bounds")
 
     @property
     def bound(self) -> Bound | None:
@@ -34,18 +73,22 @@ class Control(Method):
 
     @property
     def origin(self) -> str:
-        return f"{self.control} of {self.of}"
+        dose = "" if self.dose is None else f" ({self.dose:g}{DOSES[self.control].sign})"
+        return f"{self.control}{dose} of {self.of}"
 
     @property
     def makes_assets(self) -> bool:
         return False
 
     def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:
-        """Raise `UserError` if there is no such method, or if a prompt has no wrong one."""
+        """Raise `UserError` if there is no such method, it has no parts, a dose is wrong, or a prompt no wrong one."""
         if self.of not in config.methods:
             raise UserError(f"of: no method {shown(self.of)}; {nearest(self.of, list(config.methods), 'there are')}")
         if isinstance(config.methods[self.of], Control):
             raise UserError(f"of: {self.of} is a control; name a method that is none")
+        if self.control == "left-out" and not isinstance(config.methods[self.of], Truth):
+            raise UserError(f"of: {self.of} has no known parts to leave out; name a method of kind truth")
+        self._check_dose()
         if self.control == "wrong-prompt":
             candidates = self._candidates(config.methods, prompts, beyond)
             for part, of_set in prompts.items():
@@ -56,9 +99,18 @@ class Control(Method):
                             f"{shown(prompt.text)}; add prompts, or leave this control out"
                         )
 
+    def _check_dose(self) -> None:
+        if (known := DOSES.get(self.control)) is None:
+            if self.dose is not None:
+                raise UserError(f"dose: {self.control} has none; remove it")
+        elif self.dose is None or self.dose == 0 or not known.low <= self.dose <= known.high:
+            fault = "missing" if self.dose is None else f"{self.dose:g} is not one of {self.control}"
+            raise UserError(f"dose: {fault}; give {known.unit}, from {known.low:g} to {known.high:g}, but not 0")
+
     def depends_on(self, stage: str, run: "Run", name: str) -> Keys:
         if stage == "mesh":
-            return {f"methods.{name}": {"control": self.control}}
+            seed = {"seed": run.config.seed} if self.control == "holes" else {}
+            return {**seed, f"methods.{name}": {"control": self.control, "dose": self.dose}}
         of = run.config.methods[self.of]
         placed = ((part, prompt) for part, of_set in run.prompts.items() for prompt in of_set)
         shows = {f"{part}: {prompt.text}": self.shown_prompt(run, part, prompt)[1].text for part, prompt in placed}
@@ -75,8 +127,15 @@ class Control(Method):
         return list(dict.fromkeys(run.shard_of(key) for key in keys))
 
     def draws_truth(self, run: "Run") -> bool:
-        """Whether it shows the truth of prompts that need not be in the run, so that there are no meshes to read."""
-        return self.control == "wrong-prompt" and isinstance(run.config.methods[self.of], Truth)
+        """Whether it draws the truth of other prompts or without a part, so that there are no meshes to read."""
+        return self.control in ("wrong-prompt", "left-out") and isinstance(run.config.methods[self.of], Truth)
+
+    def spares(self, prompt: Prompt) -> bool:
+        """Whether it has nothing to make wrong in a prompt's assets: no part to leave out of a single thing."""
+        if self.control != "left-out":
+            return False
+        meant = parse(prompt.text)
+        return not (meant.relation or meant.surrounding)
 
     def shown_prompt(self, run: "Run", part: str, prompt: Prompt) -> tuple[str, Prompt]:
         """The set and the prompt of what is shown for one of the run's prompts."""

@@ -242,6 +242,12 @@ class RunConfig(Strict):
         """The names of the others: truth and controls."""
         return [name for name, method in self.methods.items() if not method.ranked]
 
+    @property
+    def damages(self) -> dict[str, Control]:
+        """The controls that damage what they show: all but wrong prompts."""
+        controls = {name: method for name, method in self.methods.items() if isinstance(method, Control)}
+        return {name: control for name, control in controls.items() if control.control != "wrong-prompt"}
+
     def bound(self, which: Bound) -> str | None:
         """The name of the first method whose scores are the ceiling or the floor."""
         return next((name for name, method in self.methods.items() if method.bound == which), None)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from jsdpipe.config.methods import Prompts
 from jsdpipe.config.prompts import Prompt
-from jsdpipe.miniature.grammar import parse
+from jsdpipe.miniature.grammar import COLORS, parse
 
 # words that say nothing of what is to be seen
 FUNCTION_WORDS = {
@@ -46,7 +46,9 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def _kinds_and_colors(text: str) -> set[str]:
-    return {word for thing in parse(text).things for word in (thing.kind, thing.color) if word}
+    meant = parse(text)
+    named = {word for thing in meant.things for word in (thing.kind, thing.color) if word}
+    return named | {word for word in (meant.surrounding or "").split() if word in COLORS}
 
 
 def _content_words(text: str) -> set[str]:

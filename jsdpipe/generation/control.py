@@ -13,7 +13,8 @@ from jsdpipe.pipeline.run import Run
 def record(run: Run, shard: Shard) -> None:
     """Write each asset's `asset.json`, with the hash of the mesh that it is made from, and the shard's manifest.
 
-    A note says which prompt's mesh it is, if it is another's. An asset of which there is no mesh is a failed record.
+    A note says which prompt's mesh it is, if it is another's, or that there is no part to leave out. An asset of which
+    there is no mesh is a failed record.
     """
     method = run.config.methods[shard.method]
     assert isinstance(method, Control)
@@ -28,6 +29,7 @@ def record(run: Run, shard: Shard) -> None:
         elif not method.draws_truth(run):
             files = {"mesh.glb": sha256(run.layout.asset(key) / "mesh.glb")}
         notes = [] if shown == prompt else [f"Shows {shown.text!r} of the set {part}, on purpose."]
+        notes += ["Is whole, because a single thing has no part to leave out."] if method.spares(prompt) else []
         content = {"status": "failed" if reason else "ok", "reason": reason, "shows": str(key), "files": files}
         write_json(run.layout.asset(shard.key(prompt.id, seed)) / "asset.json", content)
         records.append(asset_record(prompt, seed, reason, notes))

@@ -1,17 +1,15 @@
 """The stage `mesh` of a control: another method's mesh, made wrong."""
 
-from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from jsdpipe.base.files import sha256
 from jsdpipe.base.progress import Advance
 from jsdpipe.config.control import Control
 from jsdpipe.config.prompts import Prompt
 from jsdpipe.config.truth import Truth
-from jsdpipe.mesh import glb, truth
+from jsdpipe.mesh import damages, glb, truth
 from jsdpipe.mesh.mesh_files import Outcome, write_meshes, write_unless_current
+from jsdpipe.mesh.reading import BadMesh, check
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.pipeline.fingerprints import code, fingerprint
 from jsdpipe.pipeline.layout import Shard
@@ -28,23 +26,33 @@ def convert(run: Run, shard: Shard) -> None:
             of = run.config.methods[method.of]
             assert isinstance(of, Truth)
             _, shown = method.shown_prompt(run, shard.set, prompt)
-            return truth.build_one(folder, failed, made_by, run.config.seed, shown, seed, of.resolution)
+            # scenes begin with the thing that is never left out
+            parts = 1 if method.control == "left-out" else None
+            return truth.build_one(folder, failed, made_by, run.config.seed, shown, seed, of.resolution, parts=parts)
         source = run.layout.asset(method.shown_asset(run, shard, prompt, seed)) / "mesh.glb"
+        key = (run.config.seed, method.control, prompt.id, seed) if method.control == "holes" else ()
         return write_unless_current(
             folder,
             failed,
-            lambda: fingerprint(made_by, sha256(source), method.control),
-            lambda: (_spoiled(glb.load(source), method.control), {}),
+            lambda: fingerprint(made_by, sha256(source), method.control, method.dose, key),
+            lambda: (_damaged(glb.load(source), method, *key), {}),
         )
 
     write_meshes(run, shard, 1, one)
 
 
-def _spoiled(surface: Surface, control: str) -> Surface:
-    return black(surface) if control == "black" else surface
-
-
-def black(surface: Surface) -> Surface:
-    """The surface all in black, of which no view shows anything."""
-    untextured = np.full_like(surface.texture, -1)
-    return replace(surface, colors=np.zeros_like(surface.colors), texture=untextured, textures=())
+def _damaged(surface: Surface, method: Control, *key: str | int) -> Surface:
+    """The surface with a control's damage; `key` seeds its draws. Raises `BadMesh` if nothing to be seen is left."""
+    control, dose = method.control, method.dose
+    try:
+        if control == "holes":
+            assert dose is not None
+            surface = damages.holes(surface, dose, *key)
+        elif dose is not None:
+            surface = damages.WITH_DOSE[control](surface, dose)
+        elif control != "wrong-prompt":
+            surface = damages.WITHOUT_DOSE[control](surface)
+        check(surface)
+    except BadMesh as error:
+        raise BadMesh(f"{control}: {error}") from None
+    return surface

@@ -21,7 +21,7 @@ from jsdpipe.mesh.readers import gltf, obj, ply, stl
 from jsdpipe.mesh.readers.base import BadMesh, Notes, Part
 from jsdpipe.mesh.surface import Surface, Texture
 
-__all__ = ["BadMesh", "read"]
+__all__ = ["BadMesh", "check", "read"]
 
 MOST_FACES = 20_000_000  # they take some 3 GB to render
 LARGEST = 1e15  # of a coordinate; its square is far below single precision's maximum
@@ -63,7 +63,7 @@ def read(
     suffix, notes = path.suffix.lower(), Notes(require_materials)
     try:
         surface = _join(_parts(path, suffix, notes, vertex_colors))
-        _check(surface)
+        check(surface)
     except BadMesh as error:
         raise BadMesh(printable(f"{path}: {error}")) from None
     return replace(surface, vertices=surface.vertices @ to_world(up or up_of(suffix), front).T, notes=tuple(notes))
@@ -127,8 +127,8 @@ def _merge_vertices(rows: NDArray[Any], faces: NDArray[np.int64]) -> tuple[NDArr
     return rows[used[first[order]]], place[which[corners]].reshape(-1, 3)
 
 
-def _check(surface: Surface) -> None:
-    """Raise `BadMesh` if a surface cannot be centerd, scaled and rendered."""
+def check(surface: Surface) -> None:
+    """Raise `BadMesh` if a surface cannot be centered, scaled and rendered."""
     vertices = surface.vertices
     if not len(surface.faces):
         raise BadMesh("no triangles")

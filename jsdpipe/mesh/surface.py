@@ -59,6 +59,11 @@ class Surface:
             np.full(len(faces), -1, np.int32),
         )
 
+    @property
+    def tinted(self) -> bool:
+        """Whether any textured face has vertex colors other than white, so that the two must be multiplied."""
+        return bool((self.colors[self.faces[self.texture >= 0]] != 255).any())
+
     def at(self, vertices: NDArray[np.float64]) -> Self:
         """The same surface with its vertices at other places."""
         return replace(self, vertices=vertices)

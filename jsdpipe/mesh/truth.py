@@ -42,13 +42,17 @@ def build_one(
     seed: int,
     resolution: int,
     advance: Advance = unseen,
+    parts: int | None = None,
 ) -> Outcome:
-    """Write the mesh files of a prompt's truth into a folder, unless they are up to date."""
+    """Write the mesh files of a prompt's truth into a folder, unless they are up to date.
+
+    `parts` is the number of things and surroundings that are shown; None for all.
+    """
     return write_unless_current(
         folder,
         failed,
-        lambda: fingerprint(code, run_seed, prompt.text, seed, resolution),
-        lambda: (surface(scene(run_seed, prompt, seed), resolution, advance), {}),
+        lambda: fingerprint(code, run_seed, prompt.text, seed, resolution, parts),
+        lambda: (surface(scene(run_seed, prompt, seed)[:parts], resolution, advance), {}),
     )
 
 

@@ -9,9 +9,9 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from jsdpipe.mesh.sampling import bilinear
 from jsdpipe.mesh.srgb import multiply
-from jsdpipe.mesh.surface import Surface, Texture, Wrap
-from jsdpipe.render.renderer import is_tinted
+from jsdpipe.mesh.surface import Surface
 
 BEHIND = 2e-5  # how far behind a cut-away point a ray continues: a hundred times the rounding of lengths about 1
 
@@ -26,7 +26,7 @@ class EmbreeRenderer:
         TriangleMesh(scene=self._scene, vertices=vertices, indices=faces)
         self._colors = _planes(surface.colors, faces)
         self._uv = _planes(surface.uv, faces)
-        self._tinted = is_tinted(surface)
+        self._tinted = surface.tinted
         cutoffs = np.array([*(texture.cutoff for texture in surface.textures), 0.0])  # the last for -1, no texture
         self._masked = (cutoffs > 0)[surface.texture] if cutoffs.any() else None
 
@@ -92,26 +92,3 @@ def _blend(corners: NDArray[np.float32], face: NDArray[np.int32], weights: NDArr
     """Interpolate the values of faces' corners (C, 3, F) on faces (N,) with weights (3, N); returns (C, N)."""
     blended = [sum(w * corner.take(face) for w, corner in zip(weights, channel, strict=True)) for channel in corners]
     return np.stack(blended)
-
-
-def bilinear(texture: Texture, u: NDArray[np.float32], v: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Sample a texture (N, C) at u and v (N,), v upwards, as OpenGL's linear filter does."""
-    image = texture.pixels
-    height, width = image.shape[:2]
-    x, y = u * width - 0.5, (1 - v) * height - 0.5
-    left, top = np.floor(x), np.floor(y)
-    columns = [_within(left.astype(np.int64) + step, width, texture.wrap[0]) for step in (0, 1)]
-    rows = [_within(top.astype(np.int64) + step, height, texture.wrap[1]) for step in (0, 1)]
-    x, y = (x - left)[:, None], (y - top)[:, None]
-    upper, lower = ((1 - x) * image[row, columns[0]] + x * image[row, columns[1]] for row in rows)
-    return (1 - y) * upper + y * lower
-
-
-def _within(index: NDArray[np.int64], size: int, wrap: Wrap) -> NDArray[np.int64]:
-    """Wrap texel indices beyond a side of the image."""
-    if wrap == "clamp":
-        return index.clip(0, size - 1)
-    if wrap == "mirror":
-        index = index % (2 * size)
-        return np.minimum(index, 2 * size - 1 - index)
-    return index % size

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from jsdpipe.base.errors import UserError
 from jsdpipe.mesh.surface import Surface, Texture
 from jsdpipe.render.egl import open_context
-from jsdpipe.render.renderer import is_tinted
 
 VERTEX = """
 uniform mat4 camera;
@@ -118,7 +117,7 @@ class GLRenderer:
             for textured in {texture >= 0 for texture, _, _ in self._parts}:
                 needed = {
                     "TEXTURED": textured,
-                    "TINTED": is_tinted(surface),
+                    "TINTED": surface.tinted,
                     "MIRRORED": any("mirror" in of.wrap for of in surface.textures),
                     "MASKED": any(of.cutoff > 0 for of in surface.textures),
                 }

@@ -16,7 +16,7 @@ from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import style
+from jsdpipe.report import responses, style
 from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import write_sheets
 from jsdpipe.report.presentation import label
@@ -40,6 +40,11 @@ def write(run: Run) -> None:
         if shares := median_shares(run):
             figures[NAME] = draw(run, shares)
             _legend(figures[NAME], figures[NAME].axes[0].lines)
+        if run.config.damages:
+            figures[responses.NAME] = responses.draw(run, responses.respond(run, values))
+            handles, _ = figures[responses.NAME].axes[0].get_legend_handles_labels()
+            if len(handles) > 1:
+                _legend(figures[responses.NAME], handles)
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", metadata={"Software": None})
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
@@ -48,7 +53,7 @@ def write(run: Run) -> None:
 def _chart(run: Run, values: pd.DataFrame, summary: pd.DataFrame, shown: Sequence[Metric]) -> Figure:
     """A figure with one panel per metric: sets are grouped, with a bar or point, an interval and dots per contestant.
 
-    Controls are lines across a set, with a band for the interval.
+    Controls are lines across a set, with a band for the interval; those with a dose have a figure of their own.
     """
     methods = run.config.contestants
     groups = max(summary["set"].nunique(), 1)
@@ -99,7 +104,8 @@ def _panel(axes: Axes, run: Run, values: pd.DataFrame, summary: pd.DataFrame, me
         errors = [mean - of_method["low"], of_method["high"] - mean]
         line = "#222222" if metric.full else color
         axes.errorbar(x, mean, errors, fmt="none", ecolor=line, elinewidth=1.6, zorder=5)
-    for control in run.config.controls:
+    graded = responses.graded(run)
+    for control in (name for name in run.config.controls if name not in graded):
         _lines(axes, run, rows[rows.method == control].set_index("set").reindex(parts), control)
     axes.set_xticks(np.arange(len(parts)), parts)
     axes.set_xlim(-0.6, len(parts) - 0.4)

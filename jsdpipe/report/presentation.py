@@ -115,7 +115,7 @@ def _paired(
                 continue
             p = row["p_value"]
             # a line may break between the interval and the p-value, but not within them
-            aside = _interval(metric.difference, row["low"], row["high"]).replace(" ", NO_BREAK)
+            aside = interval(metric.difference, row["low"], row["high"]).replace(" ", NO_BREAK)
             aside += "" if pd.isna(p) else f", p{NO_BREAK}" + (f"{p:.3f}" if p >= 0.001 else f"<{NO_BREAK}0.001")
             cells.append(Cell(metric.difference(row["difference"]), aside, p <= level, group_link(part, method)))
             prompts.append(str(row["prompts"]))
@@ -125,7 +125,7 @@ def _paired(
         f"the method (the seeds of a prompt are averaged first), with its {run.config.report.confidence:.0%} bootstrap "
         "interval over prompts and the p-value of a two-sided sign-flip test. The p-values are not corrected for the "
         f"number of comparisons; bold: p ≤ {level:.2g}. With n prompts, the smallest possible p is 2/2ⁿ."
-        + _too_few(row["low"] for row in found.values())
+        + too_few(row["low"] for row in found.values())
         + f" {_effort(run)} {_about(run, costs, reference)}"
     )
     empty = "There is nothing to compare: no prompt has values for two methods."
@@ -220,7 +220,7 @@ def _means(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
     return (
         "mean over prompts (the seeds of a prompt are averaged first) with its "
         f"{run.config.report.confidence:.0%} bootstrap interval over prompts. Bold: the best of each set."
-        + _too_few(summary.loc[summary["metric"].isin([metric.name for metric in shown]), "low"])
+        + too_few(summary.loc[summary["metric"].isin([metric.name for metric in shown]), "low"])
     )
 
 
@@ -241,7 +241,7 @@ def _controls(run: Run, summary: pd.DataFrame, shown: Sequence[Metric]) -> str:
     )
 
 
-def _too_few(lows: Iterable[float]) -> str:
+def too_few(lows: Iterable[float]) -> str:
     """A sentence for the caption if any interval is missing; `lows` are the lower ends."""
     sentence = f" Fewer than {FEWEST} prompts are {TOO_FEW} for an interval or a test."
     return sentence if any(map(pd.isna, lows)) else ""
@@ -304,9 +304,9 @@ def _rows(
                     cells.append(Cell(NOTHING))
                 else:
                     text = metric.text(value["mean"])
-                    interval = _interval(metric.text, value["low"], value["high"])
+                    aside = interval(metric.text, value["low"], value["high"])
                     best_one = method in contestants and text == best[metric.name]
-                    cells.append(Cell(text, interval, best_one, group_link(part, method)))
+                    cells.append(Cell(text, aside, best_one, group_link(part, method)))
                 if metric.name in placed:
                     cells.append(Cell(number(value["place"]) if value else NOTHING))
             if method not in contestants:
@@ -322,5 +322,6 @@ def _best(metric: Metric, means: Sequence[float]) -> str | None:
     return metric.text(max(means) if metric.direction == "higher" else min(means))
 
 
-def _interval(text: Callable[[float], str], low: float, high: float) -> str:
+def interval(text: Callable[[float], str], low: float, high: float) -> str:
+    """An interval in brackets, or that there are too few prompts for one."""
     return TOO_FEW if pd.isna(low) else f"[{text(low)}, {text(high)}]"

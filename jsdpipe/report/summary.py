@@ -16,7 +16,7 @@ from jsdpipe.report.statistics import mean_interval, paired_comparison
 ALL_SETS = "all sets"  # not the name of a set, which has no space
 SUMMARY = ["set", "method", "kind", "metric", "mean", "low", "high", "prompts", "place"]
 COMPARISON = ["set", "metric", "a", "b", "difference", "low", "high", "p_value", "prompts"]
-NUMBERS = ("mean", "difference", "low", "high", "p_value", "place")
+NUMBERS = ("mean", "difference", "low", "high", "p_value", "place", "dose")
 
 
 def per_prompt(run: Run, results: Results) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def summarise(run: Run, values: pd.DataFrame) -> pd.DataFrame:
         for method, of in estimates.items():
             kind, place = config.methods[method].kind, places.get(method, math.nan)
             rows.append((part, method, kind, name, of.mean, of.low, of.high, of.n, place))
-    return _frame(rows, SUMMARY)
+    return frame_of(rows, SUMMARY)
 
 
 def _places(run: Run, metric: Metric, means: Mapping[str, float]) -> dict[str, float]:
@@ -80,7 +80,7 @@ def compare(run: Run, values: pd.DataFrame) -> pd.DataFrame:
                 difference = test.difference
                 interval = (difference.mean, difference.low, difference.high)
                 rows.append((part, name, a, b, *interval, test.p_value, difference.n))
-    return _frame(rows, COMPARISON)
+    return frame_of(rows, COMPARISON)
 
 
 def parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, Metric, pd.DataFrame]]:
@@ -92,6 +92,7 @@ def parts(run: Run, values: pd.DataFrame) -> Iterator[tuple[str, Metric, pd.Data
             yield part, metric, frame
 
 
-def _frame(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
+def frame_of(rows: list[tuple[Any, ...]], columns: list[str]) -> pd.DataFrame:
+    """A table of rows, with its numbers as such."""
     numbers: dict[str, str] = {name: "float64" for name in NUMBERS if name in columns}
     return pd.DataFrame(rows, columns=columns).astype({**numbers, "prompts": "int64"})

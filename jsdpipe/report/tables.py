@@ -10,7 +10,7 @@ from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import presentation, ranking
+from jsdpipe.report import presentation, ranking, responses
 from jsdpipe.report.collect import KEY, Results, collect
 from jsdpipe.report.costs import COSTS, PROMPT, costs, prompt_costs
 from jsdpipe.report.markup import Table, latex, markdown
@@ -19,8 +19,8 @@ from jsdpipe.report.summary import compare, per_prompt, summarise
 
 @dataclass(frozen=True)
 class Tables:
-    """A run's numbers: tidy tables, values per prompt, means, comparisons, how far the order can be trusted, costs
-    by set and by prompt; and tables for readers, by name.
+    """A run's numbers: tidy tables, values per prompt, means, comparisons, how far the order can be trusted,
+    responses to damages, costs by set and by prompt; and tables for readers, by name.
     """
 
     results: Results
@@ -28,6 +28,7 @@ class Tables:
     summary: pd.DataFrame
     comparison: pd.DataFrame
     ranking: pd.DataFrame
+    responses: pd.DataFrame
     costs: pd.DataFrame
     prompt_costs: pd.DataFrame
     laid_out: dict[str, Table]
@@ -38,17 +39,18 @@ def build(run: Run) -> Tables:
     results = collect(run)
     values = per_prompt(run, results)
     summary, comparison, spent = summarise(run, values), compare(run, values), costs(run, results.assets)
-    ranked = ranking.ranking(run, values)
+    ranked, responded = ranking.ranking(run, values), responses.respond(run, values)
     laid_out = (
         *presentation.summarised(run, results.assets, summary, spent),
         *presentation.paired(run, comparison, spent, (run.config.contestants or list(run.config.methods))[0]),
         *([ranking.table(run, ranked)] if metrics.ranked(run.config) else []),
+        *([responses.table(run, responded)] if run.config.damages else []),
         presentation.failures(run, results.assets),
         presentation.notes(run, results.assets),
     )
     of_prompts = prompt_costs(run, results.assets)
-    laid = {table.name: table for table in laid_out}
-    return Tables(results, values, summary, comparison, ranked, spent, of_prompts, laid)
+    by_name = {table.name: table for table in laid_out}
+    return Tables(results, values, summary, comparison, ranked, responded, spent, of_prompts, by_name)
 
 
 def write(run: Run) -> None:
@@ -71,7 +73,8 @@ def write(run: Run) -> None:
         "prompts": tables.results.prompts.join(tables.prompt_costs, on=PROMPT),
         **{group.name: rows(shown, summary) for group, shown in metrics.by_group(config).items()},
         **{name: rows(shown, compared) for name, shown in metrics.compared(config).items()},
-        **({"ranking": tables.ranking} if metrics.ranked(run.config) else {}),
+        **({"ranking": tables.ranking} if metrics.ranked(config) else {}),
+        **({responses.NAME: tables.responses} if config.damages else {}),
         "failures": failed[[*key, "failed_at", "reason"]],
         "notes": noted[[*key, "notes"]],
     }

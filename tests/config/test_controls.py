@@ -27,6 +27,18 @@ def test_a_prompt_outside_the_grammar_is_named_with_the_grammar(tmp_path, prompt
 
 
 WRONG = {"kind": "control", "of": "truth", "control": "wrong-prompt"}
+THEIRS = {"kind": "external", "command": "make {prompt} {seed} {out}"}
+
+
+def test_a_control_says_what_it_is_of(tmp_path):
+    graded = {"tilted": 30, "decimated": 0.5}
+    methods = {name: WRONG | {"control": name, "dose": dose} for name, dose in graded.items()}
+    run = resolve(config(tmp_path, {"truth": TRUTH, "wrong": WRONG, **methods})).config
+    origins = {name: run.methods[name].origin for name in ("wrong", *graded)}
+    assert origins == {
+        "wrong": "wrong-prompt of truth", "tilted": "tilted (30°) of truth", "decimated": "decimated (0.5) of truth",
+    }  # fmt: skip
+    assert ([*run.damages], run.bound("floor"), run.contestants) == ([*graded], "wrong", [])
 
 
 @pytest.mark.parametrize(
@@ -35,11 +47,19 @@ WRONG = {"kind": "control", "of": "truth", "control": "wrong-prompt"}
         ({"of": "thruth"}, ["of: ", '"thruth"', "'truth'"]),
         ({"of": "wrong"}, ["of: ", "wrong is a control"]),
         ({"control": "wrong-promt"}, ["control", '"wrong-promt"']),
+        ({"dose": 1}, ["dose: ", "wrong-prompt"]),
+        ({"control": "tilted"}, ["dose: missing", "degrees", "-180", "180"]),
+        ({"control": "tilted", "dose": 181}, ["dose: ", "181", "degrees", "180"]),
+        ({"control": "hue-turned", "dose": 0}, ["dose: ", "degrees", "not 0"]),
+        ({"control": "blurred", "dose": -0.1}, ["dose: ", "-0.1", "share of the mesh's extent", "0.5"]),
+        ({"control": "decimated", "dose": 1}, ["dose: ", "share of the faces", "0.999"]),
+        ({"control": "saturated", "dose": "grey"}, ["dose", '"grey"']),
+        ({"control": "left-out", "of": "theirs"}, ["of: ", "theirs", "truth"]),
     ],
 )
 def test_a_wrong_control(tmp_path, wrong, words):
     with pytest.raises(UserError) as error:
-        resolve(config(tmp_path, {"truth": TRUTH, "wrong": WRONG | wrong}))
+        resolve(config(tmp_path, {"truth": TRUTH, "wrong": WRONG | wrong, "theirs": THEIRS}))
     assert str(error.value).startswith("configuration: methods.wrong")
     assert [word for word in words if word not in str(error.value)] == []
 

@@ -38,8 +38,15 @@ def test_it_is_of_another_set_if_need_be_from_the_same_place_on():
 
 
 def test_surroundings_and_patterns_may_be_shared():
-    texts = ["a striped red ball on green grass", "a striped green cone on green grass"]
+    texts = ["a striped red ball on a tiled floor", "a striped green cone on a tiled floor"]
     assert of({"surr": texts}, "surr", texts[0]) == ("surr", texts[1])
+
+
+def test_a_surrounding_s_color_is_a_color_too():
+    texts = ["a red ball on green grass", "a green cone", "a blue cube on green grass", "a pink car on yellow sand"]
+    assert of({"surr": texts}, "surr", texts[0]) == ("surr", texts[3])
+    assert of({"surr": texts}, "surr", texts[1]) == ("surr", texts[3])
+    assert of({"surr": ["a yellow duck", "a red tree on yellow sand"]}, "surr", "a yellow duck") is None
 
 
 def test_other_prompts_share_no_content_word():

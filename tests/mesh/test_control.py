@@ -1,4 +1,4 @@
-"""Controls: other methods' meshes for the wrong prompt, and in black; failures are inherited."""
+"""Controls: other methods' meshes for the wrong prompt, in black or damaged; failures are inherited."""
 
 import shutil
 
@@ -27,6 +27,8 @@ METHODS = {
     "theirs": {"kind": "external", "path": "{line}-{seed}.glb"},
     "wrong": {"kind": "control", "of": "theirs", "control": "wrong-prompt"},
     "black": {"kind": "control", "of": "theirs", "control": "black"},
+    "tilted": {"kind": "control", "of": "theirs", "control": "tilted", "dose": 90},
+    "holes": {"kind": "control", "of": "theirs", "control": "holes", "dose": 0.5},
     "truth": {"kind": "truth", "resolution": RESOLUTION},
     "not-true": {"kind": "control", "of": "truth", "control": "wrong-prompt"},
 }
@@ -139,6 +141,8 @@ def test_a_control_s_jobs_follow_its_method_s_meshes_and_settings(done, monkeypa
         "theirs": [],
         "wrong": ["theirs/single/001"],
         "black": ["theirs/single/000"],
+        "tilted": ["theirs/single/000"],
+        "holes": ["theirs/single/000"],
         "truth": [],
         "not-true": [],
     }
@@ -146,10 +150,66 @@ def test_a_control_s_jobs_follow_its_method_s_meshes_and_settings(done, monkeypa
     before = digests(done)
     turned = done.config.methods["theirs"].model_copy(update={"front": "x"})
     finer = done.config.methods["truth"].model_copy(update={"resolution": RESOLUTION + 1})
-    for name, other, touched in (("theirs", turned, {"wrong", "black"}), ("truth", finer, {"not-true"})):
+    of_theirs = {"wrong", "black", "tilted", "holes"}
+    for name, other, touched in (("theirs", turned, of_theirs), ("truth", finer, {"not-true"})):
         changed = done.config.model_copy(update={"methods": done.config.methods | {name: other}})
         after = digests(Run(done.folder, changed, {}, done.prompts, done.beyond))
         assert {key for key in before if before[key] != after[key]} == touched
+
+
+def test_a_dose_counts_for_meshes_alone_and_the_run_s_seed_for_holes_alone(done, monkeypatch):
+    monkeypatch.chdir(done.folder.parent)
+    steeper = done.config.methods["tilted"].model_copy(update={"dose": 45.0})
+    dosed = done.config.model_copy(update={"methods": done.config.methods | {"tilted": steeper}})
+    seeded = done.config.model_copy(update={"seed": 7})
+    before, *after = (
+        {
+            stage: digests(Run(done.folder, config, {}, done.prompts, done.beyond), stage)
+            for stage in ("generate", "mesh")
+        }
+        for config in (done.config, dosed, seeded)
+    )
+    changed = [{key for key in before["mesh"] if before["mesh"][key] != of["mesh"][key]} for of in after]
+    assert changed == [{"tilted"}, {"truth", "holes"}]
+    assert after[0]["generate"] == before["generate"]
+
+
+def test_damages_reach_the_meshes(done):
+    first, _ = done.prompts["single"]
+    places = mesh(done, "theirs", first, 1).vertices
+    np.testing.assert_allclose(np.ptp(places, axis=0), (1, 2, 1), atol=1e-6)
+    np.testing.assert_allclose(np.ptp(mesh(done, "tilted", first, 1).vertices, axis=0), (1, 1, 2), atol=1e-6)
+    numbers = records(done, "mesh", "holes")
+    assert [each["watertight"] for each in numbers if not each["reason"]] == [False] * 3
+    one, other = (mesh(done, "holes", first, seed).vertices for seed in (0, 1))
+    assert one.shape != other.shape or (one[:, :2] != other[:, :2]).any()
+
+
+def test_the_truth_without_a_part_is_where_it_was(tmp_path, monkeypatch):
+    """The first is in red, what is left out in blue or green."""
+    monkeypatch.chdir(tmp_path)
+    texts = ["a red ball and a blue cube", "a red ball on a blue cube", "a red ball on green grass", "a red ball"]
+    of = tiny.config(tmp_path, "\n".join(texts)) | {"seeds": [0], "generation": {"shard_assets": 4}}
+    del of["prior"]
+    less = {"kind": "control", "of": "truth", "control": "left-out"}
+    run = Run.of(resolve(of | {"methods": {"truth": METHODS["truth"], "less": less}}), tmp_path / "run")
+    for shard, (first, then) in zip(
+        run.shards(),
+        ((generation_of_truth.record, truth.build), (control.record, mesh_of_control.convert)),
+        strict=True,
+    ):
+        first(run, shard)
+        then(run, shard)
+    for prompt in run.prompts["single"][:3]:
+        whole, left = mesh(run, "truth", prompt), mesh(run, "less", prompt)
+        is_red = whole.colors[:, 0] > whole.colors[:, 1:].max(axis=1)
+        assert 0 < is_red.sum() < len(is_red) and (left.colors[:, 0] > left.colors[:, 1:].max(axis=1)).all()
+        # where the things touch, the whole has no surface
+        np.testing.assert_allclose(left.vertices[:, 2].max(), whole.vertices[is_red, 2].max(), atol=1e-6)
+        assert left.vertices[:, 1].min() == pytest.approx(whole.vertices[is_red, 1].min())
+    single = run.prompts["single"][3]
+    np.testing.assert_array_equal(mesh(run, "less", single).vertices, mesh(run, "truth", single).vertices)
+    assert [bool(each["notes"]) for each in records(run, "generate", "less")] == [False] * 3 + [True]
 
 
 def shard_of(run, method):
@@ -157,9 +217,9 @@ def shard_of(run, method):
     return run.config.methods[method].made_from(run, run.shard(f"{method}/single/000"))
 
 
-def digests(run):
+def digests(run, stage="generate"):
     of = Dependencies(run)
-    return {name: of.digest("generate", run.shard(f"{name}/single/000")) for name in METHODS}
+    return {name: of.digest(stage, run.shard(f"{name}/single/000")) for name in METHODS}
 
 
 def test_a_stage_by_hand_says_which_mesh_is_missing(done, tmp_path, refusal):

@@ -11,6 +11,14 @@ rule figures:
             )
             for group in metrics.by_group(CONFIG)
         ],
+        report(
+            LAYOUT.figures / "responses.png",
+            caption="../report/responses.rst",
+            category="Figures",
+            labels={"of": "responses"},
+        )
+        if CONFIG.damages
+        else [],
         # only the first sheet of each set; a long set has more, and a run with regularizers has regularizer-share.png
         [
             report(
