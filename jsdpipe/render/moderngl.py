@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from jsdpipe.base.errors import UserError
+from jsdpipe.mesh.shading import is_tinted
 from jsdpipe.mesh.surface import Surface, Texture
 from jsdpipe.render.egl import open_context
-from jsdpipe.render.renderer import is_tinted
 
 VERTEX = """
 uniform mat4 camera;

@@ -30,11 +30,6 @@ class Renderer(Protocol):
         """
 
 
-def is_tinted(surface: Surface) -> bool:
-    """Whether any textured face has vertex colors other than white, so that the two must be multiplied."""
-    return bool((surface.colors[surface.faces[surface.texture >= 0]] != 255).any())
-
-
 def open_renderer(surface: Surface, kind: Kind, solid: bool = False) -> AbstractContextManager[Renderer]:
     """Prepare a surface for rendering with one of the libraries; resources are released at the end of the context.
 
