@@ -19,7 +19,7 @@ COLUMNS = frozenset(
      "best_view", "grade", "caption", "vertices", "faces", "components", "watertight", "steps", "unet_samples",
      "seconds")
 )  # fmt: skip
-TABLES = frozenset(("assets", "prompts", "failures", "notes", "study", "time", "making"))
+TABLES = frozenset(("assets", "prompts", "failures", "notes", "study", "time", "making", "prdc", "worth"))
 
 
 @dataclass(frozen=True)

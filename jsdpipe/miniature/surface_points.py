@@ -51,10 +51,8 @@ def _lines(count: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], N
 
 
 @compiled()
-def _cross(
-    parts: NDArray, starts: NDArray, middles: NDArray, directions: NDArray, places: NDArray, done: int
-) -> int:
-    """Write the points where lines cross the solids' surface, from number `done` on; returns how many there are then."""
+def _cross(parts: NDArray, starts: NDArray, middles: NDArray, directions: NDArray, places: NDArray, done: int) -> int:
+    """Write the points where lines cross the surface, from number `done` on; returns how many there are then."""
     for line in range(len(middles)):
         o, u = middles[line], directions[line]
         end = np.sqrt(REACH * REACH - (o[0] * o[0] + o[1] * o[1] + o[2] * o[2]))

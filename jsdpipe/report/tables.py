@@ -10,17 +10,18 @@ from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import presentation
+from jsdpipe.report import measured, prdc, presentation
 from jsdpipe.report.collect import KEY, Results, collect
 from jsdpipe.report.costs import COSTS, PROMPT, costs, prompt_costs
 from jsdpipe.report.markup import Table, latex, markdown
 from jsdpipe.report.summary import compare, per_prompt, summarise
+from jsdpipe.report.worth import worth
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A run's numbers: tidy tables, values per prompt, means, comparisons, costs by set
-    and by prompt; and tables for readers, by name.
+    """A run's numbers: tidy tables, values per prompt, means, comparisons, costs by set and by prompt; with a section
+    `truth`, by name, how assets are distributed and what the metrics are worth; and tables for readers, by name.
     """
 
     results: Results
@@ -29,6 +30,7 @@ class Tables:
     comparison: pd.DataFrame
     costs: pd.DataFrame
     prompt_costs: pd.DataFrame
+    measured: dict[str, pd.DataFrame]
     laid_out: dict[str, Table]
 
 
@@ -37,14 +39,28 @@ def build(run: Run) -> Tables:
     results = collect(run)
     values = per_prompt(run, results)
     summary, comparison, spent = summarise(run, values), compare(run, values), costs(run, results.assets)
+    against_truth = measure(run, results, values)
     laid_out = (
         *presentation.summarised(run, results.assets, summary, spent),
         *presentation.paired(run, comparison, spent, (run.config.contestants or list(run.config.methods))[0]),
+        *(measured.LAID_OUT[name](run, frame) for name, frame in against_truth.items()),
         presentation.failures(run, results.assets),
         presentation.notes(run, results.assets),
     )
     of_prompts = prompt_costs(run, results.assets)
-    return Tables(results, values, summary, comparison, spent, of_prompts, {table.name: table for table in laid_out})
+    by_name = {table.name: table for table in laid_out}
+    return Tables(results, values, summary, comparison, spent, of_prompts, against_truth, by_name)
+
+
+def measure(run: Run, results: Results, values: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables `prdc` and `worth`; none without the section `truth`."""
+    if run.config.truth is None:
+        return {}
+    features = prdc.described(run)
+    return {
+        "prdc": prdc.distribution(run, features),
+        "worth": worth(run, results, values, prdc.spreads(features)),
+    }
 
 
 def write(run: Run) -> None:
@@ -67,6 +83,7 @@ def write(run: Run) -> None:
         "prompts": tables.results.prompts.join(tables.prompt_costs, on=PROMPT),
         **{group.name: rows(shown, summary) for group, shown in metrics.by_group(config).items()},
         **{name: rows(shown, compared) for name, shown in metrics.compared(config).items()},
+        **tables.measured,
         "failures": failed[[*key, "failed_at", "reason"]],
         "notes": noted[[*key, "notes"]],
     }

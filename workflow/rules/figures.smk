@@ -11,6 +11,16 @@ rule figures:
             )
             for group in metrics.by_group(CONFIG)
         ],
+        (
+            report(
+                LAYOUT.figures / "worth.png",
+                caption="../report/worth.rst",
+                category="Figures",
+                labels={"of": "worth"},
+            )
+            if CONFIG.truth
+            else []
+        ),
         # only the first sheet of each set; a long set has more, and a run with regularizers has regularizer-share.png
         [
             report(

@@ -2,6 +2,7 @@
 LAID_OUT = {
     **{group.name: "group" for group in metrics.by_group(CONFIG)},
     **dict.fromkeys(metrics.compared(CONFIG), "paired"),
+    **({"prdc": "prdc", "worth": "worth"} if CONFIG.truth else {}),
     "failures": "failures",
     "notes": "notes",
 }
