@@ -24,7 +24,8 @@ SHOWN = ("colored_f_score", "f_score", "silhouette", SPREAD)  # the truths in th
 def distribution(run: Run, frame: pd.DataFrame) -> Table:
     """The table of precision, recall, density, coverage and spread."""
     by_prompt = frame["prompt"].notna().any()
-    rows, apart = [], []
+    rows: list[tuple[Cell, ...]] = []
+    apart = []
     for row in frame.to_dict("records"):
         if not run.config.methods[row["method"]].ranked:
             apart.append(len(rows))
@@ -36,9 +37,10 @@ def distribution(run: Run, frame: pd.DataFrame) -> Table:
         f"Precision and recall (arXiv 1904.06991), density and coverage (arXiv 2002.09797), with k = {NEIGHBORS}, "
         "against as many true instances as there are assets, by features of shape and color that are normalized by "
         "prompt. Precision and density say how many assets are like true ones, recall and coverage how much of the "
-        "truth the assets reach; of two large samples of one distribution, density is 1 and coverage 0.88. Failed "
-        "assets are like nothing. Spread: how far the seeds of a prompt are apart, over the same of true instances; 1 "
-        "is right. If the truth is in the table, its row says what can be had with so few assets."
+        "truth the assets reach; of two large samples of one distribution, density is 1 and coverage 0.88. Recall is "
+        "also high for assets that are scattered far from the truth; coverage is not. Failed assets are like nothing. "
+        "Spread: how far the seeds of a prompt are apart, over the same of true instances; 1 is right. If the truth is "
+        "in the table, its row says what can be had with so few assets."
     )
     prompt = ("Prompt",) if by_prompt else ()
     header = ("Set", *prompt, "Method", "Family", *(f"{name.capitalize()} ↑" for name in NAMES))
@@ -69,8 +71,8 @@ def worth(run: Run, frame: pd.DataFrame) -> Table:
         "the same order; 0: no relation; below 0: the opposite order. Kendall's τ-b and Spearman's rank correlation: "
         "of the assets of a prompt, averaged over prompts (of scores for a prompt's seeds together, of the methods), "
         f"and of the methods' means, with {run.config.report.confidence:.0%} bootstrap intervals over prompts. A "
-        f"metric that gives all the same value counts with 0. {ALL.capitalize()} include truth and controls, which are "
-        f"easy to tell apart.{few} The CSV table has other truths, and each set."
+        f"metric that gives all the same value counts with 0. {ALL.capitalize()} include truth and controls.{few} The "
+        "CSV table has other truths, and each set."
     )
     columns = [f"{LABELS[name]}, {ordered}" for ordered in (ASSETS, METHODS) for name in COEFFICIENTS]
     header = ("Among", "Metric", "Truth", *columns, "Prompts")
@@ -88,7 +90,7 @@ def _truth(name: str) -> str:
 def _cell(row: dict | None) -> Cell:
     if row is None:
         return Cell(NOTHING)
-    interval = "" if pd.isna(row["low"]) else f"[{row['low']:z.2f},{NO_BREAK}{row['high']:z.2f}]"
+    interval = TOO_FEW if pd.isna(row["low"]) else f"[{row['low']:z.2f},{NO_BREAK}{row['high']:z.2f}]"
     return Cell(f"{row['value']:z.2f}", interval)
 
 
@@ -113,13 +115,13 @@ def draw_worth(run: Run, frame: pd.DataFrame) -> Figure:
         axes.set_yticks(range(len(scores)), [METRICS[score].label for score in scores])
         axes.grid(axis="x")
         axes.set_xlabel("Kendall's τ-b with the truth")
+    marks = [
+        *((style.PALETTE[n], style.PALETTE[n], _truth(truth)) for n, truth in enumerate(SHOWN)),
+        *(("#555555", "#555555" if among == RANKED else "white", among) for among in chosen["among"].unique()),
+    ]
     handles = [
-        *(
-            Line2D([], [], marker="o", linestyle="", color=style.PALETTE[n], label=_truth(t))
-            for n, t in enumerate(SHOWN)
-        ),
-        Line2D([], [], marker="o", linestyle="", color="#555555", label=RANKED),
-        Line2D([], [], marker="o", linestyle="", color="#555555", markerfacecolor="white", label=ALL),
+        Line2D([], [], marker="o", linestyle="", color=color, markerfacecolor=inside, label=text)
+        for color, inside, text in marks
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), borderaxespad=0.2)
     return figure

@@ -34,24 +34,24 @@ def worth(run: Run, results: Results, values: pd.DataFrame, spreads: pd.Series) 
     is indexed like it.
     """
     config, rows = run.config, []
-    key = ["method", "set", "prompt_id"]
-    of_prompts = values.join(spreads)
-    of_assets = results.assets.set_index(key)
+    of_prompts, of_assets = values.join(spreads), results.assets.set_index(["method", "set", "prompt_id"])
     parts = [*config.sets, ALL_SETS] if len(config.sets) > 1 else list(config.sets)
-    among = {RANKED: config.contestants, ALL: list(config.methods)} if config.controls else {RANKED: config.contestants}
-    for (kind, names), part, (metric, truth) in product(among.items(), parts, _pairs(run)):
-        assets, means = (_chosen(frame, names, part) for frame in (of_assets, of_prompts))
-        within = assets if metric.per == "asset" else means
-        sign = 1 if metric.direction == "higher" else -1
-        for name, coefficient in COEFFICIENTS.items():
-            seed = (config.seed, part, kind, metric.name, truth, name)
-            bounds = (config.report.confidence, config.report.bootstrap)
+    groups = {RANKED: config.contestants, ALL: list(config.methods) if config.controls else []}
+    bounds = config.report.confidence, config.report.bootstrap
+    for (among, methods), part in product(groups.items(), parts):
+        if not methods:
+            continue
+        assets, means = (_chosen(frame, methods, part) for frame in (of_assets, of_prompts))
+        for (metric, truth), (name, coefficient) in product(_pairs(run), COEFFICIENTS.items()):
+            sign = 1 if metric.direction == "higher" else -1
+            seed = (config.seed, part, among, metric.name, truth, name)
+            within = assets if metric.per == "asset" else means
             orders = {
                 ASSETS: _within(within, metric.name, truth, sign, coefficient, bounds, seed),
                 METHODS: _between(means, metric.name, truth, sign, coefficient, bounds, seed),
             }
             rows += [
-                (part, kind, metric.name, truth, ordered, name, of.mean, of.low, of.high, of.n)
+                (part, among, metric.name, truth, ordered, name, of.mean, of.low, of.high, of.n)
                 for ordered, of in orders.items()
                 if of is not None
             ]

@@ -83,7 +83,7 @@ def score(run: Run, shard: Shard) -> None:
                 if done is None or not path.with_suffix(".safetensors").is_file():
                     instances = instances or Instances.drawn(run.config.seed, prompt, count)
                     described, reason = {"instances": instances.features}, failed
-                    record, details = FAILED, {}
+                    record, details = FAILED, dict[str, Any]()
                     if not failed:
                         rng = np.random.default_rng(seed_of(run.config.seed, prompt.id, seed, "points"))
                         try:

@@ -72,7 +72,7 @@ def test_of_a_run(tmp_path):
         ("x", ""), ("x", "a red ball"), ("x", "a blue cube"), ("y", ""), ("y", "a green cactus"), ("all sets", ""),
     ]  # fmt: skip
     whole = frame[(frame.set == "all sets")].set_index("method")
-    assert whole.loc["jsd", "precision"] > 0.7 and whole.loc["jsd", "coverage"] > 0.6
+    assert whole.loc["jsd", "precision"] > 0.5 and whole.loc["jsd", "coverage"] > 0.6
     assert whole.loc["sds", [*NAMES]].tolist() == [0, 0, 0, 0]
     assert whole.loc["jsd", "spread"] == pytest.approx(1, abs=0.3) and whole.loc["sds", "spread"] < 0.02
     assert whole["assets"].tolist() == [30, 30] and whole["prompts"].tolist() == [3, 3]

@@ -31,12 +31,12 @@ def test_spheres_within_each_other(gap, score):
 
 def test_half_of_a_sphere():
     """All of the half is on the sphere; of the sphere, the half and a rim of points nearer than NEAR are met."""
-    half = sphere()[:]
+    half = sphere()
     half = half[half[:, 2] > 0]
     found = Comparison.of(cloud(half), cloud(sphere(seed=1)))
     met = 0.5 + np.sin(2 * np.arcsin(NEAR / 2)) / 2
-    assert found.asset.near.all() and found.truth.near.mean() == pytest.approx(met, abs=0.015)
-    assert found.f_score == pytest.approx(2 * met / (1 + met), abs=0.01)
+    assert found.asset.near.all() and found.truth.near.mean() == pytest.approx(met, abs=0.02)
+    assert found.f_score == pytest.approx(2 * met / (1 + met), abs=0.02)
 
 
 def test_colors_count_where_the_places_do():
