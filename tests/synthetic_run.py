@@ -4,7 +4,9 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw
+from safetensors.numpy import save_file
 
 from jsdpipe.base.files import write_json
 from jsdpipe.config.prompts import Prompt
@@ -21,6 +23,7 @@ PROVENANCE = {
     "device": "cpu",
     "models": {"reward": "miniature-clip"},
 }
+DISTANCES = ("chamfer", "color_error", "silhouette", "parts", "f_score", "colored_f_score")
 Numbers = Callable[[str, str, str, int], dict[str, Any]]
 
 
@@ -32,6 +35,7 @@ def make_run(
     numbers: Numbers = lambda method, part, prompt, seed: {},
     labels: dict[str, str] | None = None,
     without: Collection[str] = (),
+    truth: bool = False,
     settings: dict[str, dict[str, Any]] | None = None,
     prior: str = "miniature",
     unet_samples: int | None = None,
@@ -40,8 +44,9 @@ def make_run(
     """Write a finished run. `numbers(method, set, prompt, seed)` overrides an asset's
     quality, alignment, caption, similarity, r_precision, recognition, steps, unet_samples, history, reason (marks it as
     failed, at the stage `failed_at`), notes (by stage) and, with the first seed, the prompt's iq, iv_per_view, iv,
-    cosine (also that of every two seeds). `without` names sections that the configuration leaves out. `settings` are
-    those of the methods, in place of SDS on the miniature.
+    cosine (also that of every two seeds); and chamfer, color_error, silhouette, parts, f_score, colored_f_score and
+    features (2,), beside instances in the unit square. `without` names sections that the configuration leaves out;
+    `truth` adds the section of that name. `settings` are those of the methods, in place of SDS on the miniature.
     """
     seeds = list(seeds)
     sections = {
@@ -49,6 +54,7 @@ def make_run(
         "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
         "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
         "study": {},
+        **({"truth": {}} if truth else {}),
     }
     config = {
         "run": "synthetic",
@@ -89,9 +95,11 @@ def make_run(
                 "steps": 100,
                 "unet_samples": 400,
                 "history": [],
+                **dict.fromkeys(DISTANCES, 0.5),
+                "features": (0.5, 0.5),
             } | numbers(shard.method, shard.set, prompt.text, seed)
             _asset(run, stages, shard.method, shard.set, prompt, seed, values)
-        for stage, records in ((stage, of) for stage, of in stages.items() if stage not in without):
+        for stage, records in ((stage, of) for stage, of in stages.items() if stage in run.config.stages):
             scored = {"protocol_version": 1} if stage in ("quality", "alignment") else {}
             write_manifest(run, stage, shard, records, PROVENANCE | scored)
         if "diversity" not in without:
@@ -130,7 +138,7 @@ def _study(folder: Path) -> None:
 def _asset(
     run: Run, stages: dict[str, Any], method: str, part: str, prompt: Prompt, seed: int, values: dict[str, Any]
 ) -> None:
-    reason, order = values["reason"], ("generate", "mesh", "render", "quality", "alignment")
+    reason, order = values["reason"], ("generate", "mesh", "render", "quality", "alignment", "truth")
     of_stage: dict[str, dict[str, Any]] = {
         "generate": {name: values[name] for name in ("steps", "unet_samples") if values[name] is not None},
         "mesh": {"vertices": 120, "faces": 236, "watertight": True, "components": 1},
@@ -141,6 +149,7 @@ def _asset(
             "grade": None if values["alignment"] is None else int(values["alignment"] / 25 + 1),
             **{name: values[name] for name in ("caption", "similarity", "r_precision")},
         },
+        "truth": {name: values[name] for name in DISTANCES},
     }
     failed = reason and values["failed_at"] != "alignment"
     if failed:
@@ -155,6 +164,11 @@ def _asset(
     ungenerated = failed and values["failed_at"] == "generate"
     report = {"status": "failed" if ungenerated else "ok", "steps": values["steps"], "history": values["history"]}
     write_json(folder / "asset.json", report)
+    if run.config.truth:
+        described = {"instances": np.random.default_rng(0).random((16, 2), np.float32)}
+        if not failed:
+            described["features"] = np.array(values["features"], np.float32)
+        save_file(described, folder / "truth.safetensors")
     if not failed:
         draw(folder, seed)
 

@@ -25,7 +25,7 @@ from jsdpipe.config.prompts import Prompt, read_prompts
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.scoring_models import check_models
 from jsdpipe.config.stages import SCORES, SHARD_STAGES, STAGES
-from jsdpipe.config.truth import Truth
+from jsdpipe.config.truth import TrueInstances, Truth
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.models.roles import CAPTIONERS, CLASSIFIERS, FEATURES, JUDGES, REWARDS, SIMILARITIES, settings_of
 from jsdpipe.models.settings import Settings
@@ -225,6 +225,7 @@ class RunConfig(Strict):
     quality: Quality | None = None
     alignment: Alignment | None = None
     diversity: Diversity | None = None
+    truth: TrueInstances | None = Field(default=None, description="requires prompts in the miniature's grammar")
     metrics: Annotated[list[NonEmpty], Field(min_length=1)] | None = Field(
         default=None, description="names of further metrics"
     )
@@ -326,6 +327,9 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
             }
             if missing := [needed_key for needed_key, value in needed.items() if value is None]:
                 raise UserError(f"{name}: {missing[0]}: missing, but methods.{key} is a recipe; add it")
+    if config.truth:
+        with at(f"{name}: truth"):
+            config.truth.check(len(config.seeds), prompts)
     if config.prior:
         with at(f"{name}: prior.model"):
             if folder := PRIOR.local_folder(config.prior.model, config.prior.revision):

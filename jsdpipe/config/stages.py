@@ -107,6 +107,11 @@ def _diversity(run: "Run", method: str, prompt_set: str) -> Keys:
     return {"seed": run.config.seed, "diversity": run.config.diversity.model_dump()}
 
 
+def _truth(run: "Run", method: str, prompt_set: str) -> Keys:
+    truth = run.config.truth
+    return {"seed": run.config.seed, "truth": truth and truth.model_dump()}
+
+
 def _models(section: str) -> Callable[["Run", str], Iterable[str]]:
     return lambda run, method: map(str, model_roots(run.config, section))
 
@@ -176,6 +181,14 @@ STAGES = {
             of_prompts=True,
             depends_on=_diversity,
             uses=_models("diversity"),
+        ),
+        Stage(
+            "truth",
+            "Measure against the truth the assets of",
+            "jsdpipe.scoring.truth:score",
+            after=("mesh",),
+            section="truth",
+            depends_on=_truth,
         ),
         Stage(
             "metrics",

@@ -1,10 +1,11 @@
-"""Methods of kind `truth`: the miniature world's own shapes, which no score should fall short of."""
+"""The miniature world's own scenes: as methods of kind `truth`, and as the measure of any method's assets."""
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from jsdpipe.base.errors import UserError
+from jsdpipe.base.fields import Strict
 from jsdpipe.config.methods import Bound, Keys, Method, Prompts
 from jsdpipe.miniature.grammar import explained, parse
 
@@ -39,18 +40,36 @@ class Truth(Method):
 
     def check(self, config: "RunConfig", prompts: Prompts, beyond: Prompts) -> None:
         """Raise `UserError` for a prompt outside the miniature's grammar."""
-        for part, of_set in prompts.items():
-            for line, prompt in enumerate(of_set, start=1):
-                try:
-                    parse(prompt.text)
-                except ValueError as error:
-                    grammar = "; ".join(explained())
-                    raise UserError(f"set {part}, line {line}: {error}; write {grammar}") from None
+        check_readable(prompts)
 
     def depends_on(self, stage: str, run: "Run", name: str) -> Keys:
         if stage == "generate":
             return {}
         return {"seed": run.config.seed, f"methods.{name}": {"resolution": self.resolution}}
+
+
+class TrueInstances(Strict):
+    """The section `truth`: assets are measured against the miniature world's own scenes."""
+
+    instances: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=16, description="true scenes of a prompt, of which the nearest counts; at least the number of seeds"
+    )
+
+    def check(self, seeds: int, prompts: Prompts) -> None:
+        """Raise `UserError` for a prompt outside the miniature's grammar, or for fewer instances than seeds."""
+        check_readable(prompts)
+        if self.instances < seeds:
+            raise UserError(f"instances: {self.instances} are fewer than the {seeds} seeds; write {seeds} or more")
+
+
+def check_readable(prompts: Prompts) -> None:
+    """Raise `UserError`, with set and line, for a prompt outside the miniature's grammar."""
+    for part, of_set in prompts.items():
+        for line, prompt in enumerate(of_set, start=1):
+            try:
+                parse(prompt.text)
+            except ValueError as error:
+                raise UserError(f"set {part}, line {line}: {error}; write {'; '.join(explained())}") from None
 
 
 def is_readable(text: str) -> bool:

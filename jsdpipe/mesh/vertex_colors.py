@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from jsdpipe.mesh.reading import BadMesh
 from jsdpipe.mesh.refinement import kept, refined
-from jsdpipe.mesh.sampling import bilinear
+from jsdpipe.mesh.shading import bilinear
 from jsdpipe.mesh.srgb import multiply
 from jsdpipe.mesh.surface import Surface
 

@@ -46,7 +46,7 @@ def needs(config: "RunConfig") -> frozenset[str]:
 
 def of_run(config: "RunConfig") -> tuple[Metric, ...]:
     """A run's metrics, the built-in ones of its stages first."""
-    built_in = (metric for metric in BUILT_IN if all(stage in config.scores for stage in metric.stages))
+    built_in = (metric for metric in BUILT_IN if all(stage in config.stages for stage in metric.stages))
     return (*built_in, *named(config))
 
 

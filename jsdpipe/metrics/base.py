@@ -19,7 +19,9 @@ COLUMNS = frozenset(
      "best_view", "grade", "caption", "vertices", "faces", "components", "watertight", "steps", "unet_samples",
      "seconds")
 )  # fmt: skip
-TABLES = frozenset(("assets", "prompts", "ranking", "responses", "failures", "notes", "study", "time", "making"))
+TABLES = frozenset(
+    ("assets", "prompts", "ranking", "responses", "prdc", "worth", "failures", "notes", "study", "time", "making")
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The metrics that the stages `quality`, `alignment` and `diversity` compute, and their groups.
+"""The metrics that the stages `quality`, `alignment`, `diversity` and `truth` compute, and their groups.
 
 They are separate from the code that computes them, so that a changed label or caption does not rerun the scores.
 """
@@ -40,6 +40,11 @@ RECOGNITION = Group(
     "A prompt counts if it names exactly one class of the classifier.",
     empty="No prompt names exactly one class of the classifier.",
     compared_in="paired",
+)
+TRUTH = Group(
+    "truth",
+    "Distance from the truth",
+    "Distance from the nearest of the true instances, drawn from the miniature world for each prompt:",
 )
 
 BUILT_IN = (
@@ -92,6 +97,36 @@ BUILT_IN = (
         "recognition", "Recognition", "higher", ".0%", RECOGNITION,
         "share of the ring views whose most likely class is the one that the prompt names",
         full=1, failed=0, stages=("diversity",),
+    ),
+    Metric(
+        "chamfer", "Chamfer", "lower", ".3f", TRUTH,
+        "mean distance from a point of asset or truth to the nearest one of the other; their sizes (RMS) are 1",
+        failed=1, stages=("truth",),
+    ),
+    Metric(
+        "color_error", "Color error", "lower", ".1f", TRUTH,
+        "mean CIELAB distance of the colors at these points",
+        failed=100, stages=("truth",),
+    ),
+    Metric(
+        "silhouette", "Silhouette", "higher", ".0%", TRUTH,
+        "share of a ring's views with the silhouette of a true instance (intersection over union of 0.8 or more)",
+        full=1, failed=0, stages=("truth",),
+    ),
+    Metric(
+        "parts", "Parts", "higher", ".0%", TRUTH,
+        "share of what the prompt names that is there in its color: each thing, the ground, and how two are arranged",
+        full=1, failed=0, stages=("truth",),
+    ),
+    Metric(
+        "f_score", "F-score", "higher", ".0%", TRUTH,
+        "harmonic mean of the shares of the asset's and of the true points with a point of the other within 0.1",
+        full=1, failed=0, stages=("truth",),
+    ),
+    Metric(
+        "colored_f_score", "Colored F-score", "higher", ".0%", TRUTH,
+        "F-score of points whose nearest one has a similar color too, within 20 in CIELAB",
+        full=1, failed=0, stages=("truth",),
     ),
 )  # fmt: skip
 

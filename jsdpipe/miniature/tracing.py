@@ -85,7 +85,7 @@ def trace(scenes: Scene, azimuth: Tensor, elevation: Tensor, sun: Tensor, size: 
     distance = torch.full((count,), DISTANCE, dtype=torch.float64)
     position = orbit(azimuth.double(), elevation.double(), distance)
     _, directions = rays(look_at_origin(position), torch.full((count,), FOVY, dtype=torch.float64), size)
-    parts = np.stack([_packed(part) for solid in scenes for part in solid], axis=1)
+    parts = np.stack([packed(part) for solid in scenes for part in solid], axis=1)
     starts = np.cumsum([0, *map(len, scenes)])
     albedo = np.zeros((count, size * size, 3), np.float32)
     light, coverage = np.zeros((2, count, size * size), np.float32)
@@ -112,7 +112,7 @@ def trace(scenes: Scene, azimuth: Tensor, elevation: Tensor, sun: Tensor, size: 
     return Traced(image(albedo), image(light), image(coverage), image(solid), torch.from_numpy(visible))
 
 
-def _packed(part: Part) -> NDArray:
+def packed(part: Part) -> NDArray:
     """A part in each of B scenes, as records (B,)."""
     records = np.zeros(len(part.center), PART)
     records["shape"] = list(SHAPES).index(part.shape)
@@ -150,13 +150,13 @@ def _picture(
             continue
         coverage[p] = covered
         x, y, z = origin[0] + t * direction[0], origin[1] + t * direction[1], origin[2] + t * direction[2]
-        _paint(parts, x, y, z, albedo[p])
+        paint(parts, x, y, z, albedo[p])
         light[p] = _light(parts, starts, x, y, z, sun)
         if covered < 0.5:
             continue
         nearest, front = np.inf, 0
         for s in range(solids):
-            d = _distance(parts, starts[s : s + 2], x, y, z)
+            d = signed_distance(parts, starts[s : s + 2], x, y, z)
             if d < nearest:
                 nearest, front = d, s
         solid[p] = front
@@ -181,7 +181,7 @@ def _march(parts: NDArray, starts: NDArray, origin: NDArray, direction: NDArray,
     t, far = along - half_chord, along + half_chord
     best, best_t = np.inf, t
     for _ in range(STEPS):
-        h = _distance(
+        h = signed_distance(
             parts, starts, origin[0] + t * direction[0], origin[1] + t * direction[1], origin[2] + t * direction[2]
         )
         ratio = h / (pixel * t)
@@ -194,7 +194,7 @@ def _march(parts: NDArray, starts: NDArray, origin: NDArray, direction: NDArray,
 
 
 @compiled()
-def _distance(parts: NDArray, starts: NDArray, x: float, y: float, z: float) -> float:
+def signed_distance(parts: NDArray, starts: NDArray, x: float, y: float, z: float) -> float:
     """The signed distance to the union of the solids whose parts begin at `starts`, where the last one ends."""
     nearest = np.inf
     for s in range(len(starts) - 1):
@@ -251,7 +251,7 @@ def _part_distance(part: Any, x: float, y: float, z: float) -> float:
 
 
 @compiled()
-def _paint(parts: NDArray, x: float, y: float, z: float, color: NDArray) -> None:
+def paint(parts: NDArray, x: float, y: float, z: float, color: NDArray) -> None:
     """Write the color of the part whose surface is nearest."""
     nearest, best = np.inf, 0
     for i in range(len(parts)):
@@ -280,10 +280,10 @@ def _paint(parts: NDArray, x: float, y: float, z: float, color: NDArray) -> None
 def _light(parts: NDArray, starts: NDArray, x: float, y: float, z: float, sun: NDArray) -> float:
     """max(n . l, 0), the normal from differences of the distance at the corners of a tetrahedron."""
     e = 2e-3
-    a = _distance(parts, starts, x + e, y - e, z - e)
-    b = _distance(parts, starts, x - e, y - e, z + e)
-    c = _distance(parts, starts, x - e, y + e, z - e)
-    d = _distance(parts, starts, x + e, y + e, z + e)
+    a = signed_distance(parts, starts, x + e, y - e, z - e)
+    b = signed_distance(parts, starts, x - e, y - e, z + e)
+    c = signed_distance(parts, starts, x - e, y + e, z - e)
+    d = signed_distance(parts, starts, x + e, y + e, z + e)
     nx, ny, nz = a - b - c + d, -a - b + c + d, -a + b - c + d
     length = max(math.sqrt(nx * nx + ny * ny + nz * nz), 1e-12)
     return max((nx * sun[0] + ny * sun[1] + nz * sun[2]) / length, 0.0)

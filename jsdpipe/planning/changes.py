@@ -13,8 +13,8 @@ from jsdpipe.config.stages import SHARD_STAGES, STAGES
 from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.run import Run
 
-MAKING = tuple(stage.name for stage in SHARD_STAGES if stage.views != "read")  # each one's result is the next's input
-SCORING = tuple(stage.name for stage in SHARD_STAGES if stage.views == "read")
+MAKING = ("generate", "mesh", "render")  # each one's result is the next's input
+SCORING = tuple(stage.name for stage in SHARD_STAGES if stage.name not in MAKING)
 DONE = {
     "generate": "made again and replaced, with their meshes, views and scores",
     "mesh": "given new meshes, views and scores, which replace the old ones",

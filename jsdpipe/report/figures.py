@@ -16,12 +16,13 @@ from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import responses, style
+from jsdpipe.report import measured, responses, style
 from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import write_sheets
 from jsdpipe.report.presentation import label
 from jsdpipe.report.regularizer_shares import NAME, draw, median_shares
 from jsdpipe.report.summary import ALL_SETS, per_prompt, summarise
+from jsdpipe.report.tables import measure
 
 WIDEST = 13  # a figure's width in inches
 MOST_DOTS = 40  # prompts that are drawn as dots
@@ -37,6 +38,8 @@ def write(run: Run) -> None:
         figures = {
             group.name: _chart(run, values, summary, shown) for group, shown in metrics.by_group(run.config).items()
         }
+        if run.config.truth:
+            figures["worth"] = measured.draw_worth(run, measure(run, results, values)["worth"])
         if shares := median_shares(run):
             figures[NAME] = draw(run, shares)
             _legend(figures[NAME], figures[NAME].axes[0].lines)

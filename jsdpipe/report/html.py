@@ -21,7 +21,7 @@ from jsdpipe.base.progress import duration, progress
 from jsdpipe.pipeline.layout import AssetKey
 from jsdpipe.pipeline.run import Run
 from jsdpipe.pipeline.timing import timings
-from jsdpipe.report import regularizer_shares, responses, style
+from jsdpipe.report import regularizer_shares, style
 from jsdpipe.report.contact import sheet_names
 from jsdpipe.report.costs import budget
 from jsdpipe.report.images import front
@@ -111,7 +111,7 @@ def _environment(run: Run, tables: Tables) -> jinja2.Environment:
         families={name: family(run, name) for name in run.config.methods},
         unpublished=unpublished(run),
         budget=budget(run),
-        tables={responses.NAME: None, **tables.laid_out},
+        tables=tables.laid_out,
         title=run.config.report.title or run.config.run,
         metrics=metrics.of_run(run.config),
         groups=groups,

@@ -65,7 +65,8 @@ def summarised(run: Run, assets: pd.DataFrame, summary: pd.DataFrame, costs: pd.
 def _summarised(
     run: Run, assets: pd.DataFrame, summary: pd.DataFrame, costs: pd.DataFrame, group: Group, shown: Sequence[Metric]
 ) -> Table:
-    floors = " and ".join(filter(None, (metric.floor for metric in shown)))
+    *others, last = list(filter(None, (metric.floor for metric in shown))) or [""]
+    floors = f"{', '.join(others)} and {last}" if others else last
     ungraded = int((assets["status"] == "ungraded").sum())
     sentences = (
         group.about.replace("{seeds}", str(len(run.config.seeds))),

@@ -8,6 +8,7 @@ and the sign-flip test's smallest p-value is above 0.05.
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -62,6 +63,50 @@ def mean_interval(values: NDArray[np.float64], confidence: float, resamples: int
         rng=np.random.default_rng(seed_of("bootstrap", *key)),
     ).confidence_interval
     return Estimate(mean, float(interval.low), float(interval.high), len(values))
+
+
+def correlation_of_means(
+    coefficient: Callable[[NDArray, NDArray], NDArray],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    confidence: float,
+    resamples: int,
+    *key: str | int,
+) -> Estimate:
+    """A rank correlation of columns' means, of `x` and `y` (prompts, columns), with its interval over prompts.
+
+    `key` seeds the resampling. The mean is NaN if `y` has the same mean in all columns; such resamples are left out.
+    """
+    value = float(coefficient(x.mean(axis=0), y.mean(axis=0)))
+    if len(x) < FEWEST or np.isnan(value):
+        return Estimate(value, None, None, len(x))
+    drawn = np.random.default_rng(seed_of("bootstrap", *key)).integers(len(x), size=(resamples, len(x)))
+    found = coefficient(x[drawn].mean(axis=1), y[drawn].mean(axis=1))
+    low, high = np.nanquantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(value, float(low), float(high), len(x))
+
+
+def tau_b(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Kendall's tau-b along the last axis.
+
+    It is 0 if all of `x` is equal, for then `x` tells nothing of `y`, and NaN if all of `y` is.
+    """
+    a, b = (np.sign(v[..., :, None] - v[..., None, :]).reshape(*v.shape[:-1], -1) for v in (x, y))
+    return _cosine(a, b)
+
+
+def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spearman's rank correlation along the last axis; 0 and NaN as for `tau_b`."""
+    a, b = (stats.rankdata(v, axis=-1) - (v.shape[-1] + 1) / 2 for v in (x, y))
+    return _cosine(a, b)
+
+
+def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cosine of vectors (..., D); 0 if `a` is 0, NaN if `b` is."""
+    of_a, of_b = (np.linalg.norm(v, axis=-1) for v in (a, b))
+    product = (a * b).sum(axis=-1)
+    found = np.divide(product, of_a * of_b, out=np.zeros_like(of_a), where=(of_a > 0) & (of_b > 0))
+    return np.where(of_b > 0, found, np.nan)
 
 
 def paired_comparison(

@@ -1,6 +1,6 @@
 """The tables stage writes `results/<run>/tables/`: each table as CSV (with all digits), Markdown and LaTeX."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,27 +10,34 @@ from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import presentation, ranking, responses
+from jsdpipe.report import measured, prdc, presentation, ranking, responses
 from jsdpipe.report.collect import KEY, Results, collect
 from jsdpipe.report.costs import COSTS, PROMPT, costs, prompt_costs
 from jsdpipe.report.markup import Table, latex, markdown
 from jsdpipe.report.summary import compare, per_prompt, summarise
+from jsdpipe.report.worth import worth
+
+LAID_OUT: dict[str, Callable[[Run, pd.DataFrame], Table]] = {
+    "ranking": ranking.table,
+    "responses": responses.table,
+    "prdc": measured.distribution,
+    "worth": measured.worth,
+}  # of the questions that not every run asks
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A run's numbers: tidy tables, values per prompt, means, comparisons, how far the order can be trusted,
-    responses to damages, costs by set and by prompt; and tables for readers, by name.
+    """A run's numbers: tidy tables, values per prompt, means, comparisons, costs by set and by prompt; by name, those
+    of LAID_OUT that the run has; and tables for readers, by name.
     """
 
     results: Results
     values: pd.DataFrame
     summary: pd.DataFrame
     comparison: pd.DataFrame
-    ranking: pd.DataFrame
-    responses: pd.DataFrame
     costs: pd.DataFrame
     prompt_costs: pd.DataFrame
+    further: dict[str, pd.DataFrame]
     laid_out: dict[str, Table]
 
 
@@ -39,18 +46,37 @@ def build(run: Run) -> Tables:
     results = collect(run)
     values = per_prompt(run, results)
     summary, comparison, spent = summarise(run, values), compare(run, values), costs(run, results.assets)
-    ranked, responded = ranking.ranking(run, values), responses.respond(run, values)
+    further = examine(run, results, values)
     laid_out = (
         *presentation.summarised(run, results.assets, summary, spent),
         *presentation.paired(run, comparison, spent, (run.config.contestants or list(run.config.methods))[0]),
-        *([ranking.table(run, ranked)] if metrics.ranked(run.config) else []),
-        *([responses.table(run, responded)] if run.config.damages else []),
+        *(LAID_OUT[name](run, frame) for name, frame in further.items()),
         presentation.failures(run, results.assets),
         presentation.notes(run, results.assets),
     )
     of_prompts = prompt_costs(run, results.assets)
     by_name = {table.name: table for table in laid_out}
-    return Tables(results, values, summary, comparison, ranked, responded, spent, of_prompts, by_name)
+    return Tables(results, values, summary, comparison, spent, of_prompts, further, by_name)
+
+
+def examine(run: Run, results: Results, values: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables of LAID_OUT that the run has."""
+    return {
+        **({"ranking": ranking.ranking(run, values)} if metrics.ranked(run.config) else {}),
+        **({"responses": responses.respond(run, values)} if run.config.damages else {}),
+        **measure(run, results, values),
+    }
+
+
+def measure(run: Run, results: Results, values: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The tables `prdc` and `worth`; none without the section `truth`."""
+    if run.config.truth is None:
+        return {}
+    features = prdc.described(run)
+    return {
+        "prdc": prdc.distribution(run, features),
+        "worth": worth(run, results, values, prdc.spreads(features)),
+    }
 
 
 def write(run: Run) -> None:
@@ -73,8 +99,7 @@ def write(run: Run) -> None:
         "prompts": tables.results.prompts.join(tables.prompt_costs, on=PROMPT),
         **{group.name: rows(shown, summary) for group, shown in metrics.by_group(config).items()},
         **{name: rows(shown, compared) for name, shown in metrics.compared(config).items()},
-        **({"ranking": tables.ranking} if metrics.ranked(config) else {}),
-        **({responses.NAME: tables.responses} if config.damages else {}),
+        **tables.further,
         "failures": failed[[*key, "failed_at", "reason"]],
         "notes": noted[[*key, "notes"]],
     }

@@ -26,6 +26,18 @@ def test_a_prompt_outside_the_grammar_is_named_with_the_grammar(tmp_path, prompt
     assert "\n" not in said and prompt.split()[-1] in said and "THING on SURROUNDING" in said
 
 
+def test_the_section_truth_needs_the_grammar_too_and_an_instance_for_each_seed(tmp_path):
+    for prompts, section, beginning in (
+        ("a blue cube\na red dog\n", {}, "configuration: truth: set single, line 2: "),
+        ("a blue cube\n", {"instances": 1}, "configuration: truth: instances: 1 "),
+    ):
+        with pytest.raises(UserError) as error:
+            resolve(tiny.config(tmp_path, prompts) | {"truth": section})
+        assert str(error.value).startswith(beginning) and "\n" not in str(error.value)
+    assert "truth" in resolve(tiny.config(tmp_path) | {"truth": {}}).config.stages
+    assert "truth" not in resolve(tiny.config(tmp_path)).config.stages
+
+
 WRONG = {"kind": "control", "of": "truth", "control": "wrong-prompt"}
 THEIRS = {"kind": "external", "command": "make {prompt} {seed} {out}"}
 

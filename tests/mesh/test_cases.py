@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jsdpipe.mesh.reading import read
-from jsdpipe.mesh.sampling import bilinear
+from jsdpipe.mesh.shading import bilinear
 
 CASES = Path(__file__).parent / "cases"
 RED, BLUE = [255, 0, 0], [0, 0, 255]

@@ -40,7 +40,8 @@ def digests(run):
 @pytest.mark.parametrize(
     ("change", "stages"),
     [
-        (lambda c: c.update(seed=1), {"generate", "alignment", "diversity"}),
+        (lambda c: c.update(seed=1), {"generate", "alignment", "diversity", "truth"}),
+        (lambda c: c.update(truth={"instances": 8}), {"truth"}),
         (lambda c: c.update(seeds=[0, 2]), {"generate"}),
         (lambda c: c["generation"].update(batch_assets=1), {"generate"}),
         (lambda c: c["generation"].update(unet_samples=100), {"generate"}),

@@ -26,8 +26,9 @@ def test_a_row_an_asset(run):
     assets = collect(run).assets
     assert [*assets.columns] == [
         "method", "family", "set", "prompt_id", "prompt", "seed", "status", "failed_at", "reason", "notes", "quality",
-        "alignment", "average", "similarity", "r_precision", "recognition", "reward_mean", "best_view", "grade",
-        "caption", "vertices", "faces", "components", "watertight", "steps", "unet_samples",
+        "alignment", "average", "similarity", "r_precision", "recognition", "chamfer", "color_error", "silhouette",
+        "parts", "f_score", "colored_f_score", "reward_mean", "best_view", "grade", "caption", "vertices", "faces",
+        "components", "watertight", "steps", "unet_samples",
     ]  # fmt: skip
     assert len(assets) == 2 * 3 * 2
     row = assets[(assets.method == "jsd") & (assets.prompt == "a cone") & (assets.seed == 1)].iloc[0]

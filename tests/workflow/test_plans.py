@@ -65,10 +65,10 @@ def test_the_default_configuration(folder):
 
 # of each experiment, its shards. T3Bench, controlled: 11 methods, 300 prompts x 6 seeds by 12; diversity: 11 methods,
 # 2 prompts; all: 11 methods, 3 sets; tuning: 11 methods, 5 settings; own meshes: 300 prompts by 12; damages: 26
-# methods, 3 sets
+# methods, 3 sets; true diversity: 3 methods, 2 prompts
 EXPERIMENTS = {
     "t3bench": 1650, "controlled": 1650, "diversity": 22, "miniature-all": 33, "miniature-tuning": 55, "own-meshes": 27,
-    "damages": 78,
+    "damages": 78, "true-diversity": 6,
 }  # fmt: skip
 
 

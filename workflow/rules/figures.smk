@@ -11,14 +11,16 @@ rule figures:
             )
             for group in metrics.by_group(CONFIG)
         ],
-        report(
-            LAYOUT.figures / "responses.png",
-            caption="../report/responses.rst",
-            category="Figures",
-            labels={"of": "responses"},
-        )
-        if CONFIG.damages
-        else [],
+        [
+            report(
+                LAYOUT.figures / f"{name}.png",
+                caption=f"../report/{name}.rst",
+                category="Figures",
+                labels={"of": name},
+            )
+            for name, has in {"responses": CONFIG.damages, "worth": CONFIG.truth}.items()
+            if has
+        ],
         # only the first sheet of each set; a long set has more, and a run with regularizers has regularizer-share.png
         [
             report(

@@ -4,6 +4,7 @@ LAID_OUT = {
     **dict.fromkeys(metrics.compared(CONFIG), "paired"),
     **({"ranking": "ranking"} if metrics.ranked(CONFIG) else {}),
     **({"responses": "responses"} if CONFIG.damages else {}),
+    **({"prdc": "prdc", "worth": "worth"} if CONFIG.truth else {}),
     "failures": "failures",
     "notes": "notes",
 }
