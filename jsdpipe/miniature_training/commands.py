@@ -28,7 +28,7 @@ class Model(StrEnum):
 @app.command()
 def render(
     work: Work = Path("build/miniature"),
-    count: Annotated[int, typer.Option(min=1, help="number of images, rounded up to whole chunks")] = 61_440,
+    count: Annotated[int, typer.Option(min=1, help="number of images, rounded up to whole chunks")] = 167_936,
 ) -> None:
     """Render the training images; chunks that exist are not rendered again."""
     from jsdpipe.miniature import data

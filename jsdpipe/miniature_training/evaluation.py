@@ -36,6 +36,9 @@ SAMPLING_STEPS = 25
 SEEN = 0.2  # share of its own silhouette at which a thing can be seen
 
 
+Captions = Callable[[NDArray[np.uint8]], list[str]]  # of images (N, 64, 64, 3)
+
+
 def features(clip: Clip, images: Tensor) -> Tensor:
     """The CLIP's features (N, D) of images (N, 64, 64, 3) in [0, 1], computed as for scores, from 8 bits by PIL."""
     return clip.images((images * 255).round().byte().numpy())
@@ -65,7 +68,7 @@ def alternatives(d: Description) -> dict[str, list[Description]]:
 
 @dataclass(frozen=True)
 class Found:
-    """Shares of images in which the CLIP recognizes the kind, the color, and everything specified."""
+    """Shares of images in which a model recognizes the kind, the color, and everything specified but patterns."""
 
     kind: float
     color: float
@@ -141,18 +144,13 @@ def evaluate_clip(clip: Clip, pictures: data.Pictures) -> dict[str, Found]:
 
 
 def evaluate_captioner(
-    captions: Callable[[NDArray[np.uint8]], list[str]],
-    pictures: data.Pictures,
-    flat: bool,
-    everywhere: bool = False,
-    count: int | None = None,
+    captions: Captions, pictures: data.Pictures, flat: bool, everywhere: bool = False, count: int | None = None
 ) -> dict[str, Found]:
-    """Measure captions of held-out pictures, by form and relation; patterns do not count.
+    """Measure captions of held-out pictures, by form and relation.
 
     Only pictures count in which everything that the caption names is seen: at least `SEEN` of its own silhouette.
 
     Args:
-        captions: maps images (N, 64, 64, 3) to captions.
         flat: whether the images have flat colors on black, else light and a pale background.
         everywhere: whether all elevations count, else the usual ones.
         count: of pictures that are tried, at most.
@@ -162,13 +160,20 @@ def evaluate_captioner(
     single = torch.tensor([form_of(d) == "single" for d in pictures.descriptions])
     index = torch.nonzero(usual & (single | (pictures.visible >= SEEN).all(dim=1)))[:count, 0]
     images = pictures.compose(index, torch.Generator().manual_seed(3), float(flat))
-    told = [parse(text) for text in captions((images * 255).round().byte().numpy())]
-    rows: dict[str, list[tuple[bool, bool, bool]]] = {"single": [], "surr": [], "multi": [], "and": [], "on": []}
-    for i, found in zip(index.tolist(), told, strict=True):
-        truth = pictures.descriptions[i]
-        for form in {form_of(truth), truth.relation} - {None}:
-            rows[form].append(_agreement(truth, found))
-    return {form: Found(*np.mean(of, axis=0).tolist()) for form, of in rows.items() if of}
+    truths = [pictures.descriptions[i] for i in index.tolist()]
+    told = _agreements(captions, images, truths)
+    result = {}
+    for form in (*data.FORMS, *RELATIONS):
+        rows = [row for d, row in zip(truths, told, strict=True) if form in (form_of(d), d.relation)]
+        if rows:
+            result[form] = Found(*np.mean(rows, axis=0).tolist())
+    return result
+
+
+def _agreements(captions: Captions, images: Tensor, truths: list[Description]) -> list[tuple[bool, bool, bool]]:
+    """The agreements of images (N, 64, 64, 3) in [0, 1], as their captions tell them, with what they are to show."""
+    told = captions((images * 255).round().byte().numpy())
+    return [_agreement(truth, parse(text)) for truth, text in zip(truths, told, strict=True)]
 
 
 def _agreement(truth: Description, told: Description) -> tuple[bool, bool, bool]:
@@ -196,15 +201,16 @@ def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures)
 
 
 def evaluate_samples(
-    clip: Clip, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
+    captions: Captions, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
 ) -> dict[str, Found]:
-    """Measure samples of `count` random prompts per form at a guidance scale, with the CLIP, by form."""
+    """Measure samples of `count` random prompts per form at a guidance scale, with the captioner, by form."""
     result = {}
     with progress(f"sampling at guidance {scale:g}", len(data.FORMS) * count) as advance:
         for form in data.FORMS:
             draw = generator("miniature", "samples", seed, form)
             descriptions = [random_description(draw, form) for _ in range(count)]
-            result[form] = found(clip, sample(pipe, [caption(d) for d in descriptions], scale), descriptions)
+            images = sample(pipe, [caption(d) for d in descriptions], scale)
+            result[form] = Found(*np.mean(_agreements(captions, images, descriptions), axis=0).tolist())
             advance(count, f"{form}: everything {result[form].everything:.2f}")
     return result
 

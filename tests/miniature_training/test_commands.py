@@ -56,7 +56,14 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
     network = weights(CaptionerNetwork, out / "captioner", dtype=torch.float32)
     assert parse(captions(network, np.zeros((1, 64, 64, 3), np.uint8))[0])
     figures = read_json(out / "figures.json")
-    assert set(figures["found"]) == {"ground truth", "3 samples, guidance 2", "search: 3 samples, guidance 2"}
+    assert set(figures["found"]) == {
+        "CLIP, lit",
+        "captioner, lit",
+        "captioner, flat on black",
+        "captioner, flat on black, all elevations",
+        "captioner, 3 samples, guidance 2",
+        "search: captioner, 3 samples, guidance 2",
+    }
     text = (out / "README.md").read_text()
     assert re.search(r"\b128 .*\b64 x 64", text) and re.search(r"\b24 kinds .*\b9 colors", text)
     assert text.count("reached") + text.count("missed by") == len(card.BARS)

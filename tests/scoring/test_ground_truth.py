@@ -1,4 +1,4 @@
-"""The scores of things that are known: meshes of the miniature world itself, by the committed CLIP."""
+"""The scores of things that are known: meshes of the miniature world itself, by the committed models."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,8 @@ def test_kinds_are_recognised_around_the_ring(meshes):
 
 
 def test_captions_say_what_is_there(meshes):
-    captioner, judge = MiniatureCaptioner(), AttributesJudge()
+    captioner = MiniatureCaptioner(MiniatureCaptioner.Settings(kind="miniature"))
+    judge = AttributesJudge()
     said = {}
     for text, mesh in meshes.items():
         views = _views(rigs.place_for_t3bench(mesh), rigs.alignment_cameras(ALIGNMENT))
