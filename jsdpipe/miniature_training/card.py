@@ -7,12 +7,13 @@ import jinja2
 import open_clip
 import torch
 from torch import nn
+from transformers import ResNetForImageClassification
 
 from jsdpipe.base.files import write_json, write_text
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLORS, KINDS, RELATIONS, SURROUNDINGS
 from jsdpipe.miniature.tracing import SIZE
-from jsdpipe.miniature_training import autoencoder, captioner, clip, diffusion, tokenizer
+from jsdpipe.miniature_training import autoencoder, captioner, classifier, clip, diffusion, tokenizer
 from jsdpipe.miniature_training.evaluation import (
     SAMPLES,
     SAMPLING_STEPS,
@@ -22,6 +23,7 @@ from jsdpipe.miniature_training.evaluation import (
     Found,
     evaluate_autoencoder,
     evaluate_captioner,
+    evaluate_classifier,
     evaluate_clip,
     evaluate_samples,
     grid,
@@ -33,6 +35,7 @@ from jsdpipe.miniature_training.evaluation import (
 from jsdpipe.model_files.pretrained import weights as read_weights
 from jsdpipe.models.clip import Clip
 from jsdpipe.models.miniature_captioner import CaptionerConfig, CaptionerNetwork, captions
+from jsdpipe.models.miniature_classifier import probabilities
 
 GRID_PROMPTS = (
     "a red mushroom",
@@ -56,6 +59,7 @@ BARS = (
     ("CLIP, lit", "single", "color", 0.97),
     ("captioner, lit", "single", "kind", 0.97),
     ("captioner, lit", "single", "color", 0.98),
+    ("classifier, lit", "single", "kind", 0.97),
     ("captioner, lit", "surr", "everything", 0.92),
     ("captioner, lit", "multi", "everything", 0.80),
     ("captioner, samples", "single", "kind", 0.95),
@@ -72,16 +76,22 @@ def write(pictures_folder: Path, weights: Path, device: str) -> None:
     write_json(weights / "clip" / "normalisation.json", reward_normalization(model, pictures))
     pipe = load_pipeline(weights / "diffusion")
     network = read_weights(CaptionerNetwork, weights / "captioner", dtype=torch.float32).to(device).eval()
-    telling = partial(captions, network)
+    kinds = read_weights(ResNetForImageClassification, weights / "classifier", dtype=torch.float32).to(device).eval()
+    telling, classify = partial(captions, network), partial(probabilities, kinds)
     found = {
         "CLIP, lit": evaluate_clip(model, pictures),
         "captioner, lit": evaluate_captioner(telling, pictures, flat=False),
         "captioner, flat on black": evaluate_captioner(telling, pictures, flat=True),
         "captioner, flat on black, all elevations": evaluate_captioner(telling, pictures, flat=True, everywhere=True),
+        "classifier, lit": evaluate_classifier(classify, pictures, flat=False),
+        "classifier, flat on black": evaluate_classifier(classify, pictures, flat=True),
+        "classifier, flat on black, all elevations": evaluate_classifier(
+            classify, pictures, flat=True, everywhere=True
+        ),
     }
     psnr = round(evaluate_autoencoder(pipe, pictures), 1)
     search = {scale: evaluate_samples(telling, pipe, scale, SEARCH, "search") for scale in SCALES}
-    best = max(search, key=lambda scale: sum(f.everything for f in search[scale].values()))
+    best = max(search, key=lambda scale: sum(f.everything or 0.0 for f in search[scale].values()))
     measured = evaluate_samples(telling, pipe, best, SAMPLES, "measured")
     prompts = [[prompt + view for view in GRID_VIEWS] for prompt in GRID_PROMPTS]
     grid([sample(pipe, row, best, seed=6) for row in prompts], weights / "samples.png", zoom=2)
@@ -96,6 +106,7 @@ def write(pictures_folder: Path, weights: Path, device: str) -> None:
         ("autoencoder (`AutoencoderTiny`)", autoencoder.build(), autoencoder),
         ("U-Net and text encoder", diffusion.TextToLatents(words), diffusion),
         ("captioner", CaptionerNetwork(CaptionerConfig()), captioner),
+        ("classifier", ResNetForImageClassification(classifier.config()), classifier),
         ("CLIP", open_clip.CLIP(**clip.config(words)["model_cfg"]), clip),
     )
     template = jinja2.Template((Path(__file__).parent / "card.md.j2").read_text(encoding="utf-8"))
@@ -121,8 +132,8 @@ def write(pictures_folder: Path, weights: Path, device: str) -> None:
     write_text(weights / "README.md", card + "\n")
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
 
 
 def _bars(found: dict[str, dict[str, Found]]) -> list[tuple[str, str, str, str]]:

@@ -1,6 +1,6 @@
 """Measure the miniature's models on held-out images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,11 +37,12 @@ SEEN = 0.2  # share of its own silhouette at which a thing can be seen
 
 
 Captions = Callable[[NDArray[np.uint8]], list[str]]  # of images (N, 64, 64, 3)
+Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # of images (N, 64, 64, 3), of kinds (N, K)
 
 
 def features(clip: Clip, images: Tensor) -> Tensor:
     """The CLIP's features (N, D) of images (N, 64, 64, 3) in [0, 1], computed as for scores, from 8 bits by PIL."""
-    return clip.images((images * 255).round().byte().numpy())
+    return clip.images(_bytes(images))
 
 
 def prefers(clip: Clip, feature: Tensor, right: Description, wrong: list[Description]) -> bool:
@@ -68,11 +69,14 @@ def alternatives(d: Description) -> dict[str, list[Description]]:
 
 @dataclass(frozen=True)
 class Found:
-    """Shares of images in which a model recognizes the kind, the color, and everything specified but patterns."""
+    """Shares of images in which a model recognizes the kind, the color, and everything specified but patterns.
+
+    None is what it is not asked for.
+    """
 
     kind: float
-    color: float
-    everything: float
+    color: float | None = None
+    everything: float | None = None
 
 
 def found(clip: Clip, images: Tensor, descriptions: list[Description]) -> Found:
@@ -155,24 +159,52 @@ def evaluate_captioner(
         everywhere: whether all elevations count, else the usual ones.
         count: of pictures that are tried, at most.
     """
+    images, truths = _seen(pictures, flat, everywhere, count)
+    return _by_form(truths, _agreements(captions, images, truths))
+
+
+def evaluate_classifier(
+    probabilities: Probabilities, pictures: data.Pictures, flat: bool, everywhere: bool = False
+) -> dict[str, Found]:
+    """Measure in how many of the same pictures the most probable kinds are those shown, as many as there are."""
+    images, truths = _seen(pictures, flat, everywhere)
+    ranked = (-probabilities(_bytes(images))).argsort(axis=1)
+    kinds = [{thing.kind for thing in d.things} for d in truths]
+    agree = [({KINDS[i] for i in row[: len(of)]} == of,) for row, of in zip(ranked.tolist(), kinds, strict=True)]
+    return _by_form(truths, agree)
+
+
+def _seen(
+    pictures: data.Pictures, flat: bool, everywhere: bool, count: int | None = None
+) -> tuple[Tensor, list[Description]]:
+    """The images and descriptions of pictures in which everything named is seen; arguments as `evaluate_captioner`."""
     low, high = (-90.0, 90.0) if everywhere else data.USUAL_ELEVATION
     usual = (pictures.elevation >= low) & (pictures.elevation <= high)
     single = torch.tensor([form_of(d) == "single" for d in pictures.descriptions])
     index = torch.nonzero(usual & (single | (pictures.visible >= SEEN).all(dim=1)))[:count, 0]
     images = pictures.compose(index, torch.Generator().manual_seed(3), float(flat))
-    truths = [pictures.descriptions[i] for i in index.tolist()]
-    told = _agreements(captions, images, truths)
+    return images, [pictures.descriptions[i] for i in index.tolist()]
+
+
+def _by_form(truths: list[Description], agree: Sequence[tuple[bool, ...]]) -> dict[str, Found]:
+    """Shares by form and by relation, of what agrees in each picture."""
     result = {}
     for form in (*data.FORMS, *RELATIONS):
-        rows = [row for d, row in zip(truths, told, strict=True) if form in (form_of(d), d.relation)]
+        rows = [row for d, row in zip(truths, agree, strict=True) if form in (form_of(d), d.relation)]
         if rows:
             result[form] = Found(*np.mean(rows, axis=0).tolist())
     return result
 
 
+def _bytes(images: Tensor) -> NDArray[np.uint8]:
+    """Images in [0, 1] in 8 bits, as models get them."""
+    rounded: NDArray[np.uint8] = (images * 255).round().byte().numpy()
+    return rounded
+
+
 def _agreements(captions: Captions, images: Tensor, truths: list[Description]) -> list[tuple[bool, bool, bool]]:
     """The agreements of images (N, 64, 64, 3) in [0, 1], as their captions tell them, with what they are to show."""
-    told = captions((images * 255).round().byte().numpy())
+    told = captions(_bytes(images))
     return [_agreement(truth, parse(text)) for truth, text in zip(truths, told, strict=True)]
 
 

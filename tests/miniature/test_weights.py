@@ -1,5 +1,6 @@
 """The committed weights: complete, small, and able to do what their card says."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from jsdpipe.miniature.scenes import background, compose, random_description
 from jsdpipe.miniature.tracing import shade, trace
 from jsdpipe.miniature_training.evaluation import alternatives, found, load_pipeline, sample
 from jsdpipe.models.captioners.miniature import MiniatureCaptioner
+from jsdpipe.models.classifiers.miniature import KindClassifier
 from jsdpipe.models.clip import Clip
 
 
@@ -21,7 +23,7 @@ def clip():
 def test_weights_are_safetensors_of_at_most_32_megabytes():
     files = [p for p in WEIGHTS.rglob("*") if p.is_file()]
     weights = [p for p in files if p.suffix == ".safetensors"]
-    assert len(weights) == 5  # U-Net, autoencoder, text encoder, CLIP, captioner
+    assert len(weights) == 6  # U-Net, autoencoder, text encoder, CLIP, captioner, classifier
     assert not [p for p in files if p.suffix in (".bin", ".pt", ".ckpt", ".pkl")]
     assert sum(p.stat().st_size for p in weights) <= 32e6
     assert (WEIGHTS / "captioner/model.safetensors").stat().st_size < 4e6
@@ -68,6 +70,18 @@ def test_the_captioner_names_fresh_pictures(captioner, form, kinds, colors, flat
 
     assert share("kind") >= kinds
     assert share("color") >= colors
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize(("form", "share"), [("single", 0.9), ("surr", 0.9), ("multi", 0.7)])
+def test_the_classifier_tells_the_kinds_of_fresh_pictures(form, share, flat):
+    classifier = KindClassifier(KindClassifier.Settings(kind="miniature"))
+    draw = generator("tests", "fresh pictures", form)
+    descriptions = [random_description(draw, form) for _ in range(96)]
+    images = (pictures_of(descriptions, draw, flat) * 255).round().byte().numpy()
+    ranked = (-classifier.probabilities(images)).argsort(axis=1)
+    kinds = [{KINDS.index(thing.kind) for thing in d.things} for d in descriptions]
+    assert np.mean([{*row[: len(of)]} == of for row, of in zip(ranked.tolist(), kinds, strict=True)]) >= share
 
 
 def test_samples_show_what_was_asked_for(clip):

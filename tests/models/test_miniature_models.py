@@ -6,16 +6,19 @@ import numpy as np
 import open_clip
 import pytest
 import tiny_captioner
+import tiny_classifier
 import tiny_clip
 import torch
+from PIL import Image
+from transformers import ResNetForImageClassification
 
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, write_json
 from jsdpipe.miniature.grammar import KINDS, parse
 from jsdpipe.models.captioners.miniature import MiniatureCaptioner
-from jsdpipe.models.classifiers.miniature_clip import KindClassifier
+from jsdpipe.models.classifiers.miniature import KindClassifier
 from jsdpipe.models.clip import Clip
-from jsdpipe.models.features.miniature_clip import MiniatureFeatures
+from jsdpipe.models.features.miniature import KindFeatures
 from jsdpipe.models.miniature_captioner import captions
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 
@@ -50,18 +53,18 @@ def reference(folder):
         image, text = model.encode_image((x - 0.5) / 0.5), model.encode_text(ids)
         return [f.double().numpy() / np.linalg.norm(f.double(), axis=-1, keepdims=True) for f in (text, image)]
 
-    return features, float(model.logit_scale.detach().double().exp())
+    return features
 
 
 def test_reward_is_the_normalised_cosine(clip, reference):
-    text, image = reference[0](["a red mushroom"], IMAGES)
+    text, image = reference(["a red mushroom"], IMAGES)
     score = MiniatureReward(clip=clip).score("a red mushroom", IMAGES)
     assert score.shape == (5,)
     np.testing.assert_allclose(score, (image @ text[0] - 0.1) / 0.2, atol=1e-5)
 
 
 def test_the_reward_has_imagerewards_floor(folder, tmp_path, reference):
-    text, image = reference[0](["a red mushroom"], IMAGES)
+    text, image = reference(["a red mushroom"], IMAGES)
     cosines = np.sort(image @ text[0])
     # such a mean and deviation that the least cosine is 3 deviations below the mean, the greatest 1
     std = float(cosines[-1] - cosines[0]) / 4
@@ -69,20 +72,6 @@ def test_the_reward_has_imagerewards_floor(folder, tmp_path, reference):
     score = MiniatureReward(clip=strict).score("a red mushroom", IMAGES)
     assert score.min() == -2.25
     assert score.max() == pytest.approx(1, abs=1e-3)
-
-
-def test_classifier_is_the_softmax_of_logits_over_kinds(clip, reference):
-    classifier = KindClassifier(clip=clip)
-    articles = ["an" if kind[0] in "aeiou" else "a" for kind in KINDS]
-    text, image = reference[0]([f"{a} {kind}" for a, kind in zip(articles, KINDS, strict=True)], IMAGES)
-    odds = np.exp(reference[1] * image @ text.T)
-    np.testing.assert_allclose(classifier.probabilities(IMAGES), odds / odds.sum(axis=1, keepdims=True), atol=1e-5)
-    assert classifier.classes == KINDS
-
-
-def test_features_are_the_images(clip, reference):
-    _, image = reference[0](["a"], IMAGES)
-    np.testing.assert_allclose(MiniatureFeatures(clip=clip).features(IMAGES), image, atol=1e-5)
 
 
 def test_other_sizes_are_resized_and_batches_change_nothing(clip, monkeypatch):
@@ -126,7 +115,7 @@ def test_broken_files_are_named(tmp_path):
 @pytest.fixture
 def captioner(tmp_path, monkeypatch):
     """Settings of the captioner, with a tiny one in place of the package's."""
-    monkeypatch.setattr("jsdpipe.models.captioners.miniature.WEIGHTS", tmp_path)
+    monkeypatch.setattr("jsdpipe.models.settings.WEIGHTS", tmp_path)
     tiny_captioner.make_captioner(tmp_path / "captioner")
     return MiniatureCaptioner.Settings(kind="miniature")
 
@@ -168,3 +157,38 @@ def test_a_missing_captioner_is_named(captioner):
     (captioner.folder() / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"model\.safetensors"):
         captioner.files()
+
+
+@pytest.fixture
+def classifier(tmp_path, monkeypatch):
+    """The folder of a tiny classifier in place of the package's."""
+    monkeypatch.setattr("jsdpipe.models.settings.WEIGHTS", tmp_path)
+    return tiny_classifier.make_classifier(tmp_path / "classifier")
+
+
+def test_kinds_and_features_are_those_of_the_saved_network(classifier):
+    """By transformers' own processor, classes and outputs."""
+    network = ResNetForImageClassification.from_pretrained(classifier, dtype=torch.float32)
+    small = [Image.fromarray(image).resize((96, 96), Image.Resampling.BILINEAR) for image in IMAGES]
+    normal = np.stack([np.asarray(image) for image in small]).transpose(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        output = network(torch.from_numpy(normal).float(), output_hidden_states=True)
+    odds = np.exp(output.logits.double().numpy())
+    adapter = KindClassifier(KindClassifier.Settings(kind="miniature"))
+    expected = odds / odds.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(adapter.probabilities(IMAGES), expected, atol=1e-3)  # PIL rounds to 8 bits
+    assert adapter.classes == KINDS
+    pooled = output.hidden_states[-1].mean(dim=(2, 3)).double().numpy()
+    features = KindFeatures(KindFeatures.Settings(kind="miniature"))
+    np.testing.assert_allclose(features.features(IMAGES), pooled, atol=1e-2)
+    assert features.identity == adapter.identity
+
+
+def test_a_classifier_of_other_kinds_is_refused(classifier):
+    file = classifier / "config.json"
+    config = read_json(file)
+    config["id2label"]["0"] = "zebra"
+    write_json(file, config)
+    for use in (KindClassifier.Settings(kind="miniature").files, KindFeatures.Settings(kind="miniature").files):
+        with pytest.raises(UserError, match=r"config\.json.*id2label"):
+            use()

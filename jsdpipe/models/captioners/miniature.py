@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.miniature import WEIGHTS
 from jsdpipe.miniature.grammar import WORDS
 from jsdpipe.model_files.formats import NETWORK, Format
 from jsdpipe.model_files.pretrained import json_object, weights
-from jsdpipe.models import settings
 from jsdpipe.models.roles import CAPTIONERS
+from jsdpipe.models.settings import Packaged
 
 if TYPE_CHECKING:
     from jsdpipe.models.miniature_captioner import CaptionerNetwork
@@ -34,16 +33,11 @@ def _check_words(folder: Path) -> None:
 class MiniatureCaptioner:
     """A network trained to say what pictures of the miniature world show, without random draws."""
 
-    class Settings(settings.Settings):
+    class Settings(Packaged):
         """The package's captioner, which speaks the grammar of the miniature world."""
 
         format: ClassVar[Format] = replace(NETWORK, check=_check_words)
-
-        def folder(self) -> Path:
-            return WEIGHTS / "captioner"
-
-        def files(self) -> list[Path]:
-            return self.format.files(self.folder())
+        within = "captioner"
 
     def __init__(self, settings: Settings, device: str = "cpu") -> None:
         self.folder, self.device = settings.folder(), device
