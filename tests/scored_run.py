@@ -64,7 +64,7 @@ def make(folder: Path, **sections: Any) -> tuple[Run, Shard]:
             "judge": {"kind": "attributes"},
             "similarity": {"kind": "miniature-clip"},
         },
-        "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
+        "diversity": {"classifier": {"kind": "miniature"}, "features": {"kind": "miniature"}},
         "report": {"title": "balls", "turntable_views": 4},
         **sections,
     }

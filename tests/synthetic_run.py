@@ -52,7 +52,7 @@ def make_run(
     sections = {
         "quality": {"reward": {"kind": "miniature-clip"}},
         "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
-        "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
+        "diversity": {"classifier": {"kind": "miniature"}, "features": {"kind": "miniature"}},
         "study": {},
         **({"truth": {}} if truth else {}),
     }

@@ -46,7 +46,7 @@ def config(folder: Path, prompts: str = "a red mushroom\n") -> dict[str, Any]:
         },
         "quality": {"reward": {"kind": "miniature-clip"}},
         "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
-        "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
+        "diversity": {"classifier": {"kind": "miniature"}, "features": {"kind": "miniature"}},
         "study": {"steps": 2, "particles": 6},
         "report": {"title": "Tiny", "bootstrap": 100, "turntable_views": 4},
     }

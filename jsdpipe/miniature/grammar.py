@@ -18,6 +18,7 @@ PATTERNS = ("striped", "spotted")
 SURROUNDINGS = ("a wooden floor", "a grey rock", "green grass", "yellow sand", "a tiled floor")
 RELATIONS = ("and", "on")
 SUPPORTS = ("cube", "cylinder", "table")
+WORDS = {"kinds": KINDS, "colors": COLORS, "patterns": PATTERNS, "surroundings": SURROUNDINGS, "relations": RELATIONS}
 
 
 @dataclass(frozen=True)

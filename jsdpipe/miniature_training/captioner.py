@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers.utils import logging
 
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
@@ -207,4 +208,5 @@ def _log(step: int, network: CaptionerNetwork, held_out: data.Pictures) -> None:
 
 def save(network: CaptionerNetwork, folder: Path) -> None:
     """Save a folder that `CaptionerNetwork.from_pretrained` loads, with weights in half precision."""
+    logging.disable_progress_bar()
     network.half().save_pretrained(folder)

@@ -20,6 +20,7 @@ class Model(StrEnum):
 
     autoencoder = "autoencoder"
     captioner = "captioner"
+    classifier = "classifier"
     clip = "clip"
     diffusion = "diffusion"
     all = "all"
@@ -28,7 +29,7 @@ class Model(StrEnum):
 @app.command()
 def render(
     work: Work = Path("build/miniature"),
-    count: Annotated[int, typer.Option(min=1, help="number of images, rounded up to whole chunks")] = 61_440,
+    count: Annotated[int, typer.Option(min=1, help="number of images, rounded up to whole chunks")] = 167_936,
 ) -> None:
     """Render the training images; chunks that exist are not rendered again."""
     from jsdpipe.miniature import data
@@ -52,7 +53,7 @@ def train(
 
     from jsdpipe.base.device import available_device
     from jsdpipe.miniature import data
-    from jsdpipe.miniature_training import autoencoder, captioner, clip, diffusion, tokenizer
+    from jsdpipe.miniature_training import autoencoder, captioner, classifier, clip, diffusion, tokenizer
 
     checkpoints, device = work / "checkpoints", available_device()
     words = tokenizer.build()
@@ -62,6 +63,9 @@ def train(
     if model in (Model.captioner, Model.all):
         learned, held_out = (data.load(work / "pictures", held_out=held) for held in (False, True))
         captioner.save(captioner.train_captioner(learned, held_out, checkpoints, device), out / "captioner")
+    if model in (Model.classifier, Model.all):
+        seen = data.load(work / "pictures", held_out=False)
+        classifier.save(classifier.train_classifier(seen, checkpoints, device), out / "classifier")
     if model in (Model.clip, Model.all):
         trained = clip.train_clip(data.load(work / "pictures", held_out=False), words, checkpoints, device)
         clip.save(trained, words, out / "clip")

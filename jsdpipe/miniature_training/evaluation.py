@@ -1,6 +1,6 @@
 """Measure the miniature's models on held-out images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,9 +36,13 @@ SAMPLING_STEPS = 25
 SEEN = 0.2  # share of its own silhouette at which a thing can be seen
 
 
+Captions = Callable[[NDArray[np.uint8]], list[str]]  # of images (N, 64, 64, 3)
+Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # of images (N, 64, 64, 3), of kinds (N, K)
+
+
 def features(clip: Clip, images: Tensor) -> Tensor:
     """The CLIP's features (N, D) of images (N, 64, 64, 3) in [0, 1], computed as for scores, from 8 bits by PIL."""
-    return clip.images((images * 255).round().byte().numpy())
+    return clip.images(_bytes(images))
 
 
 def prefers(clip: Clip, feature: Tensor, right: Description, wrong: list[Description]) -> bool:
@@ -65,11 +69,14 @@ def alternatives(d: Description) -> dict[str, list[Description]]:
 
 @dataclass(frozen=True)
 class Found:
-    """Shares of images in which the CLIP recognizes the kind, the color, and everything specified."""
+    """Shares of images in which a model recognizes the kind, the color, and everything specified but patterns.
+
+    None is what it is not asked for.
+    """
 
     kind: float
-    color: float
-    everything: float
+    color: float | None = None
+    everything: float | None = None
 
 
 def found(clip: Clip, images: Tensor, descriptions: list[Description]) -> Found:
@@ -141,33 +148,63 @@ def evaluate_clip(clip: Clip, pictures: data.Pictures) -> dict[str, Found]:
 
 
 def evaluate_captioner(
-    captions: Callable[[NDArray[np.uint8]], list[str]],
-    pictures: data.Pictures,
-    flat: bool,
-    everywhere: bool = False,
-    count: int | None = None,
+    captions: Captions, pictures: data.Pictures, flat: bool, everywhere: bool = False, count: int | None = None
 ) -> dict[str, Found]:
-    """Measure captions of held-out pictures, by form and relation; patterns do not count.
+    """Measure captions of held-out pictures, by form and relation.
 
     Only pictures count in which everything that the caption names is seen: at least `SEEN` of its own silhouette.
 
     Args:
-        captions: maps images (N, 64, 64, 3) to captions.
         flat: whether the images have flat colors on black, else light and a pale background.
         everywhere: whether all elevations count, else the usual ones.
         count: of pictures that are tried, at most.
     """
+    images, truths = _seen(pictures, flat, everywhere, count)
+    return _by_form(truths, _agreements(captions, images, truths))
+
+
+def evaluate_classifier(
+    probabilities: Probabilities, pictures: data.Pictures, flat: bool, everywhere: bool = False
+) -> dict[str, Found]:
+    """Measure in how many of the same pictures the most probable kinds are those shown, as many as there are."""
+    images, truths = _seen(pictures, flat, everywhere)
+    ranked = (-probabilities(_bytes(images))).argsort(axis=1)
+    kinds = [{thing.kind for thing in d.things} for d in truths]
+    agree = [({KINDS[i] for i in row[: len(of)]} == of,) for row, of in zip(ranked.tolist(), kinds, strict=True)]
+    return _by_form(truths, agree)
+
+
+def _seen(
+    pictures: data.Pictures, flat: bool, everywhere: bool, count: int | None = None
+) -> tuple[Tensor, list[Description]]:
+    """The images and descriptions of pictures in which everything named is seen; arguments as `evaluate_captioner`."""
     low, high = (-90.0, 90.0) if everywhere else data.USUAL_ELEVATION
     usual = (pictures.elevation >= low) & (pictures.elevation <= high)
     index = torch.nonzero(usual & pictures.shown(SEEN).all(dim=1))[:count, 0]
     images = pictures.compose(index, torch.Generator().manual_seed(3), float(flat))
-    told = [parse(text) for text in captions((images * 255).round().byte().numpy())]
-    rows: dict[str, list[tuple[bool, bool, bool]]] = {"single": [], "surr": [], "multi": [], "and": [], "on": []}
-    for i, found in zip(index.tolist(), told, strict=True):
-        truth = pictures.descriptions[i]
-        for form in {form_of(truth), truth.relation} - {None}:
-            rows[form].append(_agreement(truth, found))
-    return {form: Found(*np.mean(of, axis=0).tolist()) for form, of in rows.items() if of}
+    return images, [pictures.descriptions[i] for i in index.tolist()]
+
+
+def _by_form(truths: list[Description], agree: Sequence[tuple[bool, ...]]) -> dict[str, Found]:
+    """Shares by form and by relation, of what agrees in each picture."""
+    result = {}
+    for form in (*data.FORMS, *RELATIONS):
+        rows = [row for d, row in zip(truths, agree, strict=True) if form in (form_of(d), d.relation)]
+        if rows:
+            result[form] = Found(*np.mean(rows, axis=0).tolist())
+    return result
+
+
+def _bytes(images: Tensor) -> NDArray[np.uint8]:
+    """Images in [0, 1] in 8 bits, as models get them."""
+    rounded: NDArray[np.uint8] = (images * 255).round().byte().numpy()
+    return rounded
+
+
+def _agreements(captions: Captions, images: Tensor, truths: list[Description]) -> list[tuple[bool, bool, bool]]:
+    """The agreements of images (N, 64, 64, 3) in [0, 1], as their captions tell them, with what they are to show."""
+    told = captions(_bytes(images))
+    return [_agreement(truth, parse(text)) for truth, text in zip(truths, told, strict=True)]
 
 
 def _agreement(truth: Description, told: Description) -> tuple[bool, bool, bool]:
@@ -195,15 +232,16 @@ def evaluate_autoencoder(pipe: StableDiffusionPipeline, pictures: data.Pictures)
 
 
 def evaluate_samples(
-    clip: Clip, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
+    captions: Captions, pipe: StableDiffusionPipeline, scale: float, count: int, seed: str
 ) -> dict[str, Found]:
-    """Measure samples of `count` random prompts per form at a guidance scale, with the CLIP, by form."""
+    """Measure samples of `count` random prompts per form at a guidance scale, with the captioner, by form."""
     result = {}
     with progress(f"sampling at guidance {scale:g}", len(data.FORMS) * count) as advance:
         for form in data.FORMS:
             draw = generator("miniature", "samples", seed, form)
             descriptions = [random_description(draw, form) for _ in range(count)]
-            result[form] = found(clip, sample(pipe, [caption(d) for d in descriptions], scale), descriptions)
+            images = sample(pipe, [caption(d) for d in descriptions], scale)
+            result[form] = Found(*np.mean(_agreements(captions, images, descriptions), axis=0).tolist())
             advance(count, f"{form}: everything {result[form].everything:.2f}")
     return result
 

@@ -209,7 +209,7 @@ CHAT = Format(
     weights=("model",),
     optional=("generation_config.json", "chat_template.jinja", *_TOKENIZER_OPTIONAL),
 )
-VIT = Format("transformers' format, weights as safetensors", required=(("config.json",),), weights=("model",))
+NETWORK = Format("transformers' format, weights as safetensors", required=(("config.json",),), weights=("model",))
 
 INCEPTION_URL = "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth"  # torchvision's, of ImageNet
 

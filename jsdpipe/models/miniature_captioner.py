@@ -21,6 +21,7 @@ from jsdpipe.miniature.grammar import (
     RELATIONS,
     SUPPORTS,
     SURROUNDINGS,
+    WORDS,
     Description,
     Thing,
     caption,
@@ -29,7 +30,6 @@ from jsdpipe.miniature.grammar import (
 BATCH = 128
 SIZE = 64  # pixels of the network's input
 THINGS = 2  # things of a caption, at most
-WORDS = {"kinds": KINDS, "colors": COLORS, "patterns": PATTERNS, "surroundings": SURROUNDINGS, "relations": RELATIONS}
 # what a head says, by index: one of these words; for all but colors, there may be none
 PATTERN = (None, *PATTERNS)
 SURROUNDING = (None, *SURROUNDINGS)

@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files.formats import TOKENIZED_CLIP, Format
-from jsdpipe.models import settings
+from jsdpipe.models.settings import Packaged
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from jsdpipe.models.clip import Clip
 
 
@@ -24,16 +22,11 @@ def shared_clip(device: str) -> "Clip":
 class MiniatureClip:
     """An adapter of the package's CLIP, or of another CLIP in the same format."""
 
-    class Settings(settings.Settings):
+    class Settings(Packaged):
         """The package's CLIP."""
 
         format: ClassVar[Format] = TOKENIZED_CLIP
-
-        def folder(self) -> "Path":
-            return WEIGHTS / "clip"
-
-        def files(self) -> "list[Path]":
-            return self.format.files(self.folder())
+        within = "clip"
 
     def __init__(self, settings: Settings | None = None, device: str = "cpu", clip: "Clip | None" = None) -> None:
         self.clip = clip or shared_clip(device)

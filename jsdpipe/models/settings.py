@@ -7,6 +7,7 @@ from pydantic import Field
 
 from jsdpipe.base.errors import UserError, first_line
 from jsdpipe.base.fields import NonEmpty, Strict
+from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files.formats import Format, torch_hub_file
 
 Dtype = Literal["float32", "float16", "bfloat16"]
@@ -33,6 +34,19 @@ class Settings(Strict):
 
     def check_prompt(self, prompt: str) -> None:
         """Raise `UserError` for a prompt that the model cannot read."""
+
+
+class Packaged(Settings):
+    """The settings of one of the package's own models of the miniature world."""
+
+    format: ClassVar[Format]
+    within: ClassVar[str]  # its folder among the package's weights
+
+    def folder(self) -> Path:
+        return WEIGHTS / self.within
+
+    def files(self) -> list[Path]:
+        return self.format.files(self.folder())
 
 
 class Checkpoint(Strict):

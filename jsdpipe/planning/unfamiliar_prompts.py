@@ -8,7 +8,7 @@ from jsdpipe.config.run_config import RunConfig
 from jsdpipe.config.scoring_models import check_prompt, chosen
 from jsdpipe.miniature.grammar import parse
 from jsdpipe.model_files.formats import PRIOR
-from jsdpipe.models.miniature_clip import MiniatureClip
+from jsdpipe.models.settings import Packaged
 from jsdpipe.pipeline.run import Run
 
 
@@ -36,8 +36,8 @@ def warn_of_unfamiliar_in(run: Run) -> None:
 
 
 def scored_by_the_miniature(config: RunConfig) -> bool:
-    """Whether the miniature's CLIP makes any score of a configuration."""
-    return any(isinstance(model, MiniatureClip.Settings) for model in chosen(config).values())
+    """Whether one of the miniature's models makes any score of a configuration."""
+    return any(isinstance(model, Packaged) for model in chosen(config).values())
 
 
 def _unfamiliar(text: str) -> str | None:

@@ -13,7 +13,8 @@ import tiny_models
 
 from jsdpipe.config.recipe import Recipe
 from jsdpipe.config.run_config import RunConfig, resolve
-from jsdpipe.models import miniature_clip
+from jsdpipe.miniature import WEIGHTS
+from jsdpipe.models import settings
 from jsdpipe.models.roles import ROLES
 from jsdpipe.objectives import OBJECTIVES
 
@@ -238,8 +239,8 @@ def test_a_wrong_key_in_an_override(refused, tmp_path):
 def test_a_file_of_the_scoring_models_missing(refused, tmp_path, monkeypatch):
     """Before the hours of generation, not after them."""
     weights = tmp_path / "weights"
-    shutil.copytree(miniature_clip.WEIGHTS / "clip", weights / "clip")
-    monkeypatch.setattr(miniature_clip, "WEIGHTS", weights)
+    shutil.copytree(WEIGHTS, weights)
+    monkeypatch.setattr(settings, "WEIGHTS", weights)
     config = tiny.config(tmp_path)
     resolve(config)
     for name in sorted(path.name for path in (weights / "clip").iterdir()):

@@ -64,10 +64,10 @@ def test_the_files_and_the_code_of_a_section(tmp_path, whole):
     assert {path.parent for path in weight_files(whole, "metrics")} == {tmp_path / "clip"}
     config = read_config(tiny.config(tmp_path), "c")
     assert model_roots(config, "diversity") == [
-        "jsdpipe.models.classifiers.miniature_clip",
-        "jsdpipe.models.features.miniature_clip",
+        "jsdpipe.models.classifiers.miniature",
+        "jsdpipe.models.features.miniature",
     ]
-    assert {path.parent for path in weight_files(config, "diversity")} == {WEIGHTS / "clip"}
+    assert {path.parent for path in weight_files(config, "diversity")} == {WEIGHTS / "classifier"}
 
 
 def test_a_model_that_lacks_a_file_and_a_prompt_that_none_can_read_are_refused(tmp_path, whole):

@@ -209,7 +209,7 @@ class TestStage:
                 },
                 "quality": {"reward": {"kind": "miniature-clip"}},
                 "alignment": {"captioner": {"kind": "miniature"}, "judge": {"kind": "attributes"}},
-                "diversity": {"classifier": {"kind": "miniature-clip"}, "features": {"kind": "miniature-clip"}},
+                "diversity": {"classifier": {"kind": "miniature"}, "features": {"kind": "miniature"}},
                 "report": {"title": "Test"},
             }  # fmt: skip
         run = Run.of(resolve(config), folder)

@@ -10,7 +10,7 @@ from diffusers import StableDiffusionPipeline
 from jsdpipe.base.files import read_json
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import parse
-from jsdpipe.miniature_training import autoencoder, captioner, card, clip, diffusion, evaluation, training
+from jsdpipe.miniature_training import autoencoder, captioner, card, classifier, clip, diffusion, evaluation, training
 from jsdpipe.model_files.pretrained import weights
 from jsdpipe.models.clip import Clip
 from jsdpipe.models.miniature_captioner import CaptionerNetwork, captions
@@ -23,11 +23,11 @@ def small(monkeypatch):
     """Two chunks of 64 pictures, many of them held out; two steps of training; one sample a form."""
     monkeypatch.setattr(data, "CHUNK", 64)
     monkeypatch.setattr(data, "HELD_OUT", 0.3)
-    for made in (autoencoder, captioner, clip, diffusion):
+    for made in (autoencoder, captioner, classifier, clip, diffusion):
         monkeypatch.setattr(made, "STEPS", 2)
         monkeypatch.setattr(made, "BATCH", 8)
     monkeypatch.setattr(clip, "PAINTED_KINDS", 24)
-    for made in (captioner, clip):
+    for made in (captioner, classifier, clip):
         monkeypatch.setattr(made, "STATISTICS", 1)
     monkeypatch.setattr(captioner, "CURVE_EVERY", 1)
     monkeypatch.setattr(evaluation, "SAMPLING_STEPS", 2)
@@ -56,7 +56,17 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
     network = weights(CaptionerNetwork, out / "captioner", dtype=torch.float32)
     assert parse(captions(network, np.zeros((1, 64, 64, 3), np.uint8))[0])
     figures = read_json(out / "figures.json")
-    assert set(figures["found"]) == {"ground truth", "3 samples, guidance 2", "search: 3 samples, guidance 2"}
+    assert set(figures["found"]) == {
+        "CLIP, lit",
+        "captioner, lit",
+        "captioner, flat on black",
+        "captioner, flat on black, all elevations",
+        "classifier, lit",
+        "classifier, flat on black",
+        "classifier, flat on black, all elevations",
+        "captioner, 3 samples, guidance 2",
+        "search: captioner, 3 samples, guidance 2",
+    }
     text = (out / "README.md").read_text()
     assert re.search(r"\b128 .*\b64 x 64", text) and re.search(r"\b24 kinds .*\b9 colors", text)
     assert text.count("reached") + text.count("missed by") == len(card.BARS)
@@ -71,6 +81,7 @@ def test_pictures_models_and_card_are_made(jsdpipe, small, tmp_path):
         ("clip", "clip/open_clip_model.safetensors", True),
         ("captioner", "captioner/model.safetensors", False),
         ("captioner", "captioner/model.safetensors", True),
+        ("classifier", "classifier/model.safetensors", False),
     ],
 )
 def test_the_same_pictures_give_the_same_models(jsdpipe, small, tmp_path, monkeypatch, model, file, bfloat16):

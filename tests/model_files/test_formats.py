@@ -2,7 +2,7 @@
 
 import hashlib
 
-from jsdpipe.model_files.formats import VIT
+from jsdpipe.model_files.formats import NETWORK
 
 
 def test_the_hash_of_the_hub_s_cache_is_that_of_the_same_files_in_a_folder(tmp_path):
@@ -19,8 +19,8 @@ def test_the_hash_of_the_hub_s_cache_is_that_of_the_same_files_in_a_folder(tmp_p
         (folder / name).write_bytes(content)
         (blobs / names[name]).write_bytes(content)
         (snapshot / name).symlink_to(f"../../blobs/{names[name]}")
-    assert VIT.digest(snapshot) == VIT.digest(folder)
+    assert NETWORK.digest(snapshot) == NETWORK.digest(folder)
     (blobs / names["model.safetensors"]).write_bytes(b"something that takes long to read")
-    assert VIT.digest(snapshot) == VIT.digest(folder)
+    assert NETWORK.digest(snapshot) == NETWORK.digest(folder)
     (blobs / names["config.json"]).write_bytes(b'{"a": 1}')
-    assert VIT.digest(snapshot) != VIT.digest(folder)
+    assert NETWORK.digest(snapshot) != NETWORK.digest(folder)

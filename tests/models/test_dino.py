@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from scipy.special import erf, softmax
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.model_files.formats import VIT
+from jsdpipe.model_files.formats import NETWORK
 from jsdpipe.models.features.dino import Dino, stretched
 from jsdpipe.models.roles import FEATURES
 
@@ -117,7 +117,7 @@ def test_the_order_of_images_is_no_matter(dino, images):
 
 def test_the_identity_says_what_moves_the_numbers(dino, folder):
     assert dino.identity == (
-        f"dino sha256:{VIT.digest(folder)} in float32, 37 x 37 patches of 299 px bilinear, antialias=False, "
+        f"dino sha256:{NETWORK.digest(folder)} in float32, 37 x 37 patches of 299 px bilinear, antialias=False, "
         "ImageNet's mean and deviation"
     )
 

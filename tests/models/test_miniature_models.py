@@ -1,24 +1,25 @@
-"""The miniature CLIP's adapters on a tiny random CLIP, and the captioner's search on a CLIP that knows the answer."""
+"""The adapters of the miniature's models, on tiny random ones."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import open_clip
 import pytest
+import tiny_captioner
+import tiny_classifier
 import tiny_clip
 import torch
-from torch import Tensor
+from PIL import Image
+from transformers import ResNetForImageClassification
 
 from jsdpipe.base.errors import UserError
-from jsdpipe.miniature import data
-from jsdpipe.miniature.grammar import COLORS, KINDS, PATTERNS, SUPPORTS, SURROUNDINGS, Description, Thing, parse
-from jsdpipe.miniature.scenes import random_description
+from jsdpipe.base.files import read_json, write_json
+from jsdpipe.miniature.grammar import KINDS, parse
 from jsdpipe.models.captioners.miniature import MiniatureCaptioner
-from jsdpipe.models.classifiers.miniature_clip import KindClassifier
+from jsdpipe.models.classifiers.miniature import KindClassifier
 from jsdpipe.models.clip import Clip
-from jsdpipe.models.features.miniature_clip import MiniatureFeatures
-from jsdpipe.models.grammar_search import FORMS, log_prior
+from jsdpipe.models.features.miniature import KindFeatures
+from jsdpipe.models.miniature_captioner import captions
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3)).astype(np.uint8)
@@ -52,18 +53,18 @@ def reference(folder):
         image, text = model.encode_image((x - 0.5) / 0.5), model.encode_text(ids)
         return [f.double().numpy() / np.linalg.norm(f.double(), axis=-1, keepdims=True) for f in (text, image)]
 
-    return features, float(model.logit_scale.detach().double().exp())
+    return features
 
 
 def test_reward_is_the_normalised_cosine(clip, reference):
-    text, image = reference[0](["a red mushroom"], IMAGES)
+    text, image = reference(["a red mushroom"], IMAGES)
     score = MiniatureReward(clip=clip).score("a red mushroom", IMAGES)
     assert score.shape == (5,)
     np.testing.assert_allclose(score, (image @ text[0] - 0.1) / 0.2, atol=1e-5)
 
 
 def test_the_reward_has_imagerewards_floor(folder, tmp_path, reference):
-    text, image = reference[0](["a red mushroom"], IMAGES)
+    text, image = reference(["a red mushroom"], IMAGES)
     cosines = np.sort(image @ text[0])
     # such a mean and deviation that the least cosine is 3 deviations below the mean, the greatest 1
     std = float(cosines[-1] - cosines[0]) / 4
@@ -71,20 +72,6 @@ def test_the_reward_has_imagerewards_floor(folder, tmp_path, reference):
     score = MiniatureReward(clip=strict).score("a red mushroom", IMAGES)
     assert score.min() == -2.25
     assert score.max() == pytest.approx(1, abs=1e-3)
-
-
-def test_classifier_is_the_softmax_of_logits_over_kinds(clip, reference):
-    classifier = KindClassifier(clip=clip)
-    articles = ["an" if kind[0] in "aeiou" else "a" for kind in KINDS]
-    text, image = reference[0]([f"{a} {kind}" for a, kind in zip(articles, KINDS, strict=True)], IMAGES)
-    odds = np.exp(reference[1] * image @ text.T)
-    np.testing.assert_allclose(classifier.probabilities(IMAGES), odds / odds.sum(axis=1, keepdims=True), atol=1e-5)
-    assert classifier.classes == KINDS
-
-
-def test_features_are_the_images(clip, reference):
-    _, image = reference[0](["a"], IMAGES)
-    np.testing.assert_allclose(MiniatureFeatures(clip=clip).features(IMAGES), image, atol=1e-5)
 
 
 def test_other_sizes_are_resized_and_batches_change_nothing(clip, monkeypatch):
@@ -125,84 +112,83 @@ def test_broken_files_are_named(tmp_path):
         Clip(folder)
 
 
-class KnowingClip:
-    """Stands for a CLIP that knows all: an image is a sentence, and sentences are as near as they say the same."""
-
-    logit_scale = 80.0
-
-    def __init__(self) -> None:
-        self._index: dict[tuple, int] = {}
-
-    def _vector(self, description: Description) -> Tensor:
-        said: list[tuple] = [("relation", description.relation), ("surrounding", description.surrounding)]
-        for index, thing in enumerate(description.things):
-            below = description.relation == "on" and index == 1
-            said += [(thing.kind,), (thing.kind, below), (thing.kind, thing.color), (thing.kind, thing.pattern)]
-        vector = torch.zeros(2000)
-        for fact in said:
-            vector[self._index.setdefault(fact, len(self._index))] = 1
-        return vector / vector.norm()
-
-    def texts(self, texts: list[str]) -> Tensor:
-        return torch.stack([self._vector(parse(text)) for text in texts])
-
-    def images(self, images: list[str]) -> Tensor:
-        return self.texts(images)
+@pytest.fixture
+def captioner(tmp_path, monkeypatch):
+    """Settings of the captioner, with a tiny one in place of the package's."""
+    monkeypatch.setattr("jsdpipe.models.settings.WEIGHTS", tmp_path)
+    tiny_captioner.make_captioner(tmp_path / "captioner")
+    return MiniatureCaptioner.Settings(kind="miniature")
 
 
-def test_captioner_finds_what_the_clip_sees():
-    draw = torch.Generator().manual_seed(0)
-    captioner = MiniatureCaptioner(clip=KnowingClip())
-    for form in ("single", "surr", "multi") * 5:
-        truth = random_description(draw, form)
-        found = parse(captioner.caption([data.caption(truth)])[0])
-        assert (found.relation, found.surrounding) == (truth.relation, truth.surrounding)
-        if truth.relation == "and":  # which has no order
-            assert set(found.things) == set(truth.things)
-        else:
-            assert found.things == truth.things
+def test_captions_are_those_of_the_saved_network(captioner):
+    told = MiniatureCaptioner(captioner).caption(IMAGES)
+    network = tiny_captioner.network().half().float()  # weights are saved in half precision
+    assert told == captions(network, IMAGES)
+    assert all(parse(text) for text in told)
 
 
-def test_captioner_leaves_open_what_the_image_leaves_open():
-    assert MiniatureCaptioner(clip=KnowingClip()).caption(["a mushroom"]) == ["a mushroom"]
+def test_another_network_has_another_identity(captioner):
+    folder = captioner.folder()
+    identity = MiniatureCaptioner(captioner).identity
+    assert MiniatureCaptioner(captioner).identity == identity
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    assert MiniatureCaptioner(captioner).identity != identity
 
 
-def test_captions_of_a_random_clip_are_sentences_that_no_single_thing_beats(clip):
-    captioner = MiniatureCaptioner(clip=clip)
-    captions = captioner.caption(IMAGES[:2])
-    singles = [Description((Thing(k, c),)) for k in KINDS for c in (None, *COLORS)]
-    for image, found in zip(clip.images(IMAGES[:2]), captions, strict=True):
-        scores = clip.logit_scale * clip.texts([data.caption(d) for d in singles]) @ image
-        scores += torch.tensor([log_prior(d) for d in singles])
-        best = clip.logit_scale * clip.texts([found])[0] @ image + log_prior(parse(found))
-        assert best >= scores.max() - 1e-4
+def test_a_captioner_of_another_grammar_is_refused(captioner):
+    file = captioner.folder() / "config.json"
+    config = read_json(file)
+    config["words"]["kinds"].reverse()
+    write_json(file, config)
+    for use in (captioner.files, lambda: MiniatureCaptioner(captioner)):
+        with pytest.raises(UserError, match=r"config\.json.*grammar"):
+            use()
 
 
-def test_prior_sums_to_the_shares_of_the_forms():
-    things = [Thing(k, c, p) for k in KINDS for c in (None, *COLORS) for p in (None, *PATTERNS)]
-    single = sum(np.exp(log_prior(Description((t,)))) for t in things)
-    surr = sum(np.exp(log_prior(Description((t,), surrounding=s))) for t in things for s in SURROUNDINGS)
-    supports = [t for t in things if t.kind in SUPPORTS]
-    on = sum(np.exp(log_prior(Description((t, s), "on"))) for t in things[::7] for s in supports)
-    on_share = sum(np.exp(log_prior(Description((t,)))) for t in things[::7]) / single  # of the things taken
-    assert single == pytest.approx(FORMS["single"])
-    assert surr == pytest.approx(FORMS["surr"])
-    assert on == pytest.approx(0.4 * FORMS["multi"] * on_share, rel=0.1)
-    assert sum(FORMS.values()) == pytest.approx(1)
+def test_a_captioner_of_another_size_is_refused(captioner):
+    file = captioner.folder() / "config.json"
+    write_json(file, read_json(file) | {"hidden_size": 24})
+    with pytest.raises(UserError, match="captioner"):
+        MiniatureCaptioner(captioner).caption(IMAGES)
 
 
-@pytest.mark.parametrize("form", ["single", "surr", "multi"])
-def test_prior_is_that_of_the_training_s_captions(form):
-    """How often captions tell a color and a pattern is what the prior makes of it, for the thing named first."""
-    draw = torch.Generator().manual_seed(0)
-    told = [parse(data.random_caption(random_description(draw, form), draw)) for _ in range(1500)]
-    first = [replace(d, things=(Thing("ball"), *d.things[1:])) for d in told]
-    plain = np.array([log_prior(d) for d in first])
-    colored = np.array([log_prior(replace(d, things=(Thing("ball", "red"), *d.things[1:]))) for d in first])
-    marked = np.array([log_prior(replace(d, things=(Thing("ball", None, "spotted"), *d.things[1:]))) for d in first])
-    for extra, choices, share in (
-        (colored, len(COLORS), np.mean([d.things[0].color is not None for d in told])),
-        (marked, len(PATTERNS), np.mean([d.things[0].pattern is not None for d in told])),
-    ):
-        odds = np.exp(extra - plain) * choices
-        np.testing.assert_allclose(odds / (1 + odds), share, atol=0.05)
+def test_a_missing_captioner_is_named(captioner):
+    (captioner.folder() / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"model\.safetensors"):
+        captioner.files()
+
+
+@pytest.fixture
+def classifier(tmp_path, monkeypatch):
+    """The folder of a tiny classifier in place of the package's."""
+    monkeypatch.setattr("jsdpipe.models.settings.WEIGHTS", tmp_path)
+    return tiny_classifier.make_classifier(tmp_path / "classifier")
+
+
+def test_kinds_and_features_are_those_of_the_saved_network(classifier):
+    """By transformers' own processor, classes and outputs."""
+    network = ResNetForImageClassification.from_pretrained(classifier, dtype=torch.float32)
+    small = [Image.fromarray(image).resize((96, 96), Image.Resampling.BILINEAR) for image in IMAGES]
+    normal = np.stack([np.asarray(image) for image in small]).transpose(0, 3, 1, 2) / 127.5 - 1
+    with torch.no_grad():
+        output = network(torch.from_numpy(normal).float(), output_hidden_states=True)
+    odds = np.exp(output.logits.double().numpy())
+    adapter = KindClassifier(KindClassifier.Settings(kind="miniature"))
+    expected = odds / odds.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(adapter.probabilities(IMAGES), expected, atol=1e-3)  # PIL rounds to 8 bits
+    assert adapter.classes == KINDS
+    pooled = output.hidden_states[-1].mean(dim=(2, 3)).double().numpy()
+    features = KindFeatures(KindFeatures.Settings(kind="miniature"))
+    np.testing.assert_allclose(features.features(IMAGES), pooled, atol=1e-2)
+    assert features.identity == adapter.identity
+
+
+def test_a_classifier_of_other_kinds_is_refused(classifier):
+    file = classifier / "config.json"
+    config = read_json(file)
+    config["id2label"]["0"] = "zebra"
+    write_json(file, config)
+    for use in (KindClassifier.Settings(kind="miniature").files, KindFeatures.Settings(kind="miniature").files):
+        with pytest.raises(UserError, match=r"config\.json.*id2label"):
+            use()

@@ -17,8 +17,8 @@ KINDS = {
     "captioner": ["blip", "blip2", "miniature"],
     "judge": ["attributes", "openai", "transformers"],
     "similarity": ["miniature-clip", "open-clip"],
-    "classifier": ["inception-v3", "miniature-clip"],
-    "features": ["dino", "miniature-clip"],
+    "classifier": ["inception-v3", "miniature"],
+    "features": ["dino", "miniature"],
 }
 IMAGES = np.zeros((3, 8, 8, 3), np.uint8)
 # of each method, its inputs, what it may return, and what it may not

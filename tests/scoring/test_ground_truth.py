@@ -1,4 +1,4 @@
-"""The scores of things that are known: meshes of the miniature world itself, by the committed CLIP."""
+"""The scores of things that are known: meshes of the miniature world itself, by the committed models."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from jsdpipe.miniature.grammar import parse
 from jsdpipe.miniature.scenes import compose
 from jsdpipe.miniature.solids import albedo, distance, select
 from jsdpipe.models.captioners.miniature import MiniatureCaptioner
-from jsdpipe.models.classifiers.miniature_clip import KindClassifier
+from jsdpipe.models.classifiers.miniature import KindClassifier
 from jsdpipe.models.judges.attributes import AttributesJudge
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 from jsdpipe.render import rigs
@@ -57,7 +57,7 @@ def _views(placed, cameras):
 
 
 def test_kinds_are_recognised_around_the_ring(meshes):
-    classifier = KindClassifier()
+    classifier = KindClassifier(KindClassifier.Settings(kind="miniature"))
     shares = []
     for text, mesh in meshes.items():
         views = _views(rigs.place_for_ring(mesh, RING), rigs.ring_cameras(RING))
@@ -67,7 +67,8 @@ def test_kinds_are_recognised_around_the_ring(meshes):
 
 
 def test_captions_say_what_is_there(meshes):
-    captioner, judge = MiniatureCaptioner(), AttributesJudge()
+    captioner = MiniatureCaptioner(MiniatureCaptioner.Settings(kind="miniature"))
+    judge = AttributesJudge()
     said = {}
     for text, mesh in meshes.items():
         views = _views(rigs.place_for_t3bench(mesh), rigs.alignment_cameras(ALIGNMENT))

@@ -1,10 +1,11 @@
-"""The stages that score, on a small run, with a tiny model for the CLIP: records, floors, what is kept."""
+"""The stages that score, on a small run, with tiny models: records, floors, what is kept."""
 
 import shutil
 
 import numpy as np
 import pytest
 import scored_run
+import tiny_captioner
 import tiny_clip
 import tiny_vision
 from scipy.stats import entropy
@@ -14,6 +15,7 @@ from jsdpipe.base.errors import UserError
 from jsdpipe.base.files import read_json, write_json
 from jsdpipe.mesh.stage import extract
 from jsdpipe.miniature.grammar import KINDS
+from jsdpipe.model_files.formats import NETWORK
 from jsdpipe.models import miniature_clip
 from jsdpipe.models.captioners.miniature import MiniatureCaptioner
 from jsdpipe.models.classifiers.inception_v3 import Inception
@@ -38,20 +40,27 @@ def clip(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory, clip):
+def captioner_folder(tmp_path_factory):
+    return tiny_captioner.make_captioner(tmp_path_factory.mktemp("tiny") / "captioner")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, clip, captioner_folder):
     run, shard = scored_run.make(tmp_path_factory.mktemp("run") / "balls")
     extract(run, shard)
     render(run, shard)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(miniature_clip, "shared_clip", lambda device: clip)
+        patch.setattr(MiniatureCaptioner.Settings, "folder", lambda self: captioner_folder)
         for score in STAGES.values():
             score(run, shard)
     return run, shard
 
 
 @pytest.fixture(autouse=True)
-def _tiny_clip(monkeypatch, clip):
+def _tiny_models(monkeypatch, clip, captioner_folder):
     monkeypatch.setattr(miniature_clip, "shared_clip", lambda device: clip)
+    monkeypatch.setattr(MiniatureCaptioner.Settings, "folder", lambda self: captioner_folder)
 
 
 def _views(run, shard, record, rig):
@@ -113,12 +122,12 @@ def test_failed_assets_get_the_floors_and_keep_their_reasons(done, clip):
     assert [r["status"] for r in quality_records] == ["ok", "ok", "failed", "ok", "failed", "ok"]
 
 
-def test_alignment_grades_the_merged_captions_of_the_views(done, clip):
+def test_alignment_grades_the_merged_captions_of_the_views(done):
     run, shard = done
-    judge = AttributesJudge()
+    captioner, judge = MiniatureCaptioner(MiniatureCaptioner.Settings(kind="miniature")), AttributesJudge()
     for record in read_manifest(run, "alignment", shard):
         if record["status"] == "ok":
-            captions = MiniatureCaptioner(clip=clip).caption(_views(run, shard, record, "alignment"))
+            captions = captioner.caption(_views(run, shard, record, "alignment"))
             assert len(captions) == 12
             details = _detail(run, shard, record, "alignment")
             assert (details["captions"], details["answers"]) == (captions, [])
@@ -235,6 +244,10 @@ def test_models_fingerprints_and_manifests_have_one_device(done, clip, tmp_path,
     run, shard = Run.load(shutil.copytree(done[0].folder, tmp_path / "copy")), done[1]
     used = []
     monkeypatch.setattr(miniature_clip, "shared_clip", lambda device: used.append(device) or clip)
+    told = []
+    monkeypatch.setattr(
+        MiniatureCaptioner, "caption", lambda self, images, seed: told.append(self.device) or ["a ball"] * len(images)
+    )
     for module in (quality, alignment, diversity):
         monkeypatch.setattr(module, "available_device", lambda: "a device")
     for stage, score in STAGES.items():
@@ -242,10 +255,11 @@ def test_models_fingerprints_and_manifests_have_one_device(done, clip, tmp_path,
         assert read_json(run.layout.manifest(stage, shard))["provenance"]["device"] == "a device"
         before, after = (r.layout.asset(shard.key(shard.prompts[0].id, 0)) / f"{stage}.json" for r in (done[0], run))
         assert read_json(before)["fingerprint"] != read_json(after)["fingerprint"]
-    assert used == ["a device"] * 5  # a reward, a captioner, a similarity, a classifier, features
+    assert used == ["a device"] * 4  # a reward, a similarity, a classifier, features
+    assert set(told) == {"a device"}
 
 
-def test_manifests_name_the_models(done, clip):
+def test_manifests_name_the_models(done, clip, captioner_folder):
     run, shard = done
     for stage, roles in (
         ("quality", {"reward"}),
@@ -256,4 +270,5 @@ def test_manifests_name_the_models(done, clip):
         named = origin["models"]
         assert origin["protocol_version"] == PROTOCOL_VERSION
         assert set(named) == roles
-        assert all(clip.sha256 in identity for role, identity in named.items() if role != "judge")
+        digests = dict.fromkeys(roles, clip.sha256) | {"captioner": NETWORK.digest(captioner_folder), "judge": ""}
+        assert all(digests[role] in identity for role, identity in named.items())

@@ -1,29 +1,61 @@
-"""The captioner `miniature`: the sentence of the miniature grammar that the package's CLIP finds most probable."""
+"""The captioner `miniature`: the package's captioner of the miniature world."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.models.miniature_clip import MiniatureClip
+from jsdpipe.base.errors import UserError
+from jsdpipe.miniature.grammar import WORDS
+from jsdpipe.model_files.formats import NETWORK, Format
+from jsdpipe.model_files.pretrained import json_object, weights
 from jsdpipe.models.roles import CAPTIONERS
+from jsdpipe.models.settings import Packaged
 
 if TYPE_CHECKING:
-    from jsdpipe.models.clip import Clip
+    from jsdpipe.models.miniature_captioner import CaptionerNetwork
+
+
+def _check_words(folder: Path) -> None:
+    """Raise `UserError` if a network was trained for another grammar."""
+    file = folder / "config.json"
+    if json_object(file).get("words") != {name: list(words) for name, words in WORDS.items()}:
+        raise UserError(
+            f"{file}: words are not those of the package's grammar, so code and weights are of different versions; "
+            "install the package again, or run `jsdpipe miniature train captioner`"
+        )
 
 
 @CAPTIONERS.register("miniature")
-class MiniatureCaptioner(MiniatureClip):
-    """A search over the grammar, without random draws."""
+class MiniatureCaptioner:
+    """A network trained to say what pictures of the miniature world show, without random draws."""
 
-    class Settings(MiniatureClip.Settings):
-        """The package's CLIP, and the grammar of the miniature world."""
+    class Settings(Packaged):
+        """The package's captioner, which speaks the grammar of the miniature world."""
 
-    def __init__(self, settings: Settings | None = None, device: str = "cpu", clip: "Clip | None" = None) -> None:
-        from jsdpipe.models.grammar_search import GrammarSearch
+        format: ClassVar[Format] = replace(NETWORK, check=_check_words)
+        within = "captioner"
 
-        super().__init__(settings, device, clip)
-        self._search = GrammarSearch(self.clip)
+    def __init__(self, settings: Settings, device: str = "cpu") -> None:
+        self.folder, self.device = settings.folder(), device
+        self.identity = f"miniature sha256:{settings.format.digest(self.folder)}"
+
+    @cached_property
+    def _network(self) -> "CaptionerNetwork":
+        """The network, loaded when the first image needs a caption, because all captions may be cached."""
+        import torch
+        from transformers.utils import logging
+
+        from jsdpipe.models.miniature_captioner import CaptionerNetwork
+
+        logging.disable_progress_bar()
+        network: CaptionerNetwork = weights(CaptionerNetwork, self.folder, dtype=torch.float32)
+        return network.to(self.device).eval()
 
     def caption(self, images: NDArray[np.uint8], seed: int = 0) -> list[str]:
-        return [self._search.best_caption(feature) for feature in self.clip.images(images)]
+        from jsdpipe.models.miniature_captioner import captions
+
+        return captions(self._network, images)

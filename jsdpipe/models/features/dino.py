@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from jsdpipe.model_files.formats import VIT
+from jsdpipe.model_files.formats import NETWORK
 from jsdpipe.model_files.pretrained import weights
 from jsdpipe.models.roles import FEATURES
 from jsdpipe.models.settings import Pretrained
@@ -25,7 +25,7 @@ class Dino:
     class Settings(Pretrained):
         """DINO's vision transformer, ViT-B/8 in DiverseDream's protocol: the class token."""
 
-        format = VIT
+        format = NETWORK
 
     def __init__(self, settings: Settings, device: str = "cpu") -> None:
         import torch
@@ -44,7 +44,7 @@ class Dino:
         model.embeddings.image_size = (SIZE, SIZE)
         self._model = model.to(self.device, self._dtype).eval()
         kept = str(self._dtype).removeprefix("torch.")
-        self.identity = f"dino sha256:{VIT.digest(folder)} in {kept}, {patches} x {patches} patches of {INPUT}"
+        self.identity = f"dino sha256:{NETWORK.digest(folder)} in {kept}, {patches} x {patches} patches of {INPUT}"
 
     def features(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         import torch
