@@ -121,6 +121,7 @@ def test_an_endpoint_is_where_it_is_if_its_key_is_set(tmp_path, monkeypatch):
     config = tiny.config(tmp_path)
     judge = {"kind": "openai", "base_url": "http://localhost:8000/v1", "model": "org/name", "key_env": "JUDGE_KEY"}
     config["alignment"]["judge"] = judge
+    config["diversity"] = None
     monkeypatch.delenv("JUDGE_KEY", raising=False)
     *_, found = needed(read_config(config, "c"), "c")
     assert (found.name, found.stages, found.license, found.amount) == ("org/name", ("alignment",), "unknown", "-")
@@ -141,6 +142,7 @@ def test_models_of_captions_and_grades_are_of_the_hub(tmp_path, cache):
         "captioner": {"kind": "blip2", "model": "Salesforce/blip2-flan-t5-xxl"},
         "judge": {"kind": "transformers", "model": "Qwen/Qwen2.5-7B-Instruct"},
     }
+    config["diversity"] = None
     captioner, judge = needed(read_config(config, "c"), "c")[2:]
     assert (captioner.license, judge.license, judge.amount) == ("MIT", "Apache-2.0", "15.2 GB")
     command = shlex.split(judge.mends[0][judge.mends[0].index("hf download") :])
