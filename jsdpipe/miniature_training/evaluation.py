@@ -171,7 +171,7 @@ def evaluate_classifier(
     ranked = (-probabilities(_bytes(images))).argsort(axis=1)
     kinds = [{thing.kind for thing in d.things} for d in truths]
     agree = [({KINDS[i] for i in row[: len(of)]} == of,) for row, of in zip(ranked.tolist(), kinds, strict=True)]
-    return _by_form(truths, agree)
+    return {form: replace(by, everything=by.kind) for form, by in _by_form(truths, agree).items()}
 
 
 def _seen(
