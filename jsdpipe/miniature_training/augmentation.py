@@ -8,11 +8,15 @@ from jsdpipe.miniature.tracing import SIZE
 from jsdpipe.models.miniature_captioner import framed
 
 INVERTED_SHARE = 0.3  # of recolored images: colors inverted
+DISTILLED_SHARE = 0.5  # of images: mottled and warped
+MOTTLE = 0.22  # deviation of the colors of mottled images, at most
+WARP = 0.06  # deviation of the places in warped images, at most, in half widths
+PATCHES = (4, 8, 16)  # of mottles and warps, along a side
 
 
 def augment(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Zoom, shift, blur and add noise to images (B, 3, 64, 64), so that they resemble meshes of distilled assets."""
-    return worn(framed(images, zooms(len(images), draw)), draw)
+    """Zoom, shift, warp, mottle, blur and add noise to images (B, 3, 64, 64)."""
+    return worn(distilled(framed(images, zooms(len(images), draw)), draw), draw)
 
 
 def zooms(n: int, draw: torch.Generator) -> Tensor:
@@ -22,6 +26,30 @@ def zooms(n: int, draw: torch.Generator) -> Tensor:
     affine[:, 0, 0] = affine[:, 1, 1] = half_height
     affine[:, :, 2] = torch.empty(n, 2).uniform_(-0.12, 0.12, generator=draw)
     return affine
+
+
+def distilled(images: Tensor, draw: torch.Generator) -> Tensor:
+    """Mottle and warp a share of images (B, 3, 64, 64), as the colors and outlines of distilled assets are.
+
+    A black background stays black.
+    """
+    n = len(images)
+    strength = torch.rand(n, 1, 1, 1, generator=draw) * (torch.rand(n, 1, 1, 1, generator=draw) < DISTILLED_SHARE)
+    base = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), list(images.shape), align_corners=False)
+    shift = WARP * strength * _patches(n, 2, draw)
+    images = F.grid_sample(images, base + shift.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+    colored = images.amax(dim=1, keepdim=True).clamp(max=0.1) / 0.1
+    return (images + MOTTLE * strength * colored * _patches(n, 3, draw)).clamp(0, 1)
+
+
+def _patches(n: int, channels: int, draw: torch.Generator) -> Tensor:
+    """Smooth noise (n, channels, 64, 64) of unit variance at most, in patches whose sizes differ from image to image."""
+    shares = torch.softmax(2 * torch.randn(n, len(PATCHES), generator=draw), dim=1)
+    noise = torch.zeros(n, channels, SIZE, SIZE)
+    for share, count in zip(shares.T, PATCHES, strict=True):
+        coarse = torch.randn(n, channels, count, count, generator=draw)
+        noise += share[:, None, None, None].sqrt() * F.interpolate(coarse, (SIZE, SIZE), mode="bicubic")
+    return noise
 
 
 def worn(images: Tensor, draw: torch.Generator) -> Tensor:

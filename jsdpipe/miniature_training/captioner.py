@@ -13,7 +13,7 @@ from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLORS, KINDS
 from jsdpipe.miniature.tracing import NOTHING
-from jsdpipe.miniature_training.augmentation import recolor, worn, zooms
+from jsdpipe.miniature_training.augmentation import distilled, recolor, worn, zooms
 from jsdpipe.miniature_training.evaluation import evaluate_captioner
 from jsdpipe.miniature_training.training import train
 from jsdpipe.models.miniature_captioner import (
@@ -31,7 +31,7 @@ from jsdpipe.models.miniature_captioner import (
 )
 
 BATCH = 64
-STEPS = 8000
+STEPS = 10000
 UNLIT_SHARE = 0.5  # of images: flat colors on black, as the protocols render meshes
 RECOLORED_SHARE = 0.25  # of images without a surrounding: colors mixed, and not asked for
 STATISTICS = 50  # batches for the final statistics of batch normalization
@@ -117,7 +117,7 @@ def train_captioner(pictures: data.Pictures, held_out: data.Pictures, folder: Pa
         images[mixed] = recolor(images[mixed], draw)
         told.color[mixed] = UNNAMED
         zoom = zooms(BATCH, draw)
-        images = worn(framed(images, zoom), draw)
+        images = worn(distilled(framed(images, zoom), draw), draw)
         frame = frames(images)
         solid = _cells(pictures.solid[index], told, _product(zoom, frame))
         return framed(images, frame).to(device), told, solid
