@@ -16,7 +16,7 @@ from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import measured, responses, style
+from jsdpipe.report import response_chart, responses, style, worth_chart
 from jsdpipe.report.collect import collect
 from jsdpipe.report.contact import write_sheets
 from jsdpipe.report.presentation import label
@@ -39,12 +39,12 @@ def write(run: Run) -> None:
             group.name: _chart(run, values, summary, shown) for group, shown in metrics.by_group(run.config).items()
         }
         if run.config.truth:
-            figures["worth"] = measured.draw_worth(run, measure(run, results, values)["worth"])
+            figures["worth"] = worth_chart.draw(run, measure(run, results, values)["worth"])
         if shares := median_shares(run):
             figures[NAME] = draw(run, shares)
             _legend(figures[NAME], figures[NAME].axes[0].lines)
         if run.config.damages:
-            figures[responses.NAME] = responses.draw(run, responses.respond(run, values))
+            figures[responses.NAME] = response_chart.draw(run, responses.respond(run, values))
             handles, _ = figures[responses.NAME].axes[0].get_legend_handles_labels()
             if len(handles) > 1:
                 _legend(figures[responses.NAME], handles)

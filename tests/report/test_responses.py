@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from synthetic_run import make_run
 
-from jsdpipe.report import figures, html, responses, tables
+from jsdpipe.report import figures, html, response_chart, responses, tables
 from jsdpipe.report.collect import collect
 from jsdpipe.report.presentation import NOTHING, TOO_FEW
 from jsdpipe.report.summary import per_prompt, summarise
@@ -88,7 +88,7 @@ def test_the_table_for_readers(run):
 
 def test_a_panel_has_the_doses_from_0(run):
     values = per_prompt(run, collect(run))
-    figure = responses.draw(run, responses.respond(run, values))
+    figure = response_chart.draw(run, responses.respond(run, values))
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == ["saturated", "tilted", "without dose"]
     saturated, tilted, plain = figure.axes[:3]

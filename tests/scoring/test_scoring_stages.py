@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import scored_run
 import tiny_captioner
+import tiny_classifier
 import tiny_clip
 import tiny_vision
+import torch
+from scipy.special import softmax
 from scipy.stats import entropy
+from transformers import ResNetForImageClassification
 
 from jsdpipe.base.device import available_device
 from jsdpipe.base.errors import UserError
@@ -16,12 +20,13 @@ from jsdpipe.base.files import read_json, write_json
 from jsdpipe.mesh.stage import extract
 from jsdpipe.miniature.grammar import KINDS
 from jsdpipe.model_files.formats import NETWORK
-from jsdpipe.models import miniature_clip
+from jsdpipe.models import miniature_classifier, miniature_clip
 from jsdpipe.models.captioners.miniature import MiniatureCaptioner
 from jsdpipe.models.classifiers.inception_v3 import Inception
 from jsdpipe.models.clip import Clip
 from jsdpipe.models.features.dino import Dino
 from jsdpipe.models.judges.attributes import AttributesJudge
+from jsdpipe.models.miniature_classifier import MiniatureClassifier, resized
 from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 from jsdpipe.pipeline.manifests import read_manifest
 from jsdpipe.pipeline.run import Run
@@ -45,22 +50,29 @@ def captioner_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory, clip, captioner_folder):
+def classifier_folder(tmp_path_factory):
+    return tiny_classifier.make_classifier(tmp_path_factory.mktemp("tiny") / "classifier")
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, clip, captioner_folder, classifier_folder):
     run, shard = scored_run.make(tmp_path_factory.mktemp("run") / "balls")
     extract(run, shard)
     render(run, shard)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(miniature_clip, "shared_clip", lambda device: clip)
         patch.setattr(MiniatureCaptioner.Settings, "folder", lambda self: captioner_folder)
+        patch.setattr(MiniatureClassifier.Settings, "folder", lambda self: classifier_folder)
         for score in STAGES.values():
             score(run, shard)
     return run, shard
 
 
 @pytest.fixture(autouse=True)
-def _tiny_models(monkeypatch, clip, captioner_folder):
+def _tiny_models(monkeypatch, clip, captioner_folder, classifier_folder):
     monkeypatch.setattr(miniature_clip, "shared_clip", lambda device: clip)
     monkeypatch.setattr(MiniatureCaptioner.Settings, "folder", lambda self: captioner_folder)
+    monkeypatch.setattr(MiniatureClassifier.Settings, "folder", lambda self: classifier_folder)
 
 
 def _views(run, shard, record, rig):
@@ -150,16 +162,19 @@ def test_similarity_is_of_the_alignment_views_with_the_prompts_of_the_set(done, 
             assert record["r_precision"] == (cosines[:, own] > cosines[:, 1 - own]).mean()
 
 
-def test_diversity_is_over_the_seeds_that_are_whole(done, clip):
+def test_diversity_is_over_the_seeds_that_are_whole(done, classifier_folder):
     run, shard = done
     first, second = read_manifest(run, "diversity", shard)
     assert (first["seeds"], first["failed_seeds"], second["failed_seeds"]) == ([0, 1, 2], [2], [1])
     ring = [read_views(run.layout.views(shard, first["prompt_id"], seed), "diversity") for seed in (0, 1)]
-    features = [clip.images(images).double().numpy() for images in ring]
-    assert first["cosine"] == pytest.approx((features[0] * features[1]).sum(axis=1).mean())
-    texts = clip.texts([f"{'an' if k[0] in 'aeiou' else 'a'} {k}" for k in KINDS]).double().numpy()
-    odds = np.exp(clip.logit_scale * np.concatenate(features) @ texts.T)
-    p = odds / odds.sum(axis=1, keepdims=True)
+    network = ResNetForImageClassification.from_pretrained(classifier_folder, dtype=torch.float32)
+    with torch.no_grad():
+        pixels = [resized(torch.from_numpy(images).permute(0, 3, 1, 2) / 255) for images in ring]
+        found = [network(images, output_hidden_states=True) for images in pixels]
+    a, b = (outputs.hidden_states[-1].mean(dim=(2, 3)).double().numpy() for outputs in found)
+    cosines = (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert first["cosine"] == pytest.approx(cosines.mean(), abs=1e-5)
+    p = softmax(np.concatenate([outputs.logits.double().numpy() for outputs in found]), axis=1)
     assert first["iq"] == pytest.approx(np.mean([entropy(row) for row in p]), abs=1e-5)
     assert first["iv"] == pytest.approx(entropy(p.mean(axis=0)), abs=1e-5)
     assert first["iv_per_view"] == pytest.approx(np.mean([entropy(p[v] + p[5 + v]) for v in range(5)]), abs=1e-5)
@@ -240,10 +255,12 @@ def test_nothing_is_scored_twice_and_what_is_missing_is_scored_to_the_same_bytes
     assert {path: path.read_bytes() for path in paths} == before
 
 
-def test_models_fingerprints_and_manifests_have_one_device(done, clip, tmp_path, monkeypatch):
+def test_models_fingerprints_and_manifests_have_one_device(done, clip, classifier_folder, tmp_path, monkeypatch):
     run, shard = Run.load(shutil.copytree(done[0].folder, tmp_path / "copy")), done[1]
     used = []
     monkeypatch.setattr(miniature_clip, "shared_clip", lambda device: used.append(device) or clip)
+    network = ResNetForImageClassification.from_pretrained(classifier_folder, dtype=torch.float32)
+    monkeypatch.setattr(miniature_classifier, "_shared", lambda folder, device: used.append(device) or network)
     told = []
     monkeypatch.setattr(
         MiniatureCaptioner, "caption", lambda self, images, seed: told.append(self.device) or ["a ball"] * len(images)
@@ -255,12 +272,14 @@ def test_models_fingerprints_and_manifests_have_one_device(done, clip, tmp_path,
         assert read_json(run.layout.manifest(stage, shard))["provenance"]["device"] == "a device"
         before, after = (r.layout.asset(shard.key(shard.prompts[0].id, 0)) / f"{stage}.json" for r in (done[0], run))
         assert read_json(before)["fingerprint"] != read_json(after)["fingerprint"]
-    assert used == ["a device"] * 4  # a reward, a similarity, a classifier, features
+    assert len(used) >= 4 and set(used) == {"a device"}  # a reward, a similarity, a classifier, features
     assert set(told) == {"a device"}
 
 
-def test_manifests_name_the_models(done, clip, captioner_folder):
+def test_manifests_name_the_models(done, clip, captioner_folder, classifier_folder):
     run, shard = done
+    digests = dict.fromkeys(("reward", "similarity"), clip.sha256) | {"captioner": NETWORK.digest(captioner_folder)}
+    digests |= dict.fromkeys(("classifier", "features"), NETWORK.digest(classifier_folder)) | {"judge": ""}
     for stage, roles in (
         ("quality", {"reward"}),
         ("alignment", {"captioner", "judge", "similarity"}),
@@ -270,5 +289,4 @@ def test_manifests_name_the_models(done, clip, captioner_folder):
         named = origin["models"]
         assert origin["protocol_version"] == PROTOCOL_VERSION
         assert set(named) == roles
-        digests = dict.fromkeys(roles, clip.sha256) | {"captioner": NETWORK.digest(captioner_folder), "judge": ""}
         assert all(digests[role] in identity for role, identity in named.items())
