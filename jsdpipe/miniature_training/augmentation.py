@@ -43,7 +43,7 @@ def distilled(images: Tensor, draw: torch.Generator) -> Tensor:
 
 
 def _patches(n: int, channels: int, draw: torch.Generator) -> Tensor:
-    """Smooth noise (n, channels, 64, 64) of unit variance at most, in patches whose sizes differ from image to image."""
+    """Smooth noise (n, channels, 64, 64) of unit variance at most; the patches' sizes differ from image to image."""
     shares = torch.softmax(2 * torch.randn(n, len(PATCHES), generator=draw), dim=1)
     noise = torch.zeros(n, channels, SIZE, SIZE)
     for share, count in zip(shares.T, PATCHES, strict=True):
