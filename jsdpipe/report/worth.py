@@ -18,7 +18,6 @@ from jsdpipe.report.summary import ALL_SETS
 FIDELITY = ("colored_f_score", "f_score", "silhouette", "parts")  # the truth for scores of single assets, and for IQ
 SPREAD = "spread"  # the truth for scores of how much the seeds of a prompt differ
 COEFFICIENTS: dict[str, Callable[[NDArray, NDArray], NDArray]] = {"tau_b": tau_b, "spearman": spearman}
-FEWEST = 3  # assets of a prompt, or methods, that can be in an order
 ASSETS, METHODS = "assets", "methods"  # what is put into an order
 RANKED, ALL = "ranked methods", "all methods"
 COLUMNS = ["set", "among", "score", "truth", "ordered", "coefficient", "value", "low", "high", "prompts"]
@@ -84,7 +83,7 @@ def _within(
 ) -> Estimate | None:
     """The mean over prompts of the correlation of a prompt's rows; None if no prompt has one."""
     of_prompts = pairs.dropna().groupby(["set", "prompt_id"], sort=False)
-    found = [float(coefficient(*rows.to_numpy().T)) for _, rows in of_prompts if len(rows) >= FEWEST]
+    found = [float(coefficient(*rows.to_numpy().T)) for _, rows in of_prompts if len(rows) >= metrics.FEWEST_RANKED]
     known = np.array([value for value in found if not np.isnan(value)])
     return mean_interval(known, *bounds, ASSETS, *seed) if len(known) else None
 
@@ -98,7 +97,7 @@ def _between(
     """The correlation of the methods' means over the prompts that all of them have; None if there is none."""
     wide = pairs.unstack("method").dropna()
     scores, truths = wide["score"].to_numpy(), wide["truth"].to_numpy()
-    if not len(wide) or scores.shape[1] < FEWEST:
+    if not len(wide) or scores.shape[1] < metrics.FEWEST_RANKED:
         return None
     found = correlation_of_means(coefficient, scores, truths, *bounds, METHODS, *seed)
     return None if np.isnan(found.mean) else found
