@@ -14,7 +14,7 @@ from jsdpipe.metrics.built_in import BUILT_IN
 if TYPE_CHECKING:
     from jsdpipe.config.run_config import RunConfig
 
-FEWEST_RANKED = 3  # methods; with two, there is no order but that of one pair
+FEWEST_RANKED = 3  # methods, or assets; with two, there is no order but that of one pair
 __all__ = ["BUILT_IN", "METRICS", "RIGS", "STAGE", "Group", "Metric", "register", "source"]
 
 

@@ -44,10 +44,10 @@ def write(run: Run) -> None:
             figures[NAME] = draw(run, shares)
             _legend(figures[NAME], figures[NAME].axes[0].lines)
         if run.config.damages:
-            figures[responses.NAME] = response_chart.draw(run, responses.respond(run, values))
-            handles, _ = figures[responses.NAME].axes[0].get_legend_handles_labels()
+            figures["responses"] = response_chart.draw(run, responses.respond(run, values))
+            handles, _ = figures["responses"].axes[0].get_legend_handles_labels()
             if len(handles) > 1:
-                _legend(figures[responses.NAME], handles)
+                _legend(figures["responses"], handles)
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.png", metadata={"Software": None})
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})

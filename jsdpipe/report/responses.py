@@ -13,7 +13,6 @@ from jsdpipe.report.presentation import NOTHING, interval, label, too_few
 from jsdpipe.report.statistics import mean_interval
 from jsdpipe.report.summary import ALL_SETS, frame_of, parts
 
-NAME = "responses"
 RESPONSES = ["set", "metric", "method", "of", "control", "dose", "difference", "low", "high", "prompts"]
 
 
@@ -78,7 +77,7 @@ def table(run: Run, responses: pd.DataFrame) -> Table:
         f"one side of 0.{too_few(row['low'] for row in of_metric.values())}" + (f" Doses: {units}." if units else "")
     )
     header = ("Damage", "Of", "Dose", *(metric.heading for metric in shown), "Prompts")
-    return Table(NAME, caption, header, 2, tuple(rows), "No prompt has values with and without damage.")
+    return Table("responses", caption, header, 2, tuple(rows), "No prompt has values with and without damage.")
 
 
 def graded(run: Run) -> dict[str, Control]:

@@ -10,7 +10,7 @@ from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import measured, prdc, presentation, ranking, responses
+from jsdpipe.report import prdc, presentation, ranking, responses, truth_tables
 from jsdpipe.report.collect import KEY, Results, collect
 from jsdpipe.report.costs import COSTS, PROMPT, costs, prompt_costs
 from jsdpipe.report.markup import Table, latex, markdown
@@ -20,8 +20,8 @@ from jsdpipe.report.worth import worth
 LAID_OUT: dict[str, Callable[[Run, pd.DataFrame], Table]] = {
     "ranking": ranking.table,
     "responses": responses.table,
-    "prdc": measured.distribution,
-    "worth": measured.worth,
+    "prdc": truth_tables.distribution,
+    "worth": truth_tables.worth,
 }  # of the questions that not every run asks
 
 

@@ -15,11 +15,9 @@ from jsdpipe.report.collect import Results
 from jsdpipe.report.statistics import Estimate, correlation_of_means, mean_interval, spearman, tau_b
 from jsdpipe.report.summary import ALL_SETS
 
-NAME = "worth"
 FIDELITY = ("colored_f_score", "f_score", "silhouette", "parts")  # the truth for scores of single assets, and for IQ
 SPREAD = "spread"  # the truth for scores of how much the seeds of a prompt differ
 COEFFICIENTS: dict[str, Callable[[NDArray, NDArray], NDArray]] = {"tau_b": tau_b, "spearman": spearman}
-FEWEST = 3  # assets of a prompt, or methods, that can be in an order
 ASSETS, METHODS = "assets", "methods"  # what is put into an order
 RANKED, ALL = "ranked methods", "all methods"
 COLUMNS = ["set", "among", "score", "truth", "ordered", "coefficient", "value", "low", "high", "prompts"]
@@ -42,13 +40,12 @@ def worth(run: Run, results: Results, values: pd.DataFrame, spreads: pd.Series) 
         if not methods:
             continue
         assets, means = (_chosen(frame, methods, part) for frame in (of_assets, of_prompts))
-        for (metric, truth), (name, coefficient) in product(_pairs(run), COEFFICIENTS.items()):
-            sign = 1 if metric.direction == "higher" else -1
+        for (metric, truth), (name, coefficient) in product(_compared(run), COEFFICIENTS.items()):
             seed = (config.seed, part, among, metric.name, truth, name)
             within = assets if metric.per == "asset" else means
             orders = {
-                ASSETS: _within(within, metric.name, truth, sign, coefficient, bounds, seed),
-                METHODS: _between(means, metric.name, truth, sign, coefficient, bounds, seed),
+                ASSETS: _within(_pairs(within, metric, truth), coefficient, bounds, seed),
+                METHODS: _between(_pairs(means, metric, truth), coefficient, bounds, seed),
             }
             rows += [
                 (part, among, metric.name, truth, ordered, name, of.mean, of.low, of.high, of.n)
@@ -59,7 +56,7 @@ def worth(run: Run, results: Results, values: pd.DataFrame, spreads: pd.Series) 
     return pd.DataFrame(rows, columns=COLUMNS).astype({**numbers, "prompts": "int64"})
 
 
-def _pairs(run: Run) -> Iterator[tuple[Metric, str]]:
+def _compared(run: Run) -> Iterator[tuple[Metric, str]]:
     """Each score of the run with each of the truths that it may be compared with."""
     for metric in metrics.of_run(run.config):
         if metric.group != TRUTH:
@@ -72,39 +69,35 @@ def _chosen(frame: pd.DataFrame, methods: Sequence[str], part: str) -> pd.DataFr
     return chosen if part == ALL_SETS else chosen[chosen.index.get_level_values("set") == part]
 
 
+def _pairs(frame: pd.DataFrame, metric: Metric, truth: str) -> pd.DataFrame:
+    """The columns `score`, turned so that higher is better, and `truth`."""
+    sign = 1 if metric.direction == "higher" else -1
+    return pd.DataFrame({"score": sign * frame[metric.name], "truth": frame[truth]})
+
+
 def _within(
-    frame: pd.DataFrame,
-    score: str,
-    truth: str,
-    sign: int,
+    pairs: pd.DataFrame,
     coefficient: Callable[[NDArray, NDArray], NDArray],
     bounds: tuple[float, int],
     seed: tuple[str | int, ...],
 ) -> Estimate | None:
     """The mean over prompts of the correlation of a prompt's rows; None if no prompt has one."""
-    pairs = frame[[score, truth]].dropna()
-    found = []
-    for _, of_prompt in pairs.groupby(["set", "prompt_id"], sort=False):
-        x, y = of_prompt.to_numpy().T
-        if len(x) >= FEWEST:
-            found.append(float(coefficient(sign * x, y)))
+    of_prompts = pairs.dropna().groupby(["set", "prompt_id"], sort=False)
+    found = [float(coefficient(*rows.to_numpy().T)) for _, rows in of_prompts if len(rows) >= metrics.FEWEST_RANKED]
     known = np.array([value for value in found if not np.isnan(value)])
     return mean_interval(known, *bounds, ASSETS, *seed) if len(known) else None
 
 
 def _between(
-    frame: pd.DataFrame,
-    score: str,
-    truth: str,
-    sign: int,
+    pairs: pd.DataFrame,
     coefficient: Callable[[NDArray, NDArray], NDArray],
     bounds: tuple[float, int],
     seed: tuple[str | int, ...],
 ) -> Estimate | None:
     """The correlation of the methods' means over the prompts that all of them have; None if there is none."""
-    wide = frame[[score, truth]].unstack("method").dropna()
-    x, y = wide[score].to_numpy(), wide[truth].to_numpy()
-    if not len(x) or x.shape[1] < FEWEST:
+    wide = pairs.unstack("method").dropna()
+    scores, truths = wide["score"].to_numpy(), wide["truth"].to_numpy()
+    if not len(wide) or scores.shape[1] < metrics.FEWEST_RANKED:
         return None
-    found = correlation_of_means(coefficient, sign * x, y, *bounds, METHODS, *seed)
+    found = correlation_of_means(coefficient, scores, truths, *bounds, METHODS, *seed)
     return None if np.isnan(found.mean) else found

@@ -7,8 +7,8 @@ from matplotlib.lines import Line2D
 from jsdpipe.metrics import METRICS
 from jsdpipe.pipeline.run import Run
 from jsdpipe.report import style
-from jsdpipe.report.measured import truth_label
 from jsdpipe.report.summary import ALL_SETS
+from jsdpipe.report.truth_tables import truth_label
 from jsdpipe.report.worth import ASSETS, METHODS, RANKED, SPREAD
 
 SHOWN = ("colored_f_score", "f_score", "silhouette", SPREAD)  # the truths in the figure
