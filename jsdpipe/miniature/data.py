@@ -27,6 +27,7 @@ FORMS = {"single": 0.25, "surr": 0.3, "multi": 0.45}
 USUAL_ELEVATION = (-10.0, 65.0)  # degrees; the views of the diffusion model and of distillation
 EVERYWHERE = 0.4  # share of images from the whole sphere, because views from everywhere are scored
 LEFT_OUT = 0.15  # share of colors and patterns that captions omit
+HIDDEN = 0.05  # share of its silhouette below which a solid counts as hidden
 HELD_OUT = 0.08  # approximate share of (kind, color) pairs that no model is trained on
 
 
@@ -68,6 +69,11 @@ class Pictures:
             [self.descriptions[i] for i in keep],
             *(getattr(self, name)[keep] for name in PLAIN),
         )
+
+    def shown(self, least: float = HIDDEN) -> Tensor:
+        """Whether at least this share of each solid's silhouette is seen (N, 2), bool; true of what is not there."""
+        solids = torch.tensor([[True, len(d.things) > 1 or d.surrounding is not None] for d in self.descriptions])
+        return (self.visible >= least) | ~solids
 
     def compose(self, index: Tensor, generator: torch.Generator, unlit_on_black: float = 0.0) -> Tensor:
         """Composite images (B, 64, 64, 3) in [0, 1], drawing light and background anew.

@@ -13,7 +13,7 @@ from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLORS, KINDS
 from jsdpipe.miniature.tracing import NOTHING
-from jsdpipe.miniature_training.clip import recolor, worn, zooms
+from jsdpipe.miniature_training.augmentation import recolor, worn, zooms
 from jsdpipe.miniature_training.evaluation import evaluate_captioner
 from jsdpipe.miniature_training.training import train
 from jsdpipe.models.miniature_captioner import (
@@ -34,7 +34,6 @@ BATCH = 64
 STEPS = 8000
 UNLIT_SHARE = 0.5  # of images: flat colors on black, as the protocols render meshes
 RECOLORED_SHARE = 0.25  # of images without a surrounding: colors mixed, and not asked for
-HIDDEN = 0.05  # share of its silhouette below which a solid's attributes are not asked for
 STATISTICS = 50  # batches for the final statistics of batch normalization
 CURVE_EVERY = 500  # steps
 CURVE_OF = 1500  # held-out images
@@ -52,7 +51,7 @@ class Labels:
         surrounding: (N,).
         relation: (N,).
         solid: the kind of each solid (N, 2); a surrounding has the index `NO_THING` + its own.
-        shown: whether enough of each solid is seen (N, 2); true of what is not there.
+        shown: whether each solid is seen, else it is not asked for (N, 2).
     """
 
     kind: Tensor
@@ -79,8 +78,7 @@ def labels(pictures: data.Pictures) -> Labels:
             color[i, j] = COLORS.index(str(thing.color))
     solid = kind.clone()
     solid[:, 1] += surrounding
-    shown = (pictures.visible >= HIDDEN) | (solid == NO_THING)
-    return Labels(kind, color, pattern, surrounding, relation, solid, shown)
+    return Labels(kind, color, pattern, surrounding, relation, solid, pictures.shown())
 
 
 class Learner(nn.Module):

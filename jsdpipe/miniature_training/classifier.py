@@ -11,10 +11,9 @@ from transformers.utils import logging
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLORS, KINDS
+from jsdpipe.miniature_training.augmentation import augment, recolor
 from jsdpipe.miniature_training.captioner import UNLIT_SHARE, UNNAMED, Labels, labels
-from jsdpipe.miniature_training.clip import recolor, worn, zooms
 from jsdpipe.miniature_training.training import train
-from jsdpipe.models.miniature_captioner import framed
 from jsdpipe.models.miniature_classifier import resized
 
 BATCH = 64
@@ -69,8 +68,7 @@ def train_classifier(pictures: data.Pictures, folder: Path, device: str) -> ResN
         mixed = torch.rand(BATCH, generator=draw) < RECOLORED_SHARE
         images[mixed] = recolor(images[mixed], draw)
         told.color[mixed] = UNNAMED
-        images = worn(framed(images, zooms(BATCH, draw)), draw)
-        return resized(images).to(device, memory_format=torch.channels_last), told
+        return resized(augment(images, draw)).to(device, memory_format=torch.channels_last), told
 
     def loss_of(step: int, draw: torch.Generator) -> Tensor:
         images, told = batch(draw)

@@ -180,8 +180,7 @@ def _seen(
     """The images and descriptions of pictures in which everything named is seen; arguments as `evaluate_captioner`."""
     low, high = (-90.0, 90.0) if everywhere else data.USUAL_ELEVATION
     usual = (pictures.elevation >= low) & (pictures.elevation <= high)
-    single = torch.tensor([form_of(d) == "single" for d in pictures.descriptions])
-    index = torch.nonzero(usual & (single | (pictures.visible >= SEEN).all(dim=1)))[:count, 0]
+    index = torch.nonzero(usual & pictures.shown(SEEN).all(dim=1))[:count, 0]
     images = pictures.compose(index, torch.Generator().manual_seed(3), float(flat))
     return images, [pictures.descriptions[i] for i in index.tolist()]
 

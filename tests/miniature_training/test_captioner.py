@@ -8,8 +8,8 @@ from jsdpipe.miniature import data
 from jsdpipe.miniature.grammar import COLORS, KINDS, parse
 from jsdpipe.miniature.tracing import NOTHING
 from jsdpipe.miniature_training import captioner
+from jsdpipe.miniature_training.augmentation import zooms
 from jsdpipe.miniature_training.captioner import labels
-from jsdpipe.miniature_training.clip import zooms
 from jsdpipe.miniature_training.evaluation import evaluate_captioner
 from jsdpipe.models.miniature_captioner import NO_THING, PATTERN, RELATION, SURROUNDING, Answers, framed
 
