@@ -31,7 +31,7 @@ from jsdpipe.models.miniature_captioner import (
 )
 
 BATCH = 64
-STEPS = 10000
+STEPS = 13000
 UNLIT_SHARE = 0.5  # of images: flat colors on black, as the protocols render meshes
 RECOLORED_SHARE = 0.25  # of images without a surrounding: colors mixed, and not asked for
 STATISTICS = 50  # batches for the final statistics of batch normalization
