@@ -71,6 +71,13 @@ def ranked(config: "RunConfig") -> bool:
     return len(config.contestants) >= FEWEST_RANKED and bool(of_run(config))
 
 
+def separated(config: "RunConfig") -> tuple[Metric, ...]:
+    """The scores of single assets that should tell a run's ceiling from its floor; none without both."""
+    if not (config.bound("ceiling") and config.bound("floor")):
+        return ()
+    return tuple(metric for metric in of_run(config) if metric.per == "asset" and metric.group.of_prompt)
+
+
 def rigs(config: "RunConfig") -> tuple[str, ...]:
     """The camera rigs whose views a run's scores and metrics need."""
     needed = needs(config)

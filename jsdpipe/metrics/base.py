@@ -20,8 +20,9 @@ COLUMNS = frozenset(
      "seconds")
 )  # fmt: skip
 TABLES = frozenset(
-    ("assets", "prompts", "ranking", "responses", "prdc", "worth", "failures", "notes", "study", "time", "making")
-)
+    ("assets", "prompts", "ranking", "separation", "responses", "prdc", "worth", "failures", "notes", "study", "time",
+     "making")
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ They are separate from the code that computes them, so that a changed label or c
 """
 
 from jsdpipe.metrics.base import Group, Metric, declare
+from jsdpipe.miniature.likeness import MET, NEAR, SIMILAR
 
 SCORES = Group(
     "scores",
@@ -110,7 +111,7 @@ BUILT_IN = (
     ),
     Metric(
         "silhouette", "Silhouette", "higher", ".0%", TRUTH,
-        "share of a ring's views with the silhouette of a true instance (intersection over union of 0.8 or more)",
+        f"share of a ring's views with the silhouette of a true instance (intersection over union of {MET} or more)",
         full=1, failed=0, stages=("truth",),
     ),
     Metric(
@@ -120,12 +121,12 @@ BUILT_IN = (
     ),
     Metric(
         "f_score", "F-score", "higher", ".0%", TRUTH,
-        "harmonic mean of the shares of the asset's and of the true points with a point of the other within 0.1",
+        f"harmonic mean of the shares of the asset's and of the true points with a point of the other within {NEAR}",
         full=1, failed=0, stages=("truth",),
     ),
     Metric(
         "colored_f_score", "Colored F-score", "higher", ".0%", TRUTH,
-        "F-score of points whose nearest one has a similar color too, within 20 in CIELAB",
+        f"F-score of points whose nearest one has a similar color too, within {SIMILAR:g} in CIELAB",
         full=1, failed=0, stages=("truth",),
     ),
 )  # fmt: skip

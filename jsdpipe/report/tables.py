@@ -10,7 +10,7 @@ from jsdpipe import metrics
 from jsdpipe.base.files import atomic_folder
 from jsdpipe.metrics import Metric
 from jsdpipe.pipeline.run import Run
-from jsdpipe.report import prdc, presentation, ranking, responses, truth_tables
+from jsdpipe.report import prdc, presentation, ranking, responses, separation, truth_tables
 from jsdpipe.report.collect import KEY, Results, collect
 from jsdpipe.report.costs import COSTS, PROMPT, costs, prompt_costs
 from jsdpipe.report.markup import Table, latex, markdown
@@ -19,6 +19,7 @@ from jsdpipe.report.worth import worth
 
 LAID_OUT: dict[str, Callable[[Run, pd.DataFrame], Table]] = {
     "ranking": ranking.table,
+    "separation": separation.table,
     "responses": responses.table,
     "prdc": truth_tables.distribution,
     "worth": truth_tables.worth,
@@ -63,6 +64,7 @@ def examine(run: Run, results: Results, values: pd.DataFrame) -> dict[str, pd.Da
     """The tables of LAID_OUT that the run has."""
     return {
         **({"ranking": ranking.ranking(run, values)} if metrics.ranked(run.config) else {}),
+        **({"separation": separation.separation(run, results.assets)} if metrics.separated(run.config) else {}),
         **({"responses": responses.respond(run, values)} if run.config.damages else {}),
         **measure(run, results, values),
     }

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from skimage.color import rgb2lab
 
+from jsdpipe.miniature.likeness import NEAR, SIMILAR
+
 POINTS = 4096  # of a cloud; of evenly spread points, the next one is about 0.03 away
-# the largest distances at which places and colors count as equal, see docs/controls.md
-NEAR = 0.1
-SIMILAR = 20.0  # in CIELAB, where black and white are 100 apart
 # silhouettes
 VIEWS = 12
 ELEVATION_DEG = 15.0

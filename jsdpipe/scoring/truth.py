@@ -16,6 +16,7 @@ from jsdpipe.mesh import glb
 from jsdpipe.mesh.reading import BadMesh
 from jsdpipe.mesh.samples import sample
 from jsdpipe.miniature.grammar import parse
+from jsdpipe.miniature.likeness import MET
 from jsdpipe.miniature.scenes import compose
 from jsdpipe.miniature.surface_points import SurfacePoints, surface_points
 from jsdpipe.pipeline.fingerprints import code, fingerprint
@@ -25,7 +26,6 @@ from jsdpipe.pipeline.run import Run
 from jsdpipe.scoring.assets import PROTOCOL_VERSION, Numbers, origin
 from jsdpipe.scoring.clouds import POINTS, Cloud, Comparison, features, overlaps, silhouettes
 
-MET = 0.8  # the least intersection over union with a true silhouette, see docs/controls.md
 THERE = 0.5  # the least share of a thing's points that are matched if it is there
 # the size of every asset, and the distance of black and white, stand for distances that are unbounded
 FAILED: Numbers = {

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from jsdpipe.scoring.clouds import NEAR, PIXEL, PROBES, SIDE, VIEWS, Cloud, Comparison, features, overlaps, silhouettes
+from jsdpipe.miniature.likeness import NEAR
+from jsdpipe.scoring.clouds import PIXEL, PROBES, SIDE, VIEWS, Cloud, Comparison, features, overlaps, silhouettes
 
 COUNT = 20_000
 BLACK, WHITE = [0.0, 0.0, 0.0], [100.0, 0.0, 0.0]  # in CIELAB

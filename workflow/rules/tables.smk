@@ -3,6 +3,7 @@ LAID_OUT = {
     **{group.name: "group" for group in metrics.by_group(CONFIG)},
     **dict.fromkeys(metrics.compared(CONFIG), "paired"),
     **({"ranking": "ranking"} if metrics.ranked(CONFIG) else {}),
+    **({"separation": "separation"} if metrics.separated(CONFIG) else {}),
     **({"responses": "responses"} if CONFIG.damages else {}),
     **({"prdc": "prdc", "worth": "worth"} if CONFIG.truth else {}),
     "failures": "failures",
