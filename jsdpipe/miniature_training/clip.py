@@ -21,7 +21,7 @@ from jsdpipe.miniature_training.training import train
 
 CAPTION_LENGTH = 12  # tokens; the longest caption takes 11, without a view suffix
 BATCH = 128
-STEPS = 6000
+STEPS = 5000
 INPUT = 96  # pixels; larger than the images, so that the tower ends in 3 x 3 features instead of 2 x 2
 UNLIT_SHARE = 0.4  # of images: flat colors on black, as the protocols render meshes
 RECOLORED_SHARE = 0.5  # of images without a surrounding: colors mixed, and omitted from captions
