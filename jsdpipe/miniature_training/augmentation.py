@@ -35,14 +35,22 @@ def distilled(images: Tensor, draw: torch.Generator) -> Tensor:
     """
     n = len(images)
     strength = torch.rand(n, 1, 1, 1, generator=draw) * (torch.rand(n, 1, 1, 1, generator=draw) < DISTILLED_SHARE)
-    base = F.affine_grid(torch.eye(2, 3).expand(n, 2, 3), list(images.shape), align_corners=False)
-    shift = WARP * strength * _patches(n, 2, draw)
-    images = F.grid_sample(images, base + shift.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
-    colored = images.amax(dim=1, keepdim=True).clamp(max=0.1) / 0.1
-    return (images + MOTTLE * strength * colored * _patches(n, 3, draw)).clamp(0, 1)
+    images = warped(images, WARP * strength * patches(n, 2, draw))
+    return (images + MOTTLE * strength * colored(images) * patches(n, 3, draw)).clamp(0, 1)
 
 
-def _patches(n: int, channels: int, draw: torch.Generator) -> Tensor:
+def warped(images: Tensor, shift: Tensor) -> Tensor:
+    """Images (B, 3, 64, 64), each pixel taken from where `shift` (B, 2, 64, 64), in half widths, points from it."""
+    base = F.affine_grid(torch.eye(2, 3).expand(len(images), 2, 3), list(images.shape), align_corners=False)
+    return F.grid_sample(images, base + shift.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+
+
+def colored(images: Tensor) -> Tensor:
+    """Where images (B, 3, H, W) aren't black, as (B, 1, H, W) in [0, 1]."""
+    return images.amax(dim=1, keepdim=True).clamp(max=0.1) / 0.1
+
+
+def patches(n: int, channels: int, draw: torch.Generator) -> Tensor:
     """Smooth noise (n, channels, 64, 64) of unit variance at most; the patches' sizes differ from image to image."""
     shares = torch.softmax(2 * torch.randn(n, len(PATCHES), generator=draw), dim=1)
     noise = torch.zeros(n, channels, SIZE, SIZE)
