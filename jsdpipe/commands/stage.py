@@ -17,37 +17,43 @@ from jsdpipe.pipeline.run import Run
 
 
 def stage(
-    name: Annotated[str, typer.Argument(help=", ".join(STAGES), metavar="NAME")],
+    names: Annotated[list[str], typer.Argument(help=", ".join(STAGES), metavar="NAME...")],
     folder: Annotated[Path, typer.Option("--run", help="the run's folder", metavar="FOLDER")],
     shard: Annotated[
         str | None, typer.Option(help="such as jsd/single/000, if the stage works on shards", metavar="SHARD")
     ] = None,
 ) -> None:
-    """Run one stage of a run, as the workflow does."""
-    if name not in STAGES:
-        raise UserError(f"no stage {shown(name)}; {nearest(name, list(STAGES), 'there are')}")
-    chosen = STAGES[name]
-    if chosen.of_run != (shard is None):
-        mend = "the whole run; leave it out" if chosen.of_run else "one shard; give its name"
-        raise UserError(f"--shard: the stage {name} works on {mend}")
+    """Run stages of a run one after the other, as a job of the workflow does."""
+    for name in names:
+        if name not in STAGES:
+            raise UserError(f"no stage {shown(name)}; {nearest(name, list(STAGES), 'there are')}")
+        if STAGES[name].of_run != (shard is None):
+            mend = "the whole run; leave it out" if STAGES[name].of_run else "one shard; give its name"
+            raise UserError(f"--shard: the stage {name} works on {mend}")
     run = Run.load(folder)
     shards = run.shards() if shard is None else [run.shard(shard)]
-    if chosen.section and getattr(run.config, chosen.section) is None:
-        raise UserError(f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`")
+    for name in names:
+        if (section := STAGES[name].section) and getattr(run.config, section) is None:
+            raise UserError(
+                f"{run.layout.run_json}: {name}: left out in the configuration; add it and rerun `configure`"
+            )
     # now, and not after the imports
-    check_there(run, run.config.stages if chosen.reads_all else chosen.reads(run.config), *shards)
-    for each in shards if name == "generate" else ():
+    for place, name in enumerate(names):
+        read = run.config.stages if STAGES[name].reads_all else STAGES[name].reads(run.config)
+        check_there(run, tuple(before for before in read if before not in names[:place]), *shards)
+    for each in shards if "generate" in names else ():
         check_there(run, ("mesh",), *run.config.methods[each.method].made_from(run, each))
-    need = run.config.need(name)
+    need = run.config.need(*names)
     if not need.gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a stage takes no GPU that the workflow does not count
     import torch
 
     # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
     torch.set_num_threads(need.threads)
-    work = pkgutil.resolve_name(chosen.function_for(run, shards[0].method if shard else ""))
-    if shard:
-        work(run, *shards)
-    else:
-        work(run)
-        write_json(run.layout.code(name), made_by(run, name))
+    for name in names:
+        work = pkgutil.resolve_name(STAGES[name].function_for(run, shards[0].method if shard else ""))
+        if shard:
+            work(run, *shards)
+        else:
+            work(run)
+            write_json(run.layout.code(name), made_by(run, name))
