@@ -2,12 +2,15 @@
 
 import os
 import pkgutil
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jsdpipe.base.errors import UserError, shown
+from jsdpipe.base.errors import UserError, one_line, shown
 from jsdpipe.base.files import write_json
 from jsdpipe.base.validation import nearest
 from jsdpipe.config.stages import STAGES
@@ -50,10 +53,22 @@ def stage(
 
     # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
     torch.set_num_threads(need.threads)
+    functions = {name: STAGES[name].function_for(run, shards[0].method if shard else "") for name in names}
+    work = {name: pkgutil.resolve_name(function) for name, function in functions.items()}
     for name in names:
-        work = pkgutil.resolve_name(STAGES[name].function_for(run, shards[0].method if shard else ""))
-        if shard:
-            work(run, *shards)
-        else:
-            work(run)
-            write_json(run.layout.code(name), made_by(run, name))
+        do = partial(work[name], run, *shards) if shard else partial(_of_run, work[name], run, name)
+        do() if len(names) == 1 else _in_a_fork(do)
+
+
+def _of_run(work: Callable[[Run], None], run: Run, name: str) -> None:
+    work(run)
+    write_json(run.layout.code(name), made_by(run, name))
+
+
+def _in_a_fork(work: Callable[[], None]) -> None:
+    """Work in a copy of this process, in which nothing ran before, because that could turn the last bits of a score."""
+    process = get_context("fork").Process(target=one_line(work))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise typer.Exit(abs(process.exitcode))
