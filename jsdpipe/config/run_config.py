@@ -201,7 +201,8 @@ class Study(Strict):
 
 
 if TYPE_CHECKING:
-    Needing = Joinable = str
+    Needing = str
+    Joinable = str
 else:
     Needing = Literal[tuple(dict.fromkeys(stage.resources for stage in STAGES.values()))]
     # the time that generation takes is told apart
