@@ -15,8 +15,8 @@ PATCHES = (4, 8, 16)  # of mottles and warps, along a side
 
 
 def augment(images: Tensor, draw: torch.Generator) -> Tensor:
-    """Zoom, shift, warp, mottle, blur and add noise to images (B, 3, 64, 64)."""
-    return worn(distilled(framed(images, zooms(len(images), draw)), draw), draw)
+    """Zoom, shift, blur and add noise to images (B, 3, 64, 64)."""
+    return worn(framed(images, zooms(len(images), draw)), draw)
 
 
 def zooms(n: int, draw: torch.Generator) -> Tensor:
