@@ -1,20 +1,23 @@
 """`jsdpipe stage`: the command of the workflow's jobs."""
 
+import importlib
 import os
 import pkgutil
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+import jsdpipe
 from jsdpipe.base.errors import UserError, one_line, shown
 from jsdpipe.base.files import write_json
 from jsdpipe.base.validation import nearest
 from jsdpipe.config.stages import STAGES
-from jsdpipe.pipeline.fingerprints import made_by
+from jsdpipe.pipeline.fingerprints import code_in, made_by
 from jsdpipe.pipeline.manifests import check_there
 from jsdpipe.pipeline.run import Run
 
@@ -55,9 +58,19 @@ def stage(
     torch.set_num_threads(need.threads)
     functions = {name: STAGES[name].function_for(run, shards[0].method if shard else "") for name in names}
     work = {name: pkgutil.resolve_name(function) for name, function in functions.items()}
+    if len(names) > 1:
+        _import_all(run, names, shards[0].method)
     for name in names:
         do = partial(work[name], run, *shards) if shard else partial(_of_run, work[name], run, name)
         do() if len(names) == 1 else _in_a_fork(do)
+
+
+def _import_all(run: Run, names: list[str], method: str) -> None:
+    """Import the package's modules that stages may need, also those that functions import, before there are forks."""
+    for name in names:
+        for module in code_in(run, name, method).modules:
+            if module.startswith(f"{jsdpipe.__name__}.") and find_spec(module):
+                importlib.import_module(module)
 
 
 def _of_run(work: Callable[[Run], None], run: Run, name: str) -> None:
