@@ -1,5 +1,6 @@
 """How well each score tells the truth from the wrong prompt, whatever its scale."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,7 @@ from scipy.stats import mannwhitneyu
 from jsdpipe import metrics
 from jsdpipe.pipeline.run import Run
 from jsdpipe.report.markup import Cell, Table
-from jsdpipe.report.presentation import NOTHING, label
+from jsdpipe.report.presentation import label, number
 from jsdpipe.report.summary import parts
 
 COLUMNS = ["set", "metric", "ceiling", "floor", "auc", "ceiling_assets", "floor_assets"]
@@ -35,12 +36,13 @@ def separation(run: Run, assets: pd.DataFrame) -> pd.DataFrame:
 def table(run: Run, frame: pd.DataFrame) -> Table:
     """The table for readers: a row per set, a column per score."""
     ceiling, floor = (label(run, str(run.config.bound(which))) for which in ("ceiling", "floor"))
-    found: dict[tuple[Any, ...], float] = frame.set_index(["set", "metric"])["auc"].to_dict()
+    found: dict[Any, float] = frame.set_index(["set", "metric"])["auc"].to_dict()
     shown = [metric for metric in metrics.separated(run.config) if metric.name in set(frame["metric"])]
     rows = []
     for part, of_part in frame.groupby("set", sort=False):
-        cells = [Cell(f"{auc:.3f}" if (auc := found.get((part, m.name))) is not None else NOTHING) for m in shown]
-        rows.append((Cell(str(part)), *cells, Cell(str(of_part["ceiling_assets"].max()))))
+        cells = [Cell(number(found.get((part, metric.name), math.nan), 3)) for metric in shown]
+        assets = ", ".join(map(str, of_part["ceiling_assets"].unique()))  # if they differ, in the metrics' order
+        rows.append((Cell(str(part)), *cells, Cell(assets)))
     caption = (
         f"How well each score tells {ceiling} from {floor}: the share of pairs of their assets in which that of "
         f"{ceiling} has the better score, where equal scores count half (area under the ROC curve). 1: always; 0.5: a "

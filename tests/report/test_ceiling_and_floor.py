@@ -61,7 +61,7 @@ def test_of_a_metric_that_is_better_when_lower_the_ceiling_is_the_lower_value(ru
 
 
 @pytest.mark.parametrize("absent", ["truth", "wrong"])
-def test_without_a_ceiling_or_a_floor_there_are_no_places(tmp_path, absent):
+def test_without_a_ceiling_or_a_floor_there_are_no_places_and_no_separation(tmp_path, absent):
     settings = {
         "truth": {"truth": {"kind": "external", "command": "make {prompt} {seed} {out}"}, "wrong": SETTINGS["wrong"]},
         "wrong": {"truth": SETTINGS["truth"]},
@@ -70,6 +70,7 @@ def test_without_a_ceiling_or_a_floor_there_are_no_places(tmp_path, absent):
     built = tables.build(run)
     assert built.summary["place"].isna().all()
     assert "Place" not in built.laid_out["scores"].header
+    assert "separation" not in built.laid_out
 
 
 def test_tables_show_controls_below_and_never_bold(run):
