@@ -269,9 +269,14 @@ class RunConfig(Strict):
         return tuple(stage.name for stage in present)
 
     @property
+    def joined_stages(self) -> tuple[str, ...]:
+        """The stages of this run that one job does, in order."""
+        return tuple(stage for stage in self.stages if stage in self.joined)
+
+    @property
     def jobs(self) -> tuple[tuple[str, ...], ...]:
         """The stages that each job of a shard does, in order; a job has the name of the first."""
-        joined = tuple(stage for stage in self.stages if stage in self.joined)
+        joined = self.joined_stages
         return tuple(dict.fromkeys(joined if stage in joined else (stage,) for stage in self.stages))
 
     @property
@@ -366,7 +371,7 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
 
 def _check_joined(config: RunConfig) -> None:
     """Raise `UserError` if one job cannot do the joined stages one after the other."""
-    stages = config.jobs[-1] if len(config.jobs[-1]) > 1 else next((job for job in config.jobs if len(job) > 1), ())
+    stages = config.joined_stages
     for stage in stages[1:]:
         for key in ("threads", "gpu"):
             if getattr(config.need(stage), key) != getattr(config.need(stages[0]), key):
@@ -374,10 +379,11 @@ def _check_joined(config: RunConfig) -> None:
                     f"{stages[0]} and {stage} differ in resources.{STAGES[stage].resources}.{key}, but one job has one "
                     "number; make them equal, or remove one"
                 )
-    for stage in config.stages:
-        between = set(stages).intersection(STAGES[stage].reads(config)) and stage not in stages
-        if between and (after := [s for s in stages if stage in STAGES[s].reads(config)]):
-            raise UserError(f"{after[0]} needs {stage}, which needs a stage before it; add {stage}")
+    for stage in (stage for stage in config.stages if stage not in stages):
+        before = [s for s in stages if s in STAGES[stage].reads(config)]
+        after = [s for s in stages if stage in STAGES[s].reads(config)]
+        if before and after:
+            raise UserError(f"{after[0]} needs {stage}, which needs {before[0]}; add {stage}")
 
 
 def _check_case(section: str, names: Iterable[str]) -> None:

@@ -82,12 +82,6 @@ def views_of(stages):
     return {STAGES[stage].views for stage in stages} - {None}
 
 
-def views_for_others(job):
-    """Whether a job leaves the views that it writes, because they are kept, or because other jobs read them."""
-    others = (stage for stage in CONFIG.stages if stage not in job)
-    return "write" in views_of(job) and (CONFIG.render.keep_views or "read" in views_of(others))
-
-
 def meshes_read(stage):
     """The manifests of other methods' meshes that a stage's job of a shard reads: those that a control is made from."""
     if stage != "generate" or not any(method.kind == "control" for method in CONFIG.methods.values()):

@@ -10,7 +10,7 @@ for job in CONFIG.jobs:
             LAYOUT.views_folder("{shard}") if views_of(job) == {"read"} else [],
         output:
             [LAYOUT.manifest(stage, "{shard}") for stage in job],
-            kept_or_temp(directory(LAYOUT.views_folder("{shard}"))) if views_for_others(job) else [],
+            kept_or_temp(directory(LAYOUT.views_folder("{shard}"))) if "write" in views_of(job) else [],
         log:
             LAYOUT.log(job[0], "{shard}"),
         benchmark:
@@ -22,9 +22,7 @@ for job in CONFIG.jobs:
             stages=list(job),
             run=LAYOUT.folder,
             digest=job_digest(job),
-            used_up=LAYOUT.views_folder("{shard}") if "write" in views_of(job) and not views_for_others(job) else [],
         message:
             f"{STAGES[job[0]].does} {{wildcards.shard}}"
         shell:
-            "jsdpipe stage {params.stages} --run {params.run:q} --shard {wildcards.shard:q} 2>&1 | tee {log:q}; "
-            "rm -rf {params.used_up:q}"
+            "jsdpipe stage {params.stages} --run {params.run:q} --shard {wildcards.shard:q} 2>&1 | tee {log:q}"
