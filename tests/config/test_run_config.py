@@ -249,7 +249,7 @@ def test_joined_stages_that_need_different_things(refused, tmp_path, key, value)
     ],
 )
 def test_the_jobs_of_joined_stages(tmp_path, joined, jobs):
-    """In the run's order, without stages that the run leaves out; the first waits for nothing that a later one makes."""
+    """In the run's order, without the stages that the run leaves out."""
     config = resolve(tiny.config(tmp_path) | {"joined": joined}).config
     assert " ".join("+".join(job) for job in config.jobs) == jobs
 
