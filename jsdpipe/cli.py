@@ -1,7 +1,7 @@
 """The command line: thin, and quick to start, because stages are imported when they are run."""
 
 import importlib
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from jsdpipe import __version__
 from jsdpipe.base.axes import Front, Up, VertexColors
-from jsdpipe.base.errors import UserError
+from jsdpipe.base.errors import one_line
 from jsdpipe.commands import make_asset
 from jsdpipe.commands import models as machine
 from jsdpipe.commands.accept import accept
@@ -149,12 +149,8 @@ def fetch_prompts(
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one line on standard error and exit status 2."""
-    try:
-        app(prog_name="jsdpipe")
-    except UserError as error:
-        print(f"jsdpipe: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Run a command."""
+    one_line(partial(app, prog_name="jsdpipe"))()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 ROOM = 60
@@ -16,6 +17,19 @@ class UserError(Exception):
 
     def __init__(self, line: str) -> None:
         super().__init__(printable(line))
+
+
+def one_line(work: Callable[[], None]) -> Callable[[], None]:
+    """The same work; a user's mistake in it is one line on standard error and exit status 2."""
+
+    def run() -> None:
+        try:
+            work()
+        except UserError as error:
+            print(f"jsdpipe: error: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    return run
 
 
 def warn(*lines: str | None) -> None:

@@ -201,9 +201,12 @@ class Study(Strict):
 
 
 if TYPE_CHECKING:
-    Job = str
+    Needing = str
+    Joinable = str
 else:
-    Job = Literal[tuple(dict.fromkeys(stage.resources for stage in STAGES.values()))]
+    Needing = Literal[tuple(dict.fromkeys(stage.resources for stage in STAGES.values()))]
+    # the time that generation takes is told apart
+    Joinable = Literal[tuple(stage.name for stage in SHARD_STAGES if stage.name != "generate")]
 
 
 class RunConfig(Strict):
@@ -229,7 +232,8 @@ class RunConfig(Strict):
     metrics: Annotated[list[NonEmpty], Field(min_length=1)] | None = Field(
         default=None, description="names of further metrics"
     )
-    resources: dict[Job, Resources] = Field(default_factory=dict)
+    resources: dict[Needing, Resources] = Field(default_factory=dict)
+    joined: list[Joinable] = Field(default=[], description="stages of a shard that one job does, which imports once")
     report: Report = Report()
     study: Study | None = None
 
@@ -265,13 +269,26 @@ class RunConfig(Strict):
         return tuple(stage.name for stage in present)
 
     @property
+    def joined_stages(self) -> tuple[str, ...]:
+        """The stages of this run that one job does, in order."""
+        return tuple(stage for stage in self.stages if stage in self.joined)
+
+    @property
+    def jobs(self) -> tuple[tuple[str, ...], ...]:
+        """The stages that each job of a shard does, in order; a job has the name of the first."""
+        joined = self.joined_stages
+        return tuple(dict.fromkeys(joined if stage in joined else (stage,) for stage in self.stages))
+
+    @property
     def rigs(self) -> tuple[str, ...]:
         """The camera rigs whose views are rendered: those of the scores, and those that a metric needs."""
         return metrics.rigs(self)
 
-    def need(self, stage: str) -> Resources:
-        """The resources that one job of a stage needs."""
-        return self.resources.get(STAGES[stage].resources, Resources())
+    def need(self, *stages: str) -> Resources:
+        """The resources that one job of these stages needs; if they are several, one after the other."""
+        needs = [self.resources.get(STAGES[stage].resources, Resources()) for stage in stages]
+        memory, runtime = max(need.mem_mb for need in needs), sum(need.runtime for need in needs)
+        return needs[0].model_copy(update={"mem_mb": memory, "runtime": runtime})
 
 
 def read_config(source: Path | Mapping[str, Any], name: str) -> RunConfig:
@@ -338,6 +355,8 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
         check_models(config)
     with at(f"{name}: metrics"):
         metrics.check(config)
+    with at(f"{name}: joined"):
+        _check_joined(config)
     for key, method in config.methods.items():  # last, because it imports torch
         with at(f"{name}: methods.{key}"):
             if recipe := method.recipe_with_overrides():
@@ -348,6 +367,23 @@ def resolve(source: Path | Mapping[str, Any], name: str = "configuration") -> Re
         str(path): None for method in config.methods.values() for path in method.plugins()
     }
     return Resolved(config.model_copy(update={"plugins": list(plugins)}), prompts, beyond, recipes)
+
+
+def _check_joined(config: RunConfig) -> None:
+    """Raise `UserError` if one job cannot do the joined stages one after the other."""
+    stages = config.joined_stages
+    for stage in stages[1:]:
+        for key in ("threads", "gpu"):
+            if getattr(config.need(stage), key) != getattr(config.need(stages[0]), key):
+                raise UserError(
+                    f"{stages[0]} and {stage} differ in resources.{STAGES[stage].resources}.{key}, but one job has one "
+                    "number; make them equal, or remove one"
+                )
+    for stage in (stage for stage in config.stages if stage not in stages):
+        before = [s for s in stages if s in STAGES[stage].reads(config)]
+        after = [s for s in stages if stage in STAGES[s].reads(config)]
+        if before and after:
+            raise UserError(f"{after[0]} needs {stage}, which needs {before[0]}; add {stage}")
 
 
 def _check_case(section: str, names: Iterable[str]) -> None:

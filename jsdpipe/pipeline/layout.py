@@ -112,11 +112,11 @@ class Layout:
         return self.folder / "views" / _name(shard)
 
     def log(self, stage: str, shard: Shard | str = "") -> Path:
-        """The log of a stage's job; stages of the whole run have no shard."""
+        """The log of a job by its first stage; stages of the whole run have no shard."""
         return self.folder / "logs" / stage / f"{_name(shard)}.log" if shard else self.folder / "logs" / f"{stage}.log"
 
     def benchmark(self, stage: str, shard: Shard | str = "") -> Path:
-        """Snakemake's benchmark file (time, memory) of a stage's job."""
+        """Snakemake's benchmark file (time, memory) of a job by its first stage."""
         folder = self.folder / "benchmarks"
         return folder / stage / f"{_name(shard)}.tsv" if shard else folder / f"{stage}.tsv"
 

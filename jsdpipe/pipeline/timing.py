@@ -10,9 +10,9 @@ from jsdpipe.pipeline.run import Run
 
 @dataclass(frozen=True)
 class Timing:
-    """Wall-clock seconds of a stage's jobs by method, the number of timed assets, and a job's peak memory in MB."""
+    """Wall-clock seconds of jobs of stages by method, the number of timed assets, and a job's peak memory in MB."""
 
-    stage: str
+    stages: tuple[str, ...]
     seconds: dict[str, float]
     assets: int
     peak_mb: float | None
@@ -23,18 +23,18 @@ class Timing:
 
 
 def timings(run: Run) -> list[Timing]:
-    """The times of all stages that have benchmark files; only Snakemake writes them."""
+    """The times of all jobs that have benchmark files; only Snakemake writes them."""
     found = []
-    for stage in run.config.stages:
+    for job in run.config.jobs:
         seconds, assets, peaks = dict.fromkeys(run.config.methods, 0.0), 0, []
-        for shard, row in _jobs(run, stage):
+        for shard, row in _jobs(run, job[0]):
             seconds[shard.method] += float(row["s"])
             assets += _size(shard)
             # A job shorter than the sampling interval has no memory figure.
             if row["max_rss"] not in ("-", "NA"):
                 peaks.append(float(row["max_rss"]))
         if assets:
-            found.append(Timing(stage, seconds, assets, max(peaks, default=None)))
+            found.append(Timing(job, seconds, assets, max(peaks, default=None)))
     return found
 
 

@@ -113,6 +113,8 @@ def refused(refusal, tmp_path):
         ("prior/model", "/none/sd", "prior.model", ["'/none/sd'"]),
         ("prior/model", "", "prior.model", []),
         ("prior/model", "x" * 300, "prior.model", ["x" * 300, "File name too long"]),
+        ("joined", ["generate", "mesh"], "joined.0", ["'mesh'", '"generate"']),
+        ("joined", ["mesh", "quality"], "joined", ["add render"]),
         ("sets/single/file", "none.txt", "sets.single.file", ["none.txt: "]),
         ("sets/single/file", "", "sets.single.file", []),
         ("sets/single/file", "a\0b", "sets.single.file", [r"a\x00b: "]),
@@ -228,6 +230,35 @@ def test_a_prompt_that_the_judge_can_read(jsdpipe, tmp_path):
     """The example of the message before."""
     config = tiny.config(tmp_path, f"{GOOD_PROMPT}\n")
     assert jsdpipe("check", tiny.write(tmp_path / "c.yaml", config))[0] == 0
+
+
+@pytest.mark.parametrize(("key", "value"), [("threads", 2), ("gpu", 1)])
+def test_joined_stages_that_need_different_things(refused, tmp_path, key, value):
+    config = tiny.config(tmp_path) | {"joined": ["render", "quality"], "resources": {"quality": {key: value}}}
+    assert refused(config).startswith("joined: render and quality differ in resources.quality." + key)
+
+
+@pytest.mark.parametrize(
+    ("joined", "jobs"),
+    [
+        ([], "generate mesh render quality alignment diversity"),
+        (["mesh"], "generate mesh render quality alignment diversity"),
+        (["quality", "render", "metrics"], "generate mesh render+quality alignment diversity"),
+        (["mesh", "render", "diversity"], "generate mesh+render+diversity quality alignment"),
+        (["quality", "alignment", "diversity"], "generate mesh render quality+alignment+diversity"),
+    ],
+)
+def test_the_jobs_of_joined_stages(tmp_path, joined, jobs):
+    """In the run's order, without the stages that the run leaves out."""
+    config = resolve(tiny.config(tmp_path) | {"joined": joined}).config
+    assert " ".join("+".join(job) for job in config.jobs) == jobs
+
+
+def test_a_job_of_joined_stages_needs_the_most_memory_and_the_time_of_all(tmp_path):
+    needs = {"render": {"mem_mb": 700, "runtime": 5}, "quality": {"mem_mb": 900, "runtime": 7}}
+    config = resolve(tiny.config(tmp_path) | {"joined": ["render", "quality"], "resources": needs}).config
+    need = config.need("render", "quality")
+    assert (need.mem_mb, need.runtime) == (900, 12)
 
 
 def test_a_wrong_key_in_an_override(refused, tmp_path):

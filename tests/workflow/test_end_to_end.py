@@ -135,3 +135,23 @@ def test_the_same_seed_elsewhere_and_by_hand_gives_the_same_bytes(finished, tmp_
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
     assert sum(name.endswith("mesh.glb") for name in one) >= 4
+
+
+def test_stages_that_one_job_does_give_the_same_bytes_and_leave_no_views(finished, tmp_path):
+    """What is said of them may tell the configurations apart; what was made and scored may not."""
+    folder, config, _ = finished
+    joined = [stage for stage in STAGES if stage not in ("generate", "mesh")]
+    tiny.write(tmp_path / "tiny.yaml", config | {"joined": joined})
+    done = snakemake(tmp_path, "--cores", "2", "--configfile", "tiny.yaml")
+    assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
+    assert done.stderr.count("Render the views of") == len(METHODS)
+    assert "Score the quality of" not in done.stderr
+    one, other = (
+        {name: of for name, of in files(at / "results/tiny").items() if name.startswith(("assets/", "results/"))}
+        for at in (folder, tmp_path)
+    )
+    assert one == other
+    run = Run.load(tmp_path / "results/tiny")
+    assert all(run.layout.manifest(stage, shard).is_file() for stage in STAGES for shard in run.shards())
+    assert not (run.folder / "views").exists()
+    assert "Nothing to be done" in snakemake(tmp_path, "--cores", "2", "--configfile", "tiny.yaml").stderr

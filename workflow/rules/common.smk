@@ -56,14 +56,30 @@ wildcard_constraints:
     shard=r"[^/]+/[^/]+/[0-9]+",
 
 
-def stage_digest(stage):
-    """The digest of what a stage's job of a shard depends on, besides its input files; the job reruns if it changes.
+def job_digest(job):
+    """The digest of what a job of a shard depends on, besides its input files; the job reruns if it changes.
 
     If all shards have the same digest, it is returned as a plain value, which Snakemake handles faster than a function.
     """
-    if stage != "generate" and len(digests := {DEPENDENCIES.digest(stage, shard) for shard in RUN.shards()}) == 1:
+
+    def of(shard):
+        digests = [DEPENDENCIES.digest(stage, shard) for stage in job]
+        return digests[0] if len(digests) == 1 else fingerprint(digests)
+
+    if "generate" not in job and len(digests := {of(shard) for shard in RUN.shards()}) == 1:
         return digests.pop()
-    return lambda wildcards: DEPENDENCIES.digest(stage, RUN.shard(wildcards.shard))
+    return lambda wildcards: of(RUN.shard(wildcards.shard))
+
+
+def read_by(job):
+    """The stages of other jobs whose manifests of the shard a job reads."""
+    read = [before for stage in job for before in STAGES[stage].reads(CONFIG)]
+    return [before for before in dict.fromkeys(read) if before not in job]
+
+
+def views_of(stages):
+    """Whether stages write or read the views of a shard."""
+    return {STAGES[stage].views for stage in stages} - {None}
 
 
 def meshes_read(stage):
@@ -78,9 +94,9 @@ def meshes_read(stage):
     return manifests
 
 
-def needed(stage):
-    """The resources of a stage's job, besides threads."""
-    need = CONFIG.need(stage)
+def needed(*stages):
+    """The resources of a job of stages, besides threads."""
+    need = CONFIG.need(*stages)
     return {"gpu": need.gpu, "mem_mb": need.mem_mb, "runtime": need.runtime}
 
 

@@ -30,7 +30,8 @@ onstart:
     with one_line_errors():
         with at(CONFIG_NAME):
             check_prompts(RUN)
-        missing = lacking(RUN, CONFIG_NAME, jobs)
+        stages = {*jobs}.union(*(job for job in CONFIG.jobs if job[0] in jobs))
+        missing = lacking(RUN, CONFIG_NAME, stages)
         if missing and not workflow.non_local_exec:
             raise UserError("; ".join(missing))
         warn(*warnings(CONFIG, RUN.recipes))

@@ -1,28 +1,28 @@
-# One rule for each stage that works on shards; jsdpipe/config/stages.py lists them.
-for stage in (STAGES[name] for name in CONFIG.stages):
+# One rule for each job of a shard: a stage, or the stages that the configuration joins; jsdpipe/config/stages.py lists them.
+for job in CONFIG.jobs:
 
     rule:
         name:
-            stage.name
+            job[0]
         input:
-            [LAYOUT.manifest(before, "{shard}") for before in stage.reads(CONFIG)],
-            meshes_read(stage.name),
-            LAYOUT.views_folder("{shard}") if stage.views == "read" else [],
+            [LAYOUT.manifest(before, "{shard}") for before in read_by(job)],
+            meshes_read(job[0]),
+            LAYOUT.views_folder("{shard}") if views_of(job) == {"read"} else [],
         output:
-            LAYOUT.manifest(stage.name, "{shard}"),
-            kept_or_temp(directory(LAYOUT.views_folder("{shard}"))) if stage.views == "write" else [],
+            [LAYOUT.manifest(stage, "{shard}") for stage in job],
+            kept_or_temp(directory(LAYOUT.views_folder("{shard}"))) if "write" in views_of(job) else [],
         log:
-            LAYOUT.log(stage.name, "{shard}"),
+            LAYOUT.log(job[0], "{shard}"),
         benchmark:
-            LAYOUT.benchmark(stage.name, "{shard}")
-        threads: CONFIG.need(stage.name).threads
+            LAYOUT.benchmark(job[0], "{shard}")
+        threads: CONFIG.need(*job).threads
         resources:
-            **needed(stage.name),
+            **needed(*job),
         params:
-            stage=stage.name,
+            stages=list(job),
             run=LAYOUT.folder,
-            digest=stage_digest(stage.name),
+            digest=job_digest(job),
         message:
-            f"{stage.does} {{wildcards.shard}}"
+            f"{STAGES[job[0]].does} {{wildcards.shard}}"
         shell:
-            "jsdpipe stage {params.stage} --run {params.run:q} --shard {wildcards.shard:q} 2>&1 | tee {log:q}"
+            "jsdpipe stage {params.stages} --run {params.run:q} --shard {wildcards.shard:q} 2>&1 | tee {log:q}"
