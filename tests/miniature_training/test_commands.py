@@ -26,6 +26,7 @@ def small(monkeypatch):
     for made in (autoencoder, captioner, classifier, clip, diffusion):
         monkeypatch.setattr(made, "STEPS", 2)
         monkeypatch.setattr(made, "BATCH", 8)
+    monkeypatch.setattr(clip, "DEGRADED", 4)
     monkeypatch.setattr(clip, "PAINTED_KINDS", 24)
     for made in (captioner, classifier, clip):
         monkeypatch.setattr(made, "STATISTICS", 1)
