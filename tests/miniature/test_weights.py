@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from jsdpipe.base.seeding import generator
 from jsdpipe.miniature import WEIGHTS
@@ -13,6 +14,7 @@ from jsdpipe.miniature_training.evaluation import alternatives, found, load_pipe
 from jsdpipe.models.captioners.miniature import MiniatureCaptioner
 from jsdpipe.models.classifiers.miniature import KindClassifier
 from jsdpipe.models.clip import Clip
+from jsdpipe.models.rewards.miniature_clip import MiniatureReward
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,32 @@ def test_the_clip_names_fresh_pictures(clip):
     verdict = found(clip, pictures_of(descriptions, draw, flat=False), descriptions)
     assert verdict.kind >= 0.9
     assert verdict.color >= 0.9
+
+
+@pytest.mark.parametrize("form", ["single", "surr", "multi"])
+def test_the_reward_falls_with_damage(clip, form):
+    """Blurred by scipy's Gaussian, and with grains of noise on what isn't black."""
+    draw, rng = generator("tests", "damaged pictures", form), np.random.default_rng(0)
+    descriptions = [random_description(draw, form) for _ in range(48)]
+    images = pictures_of(descriptions, draw, flat=True).numpy()
+    grains = rng.normal(size=images.shape) * (images.max(axis=3, keepdims=True) > 0)
+    worse = {
+        "blur": [gaussian_filter(images, (0, sigma, sigma, 0)) for sigma in (1.5, 3, 6)],
+        "noise": [(images + strength * grains).clip(0, 1) for strength in (0.1, 0.3, 0.6)],
+    }
+    reward = MiniatureReward(clip=clip)
+
+    def rewards(of):
+        stored = (of * 255).round().astype(np.uint8)
+        return np.array(
+            [reward.score(caption(d), image[None])[0] for d, image in zip(descriptions, stored, strict=True)]
+        )
+
+    whole = rewards(images)
+    for kind, doses in worse.items():
+        by_dose = [whole, *map(rewards, doses)]
+        assert (np.diff([of.mean() for of in by_dose]) < 0).all(), kind
+        assert (by_dose[-1] < whole).mean() >= 0.9, kind
 
 
 @pytest.mark.parametrize("flat", [False, True])
