@@ -72,7 +72,9 @@ def write(run: Run) -> None:
         page("assets.html.j2", "assets.html", of_prompt=of_prompt)
         if study:
             page("study.html.j2", "study.html", sections=study)
-        page("timing.html.j2", "timing.html", timings=timings(run), duration=duration)
+        jobs = timings(run)
+        by_method = {method: sum(timing.seconds[method] for timing in jobs) for method in run.config.methods}
+        page("timing.html.j2", "timing.html", timings=jobs, by_method=by_method, duration=duration)
         for part, prompts in run.prompts.items():
             for number, prompt in enumerate(prompts):
                 neighbors = (prompts[number - 1] if number else None, next(iter(prompts[number + 1 :]), None))

@@ -242,6 +242,19 @@ def test_where_the_time_goes(copy):
     assert "all 2 min 0 s 2 min 0 s 4 min 0 s" in text
 
 
+def test_a_method_s_name_may_have_dots(tmp_path):
+    """As `blurred-0.01` has, whose parts could be taken for an attribute or a suffix."""
+    run = make_run(tmp_path / "run", {"s": ["a ball"]}, methods=("blurred-0.01", "blurred-0.03"))
+    benchmark(run, 5.0)
+    for write in (tables.write, figures.write, html.write):
+        write(run)
+    pages = list(run.layout.report.rglob("*.html"))
+    assert [
+        link for page in pages for link in Page(page).links if not (page.parent / unquote(urldefrag(link)[0])).exists()
+    ] == []
+    assert "all 10 s 10 s 20 s" in Page(run.layout.report / "timing.html").text
+
+
 def test_every_method_s_family_is_said(tmp_path):
     theirs = {"kind": "external", "command": "make {prompt} {seed} {out}", "label": "Theirs"}
     run = make_run(
