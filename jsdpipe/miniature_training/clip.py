@@ -92,13 +92,7 @@ def altered(d: Description, draw: torch.Generator) -> Description:
 def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path, device: str) -> open_clip.model.CLIP:
     """Train with a contrastive loss over captions and hard negatives, by classifying kinds and colors, and as a reward.
 
-    Equal captions are positives of each other. No text mentions a held-out pair. Contrast only compares captions. A
-    reward must also compare pictures, for which there are three losses:
-
-    - of two degraded versions of a picture, the less degraded one must have the higher cosine with its caption, in
-      the model of Bradley and Terry, with which ImageReward (arXiv 2304.05977) learns from people;
-    - pictures must be told to match their captions but none of the hard negatives, by SigLIP's loss (arXiv 2303.15343);
-    - the mean cosines of single things, things in surroundings and pairs must be equal.
+    Equal captions are positives of each other. No text mentions a held-out pair.
     """
     torch.manual_seed(0)
     clip = open_clip.CLIP(**config(tokenizer)["model_cfg"]).to(device)
@@ -150,12 +144,9 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path, 
         to_text, to_image = same / same.sum(dim=1, keepdim=True), same[:, :BATCH] / same[:, :BATCH].sum(dim=0)
         loss = -(to_text * torch.cat((true, false), dim=1).log_softmax(dim=1)).sum(dim=1).mean()
         loss = loss - (to_image * true.log_softmax(dim=0)).sum(dim=0).mean()
-        preference = F.softplus(worse - asked[:DEGRADED]).mean()
         negatives = false.unflatten(1, (BATCH, HARD_NEGATIVES)).diagonal().T
-        matching = F.softplus(-asked - clip.logit_bias).mean() + F.softplus(negatives + clip.logit_bias).mean()
         forms = torch.tensor([FORMS.index(form_of(d)) for d in shown], device=device)
-        levels = torch.stack([asked[forms == form].mean() for form in forms.unique()])
-        reward = PREFERENCE * preference + matching + LEVELS * levels.var(correction=0)
+        reward = reward_loss(asked, worse, negatives, forms, clip.logit_bias)
         things = [(i, t, 1 / len(d.things)) for i, d in enumerate(shown) for t in d.things]
         kind_loss = _cross_entropy(kinds, [(i, KINDS.index(t.kind), share) for i, t, share in things])
         colors = colors.unflatten(1, (PAINTED_KINDS, len(COLORS))).masked_fill(~seen[painted], -torch.inf)
@@ -169,6 +160,27 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path, 
     fresh = (batch(generator("miniature", "clip", "statistics", i))[0] for i in range(STATISTICS))
     torch.optim.swa_utils.update_bn(fresh, clip.visual)
     return clip.eval()
+
+
+def reward_loss(asked: Tensor, worse: Tensor, negatives: Tensor, forms: Tensor, bias: Tensor) -> Tensor:
+    """What makes a reward of cosines: contrast only compares captions, but a reward must also compare pictures.
+
+    - Of two degraded versions of a picture, the less degraded one must have the higher logit, in the model of Bradley
+      and Terry, with which ImageReward (arXiv 2304.05977) learns from people.
+    - Pictures match their captions but none of the hard negatives, by SigLIP's loss (arXiv 2303.15343).
+    - The forms' mean logits are equal.
+
+    Args:
+        asked: logits (B,) of pictures and their whole captions.
+        worse: those of the first D pictures (D,), degraded more.
+        negatives: logits (B, N) of pictures and captions with one wrong attribute.
+        forms: the number of each picture's form (B,).
+        bias: of SigLIP's loss, a scalar.
+    """
+    preference = F.softplus(worse - asked[: len(worse)]).mean()
+    matching = F.softplus(-asked - bias).mean() + F.softplus(negatives + bias).mean()
+    levels = torch.stack([asked[forms == form].mean() for form in forms.unique()])
+    return PREFERENCE * preference + matching + LEVELS * levels.var(correction=0)
 
 
 def _cross_entropy(logits: Tensor, goals: list[tuple[int, int, float]]) -> Tensor:
