@@ -56,8 +56,8 @@ def stage(
 
     # The last bits of a result depend on it, so it is the configuration's, by hand as in the workflow.
     torch.set_num_threads(need.threads)
-    functions = {name: STAGES[name].function_for(run, shards[0].method if shard else "") for name in names}
-    work = {name: pkgutil.resolve_name(function) for name, function in functions.items()}
+    method = shards[0].method if shard else ""
+    work = {name: pkgutil.resolve_name(STAGES[name].function_for(run, method)) for name in names}
     if len(names) > 1:
         _import_all(run, names, shards[0].method)
     for name in names:

@@ -201,10 +201,10 @@ class Study(Strict):
 
 
 if TYPE_CHECKING:
-    Needing = str
+    Resource = str
     Joinable = str
 else:
-    Needing = Literal[tuple(dict.fromkeys(stage.resources for stage in STAGES.values()))]
+    Resource = Literal[tuple(dict.fromkeys(stage.resources for stage in STAGES.values()))]
     # the time that generation takes is told apart
     Joinable = Literal[tuple(stage.name for stage in SHARD_STAGES if stage.name != "generate")]
 
@@ -232,7 +232,7 @@ class RunConfig(Strict):
     metrics: Annotated[list[NonEmpty], Field(min_length=1)] | None = Field(
         default=None, description="names of further metrics"
     )
-    resources: dict[Needing, Resources] = Field(default_factory=dict)
+    resources: dict[Resource, Resources] = Field(default_factory=dict)
     joined: list[Joinable] = Field(default=[], description="stages of a shard that one job does, which imports once")
     report: Report = Report()
     study: Study | None = None

@@ -14,10 +14,10 @@ from jsdpipe.base.seeding import seed_of
 from jsdpipe.mesh.diffusion import areas, diffused
 from jsdpipe.mesh.reading import BadMesh
 from jsdpipe.mesh.refinement import beyond, kept, refined
+from jsdpipe.mesh.srgb import LUMA
 from jsdpipe.mesh.surface import Surface
 from jsdpipe.mesh.vertex_colors import FINEST, extent, untextured
 
-LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 HOLE = 0.06  # a hole's radius, as a share of the mesh's extent
 FEWEST = 4  # faces that decimation leaves
 CANDIDATES = 8  # faces with the nearest centers, among which the nearest face is sought

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+LUMA = np.array([0.2126, 0.7152, 0.0722])  # of stored values, ITU-R BT.709
+
 
 def to_linear(stored: NDArray[np.floating]) -> NDArray[np.float64]:
     """Decode stored values in [0, 1] to linear light in [0, 1]."""

@@ -31,8 +31,8 @@ RECOLORED_SHARE = 0.5  # of images without a surrounding: colors mixed, and omit
 HARD_NEGATIVES = 2  # captions with one wrong attribute, per picture
 PAINTED_KINDS = 8  # kinds per step whose colors are classified
 FORMS = tuple(data.FORMS)
-PREFERENCE = 2.0  # weight
-LEVELS = 0.1  # weight of the variance of the forms' mean logits
+PREFERENCE_WEIGHT = 2.0
+LEVELS_WEIGHT = 0.1
 STATISTICS = 50  # batches for the final statistics of batch normalization
 NORMAL = (0.5, 0.5)  # mean and standard deviation for preprocessing
 
@@ -137,16 +137,16 @@ def train_clip(pictures: data.Pictures, tokenizer: CLIPTokenizer, folder: Path, 
         image = clip.encode_image(images, normalize=True).float()
         text = clip.encode_text(tokens([t for part in texts for t in part]), normalize=True).float()
         logits = clip.logit_scale.exp().clamp_max(100) * image @ text.T
-        worse = logits[BATCH:].split([len(part) for part in texts], dim=1)[2][:, :DEGRADED].diagonal()
-        true, false, asked, kinds, colors = logits[:BATCH].split([len(part) for part in texts], dim=1)
-        asked = asked.diagonal()
+        sizes = [len(part) for part in texts]
+        true, false, asked, kinds, colors = logits[:BATCH].split(sizes, dim=1)
+        _, _, worse, *_ = logits[BATCH:].split(sizes, dim=1)
         same = torch.tensor([[a == b for b in captions + wrong] for a in captions], device=device).float()
         to_text, to_image = same / same.sum(dim=1, keepdim=True), same[:, :BATCH] / same[:, :BATCH].sum(dim=0)
         loss = -(to_text * torch.cat((true, false), dim=1).log_softmax(dim=1)).sum(dim=1).mean()
         loss = loss - (to_image * true.log_softmax(dim=0)).sum(dim=0).mean()
         negatives = false.unflatten(1, (BATCH, HARD_NEGATIVES)).diagonal().T
         forms = torch.tensor([FORMS.index(form_of(d)) for d in shown], device=device)
-        reward = reward_loss(asked, worse, negatives, forms, clip.logit_bias)
+        reward = reward_loss(asked.diagonal(), worse.diagonal(), negatives, forms, clip.logit_bias)
         things = [(i, t, 1 / len(d.things)) for i, d in enumerate(shown) for t in d.things]
         kind_loss = _cross_entropy(kinds, [(i, KINDS.index(t.kind), share) for i, t, share in things])
         colors = colors.unflatten(1, (PAINTED_KINDS, len(COLORS))).masked_fill(~seen[painted], -torch.inf)
@@ -168,7 +168,7 @@ def reward_loss(asked: Tensor, worse: Tensor, negatives: Tensor, forms: Tensor, 
     - Of two degraded versions of a picture, the less degraded one must have the higher logit, in the model of Bradley
       and Terry, with which ImageReward (arXiv 2304.05977) learns from people.
     - Pictures match their captions but none of the hard negatives, by SigLIP's loss (arXiv 2303.15343).
-    - The forms' mean logits are equal.
+    - The forms' mean logits are equal, by their variance.
 
     Args:
         asked: logits (B,) of pictures and their whole captions.
@@ -180,7 +180,7 @@ def reward_loss(asked: Tensor, worse: Tensor, negatives: Tensor, forms: Tensor, 
     preference = F.softplus(worse - asked[: len(worse)]).mean()
     matching = F.softplus(-asked - bias).mean() + F.softplus(negatives + bias).mean()
     levels = torch.stack([asked[forms == form].mean() for form in forms.unique()])
-    return PREFERENCE * preference + matching + LEVELS * levels.var(correction=0)
+    return PREFERENCE_WEIGHT * preference + matching + LEVELS_WEIGHT * levels.var(correction=0)
 
 
 def _cross_entropy(logits: Tensor, goals: list[tuple[int, int, float]]) -> Tensor:

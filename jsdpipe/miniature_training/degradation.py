@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from jsdpipe.mesh.srgb import LUMA
 from jsdpipe.miniature_training.augmentation import colored, patches, warped
 
 KINDS = ("mottle", "warp", "blur", "color blur", "smoothing", "holes", "saturation")
@@ -13,7 +14,6 @@ WARP = 0.1  # deviation of places, in half widths
 BLUR = 5.0  # deviation of the Gaussian, in pixels
 HOLES = 0.6  # share of the image
 SATURATION = 1.0  # change of the distance from grey, either way
-LUMA = torch.tensor((0.2126, 0.7152, 0.0722))[:, None, None]  # ITU-R BT.709
 EDGE = 0.1  # of a smoothed silhouette: how much of its blurred coverage it takes from nothing to all
 
 
@@ -27,7 +27,7 @@ def degraded(images: Tensor, doses: Tensor, draw: torch.Generator) -> Tensor:
     field, spots = patches(n, 3, draw), patches(n, 1, draw)
     sign = torch.randint(2, (n, 1, 1, 1), generator=draw) * 2 - 1
     covered, behind = colored(images), images[:, :, :1, :1]
-    grey = (LUMA * images).sum(dim=1, keepdim=True)
+    grey = torch.einsum("c,bchw->bhw", torch.from_numpy(LUMA).float(), images)[:, None]
     result = []
     for dose in doses[..., None, None, None]:
         soft, mask = blurred(images, BLUR * dose), blurred(covered, BLUR * dose)

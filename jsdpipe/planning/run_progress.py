@@ -17,7 +17,7 @@ from jsdpipe.pipeline.timing import timings
 
 
 def seconds_a_job(run: Run) -> dict[str, float]:
-    """The mean seconds of a job by stage, from the run's benchmark files; stages without such files are left out."""
+    """The mean seconds of a job by rule, from the run's benchmark files; rules without such files are left out."""
     size = sum(len(list(shard.assets())) for shard in run.shards()) / len(run.shards())
     return {timing.stages[0]: timing.total / timing.assets * size for timing in timings(run)}
 

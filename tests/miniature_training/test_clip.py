@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from jsdpipe.miniature_training.clip import LEVELS, PREFERENCE, reward_loss
+from jsdpipe.miniature_training.clip import LEVELS_WEIGHT, PREFERENCE_WEIGHT, reward_loss
 
 
 def softplus(x):
@@ -24,4 +24,6 @@ def test_preference_matching_and_levels():
     preference = (softplus(-1) + softplus(1)) / 2
     match = (softplus(1) + softplus(-1) + softplus(-3)) / 3
     mismatch = (2 * softplus(-3) + 3 * softplus(-2) + softplus(-1)) / 6
-    assert float(found) == pytest.approx(PREFERENCE * preference + match + mismatch + LEVELS * 2.25, rel=1e-6)
+    assert float(found) == pytest.approx(
+        PREFERENCE_WEIGHT * preference + match + mismatch + LEVELS_WEIGHT * 2.25, rel=1e-6
+    )
