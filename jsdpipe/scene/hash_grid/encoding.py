@@ -1,20 +1,20 @@
 """Multi-resolution hash encoding and the small networks on it (instant-ngp, arXiv 2201.05989, section 3).
 
-The table has tiny-cuda-nn's layout on every device, so that a scene made with tiny-cuda-nn can be read without it:
-level after level, entry after entry, an entry's features side by side.
+The table has tiny-cuda-nn's layout, so that scenes can be exchanged with codes that use it: level after level, entry
+after entry, an entry's features side by side.
 """
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, pad
 
-from jsdpipe.base.device import cuda_package
+from jsdpipe.base.device import has_triton
 from jsdpipe.scene.hash_grid.settings import FieldHashGrid, HashGrid
 
 PRIMES = (1, 2_654_435_761, 805_459_861)  # eq. 4
@@ -58,8 +58,7 @@ def levels_open_at(settings: FieldHashGrid, step: int) -> int:
 class HashEncoding(nn.Module):
     """Features (N, levels * features) at points (N, 3) of the unit cube; twice differentiable by the points.
 
-    The flat `table` is the only parameter. Levels from `open_levels` on give zeros. On CUDA tiny-cuda-nn is used where
-    it is installed.
+    The flat `table` is the only parameter. Levels from `open_levels` on give zeros. On CUDA Triton's kernels are used.
     """
 
     def __init__(self, settings: HashGrid, generator: torch.Generator | None = None) -> None:
@@ -70,18 +69,17 @@ class HashEncoding(nn.Module):
         self.open_levels = settings.levels
         table = torch.empty(sum(level.entries for level in self.levels) * settings.features)
         self.table = nn.Parameter(table.uniform_(-SPREAD, SPREAD, generator=generator))
-        self._native: list[Any] = []  # in a list, so that its parameters are not registered here a second time
 
     def forward(self, points: Tensor) -> Tensor:
         points = points.clamp(0, 1)
         width = self.open_levels * self.settings.features
-        tinycudann = cuda_package("tinycudann", points.device.type)
-        if tinycudann is not None and len(points):
-            features = self._native_encoding(tinycudann)(points)[:, :width]
+        table, levels = self.table.view(-1, self.settings.features), self.levels[: self.open_levels]
+        if has_triton(points.device.type):
+            from jsdpipe.scene.kernels import hash_encoding  # PyTorch for CPUs comes without Triton
+
+            features = hash_encoding.encode(points, table, levels)
         else:
-            tables = self.table.view(-1, self.settings.features).split([level.entries for level in self.levels])
-            levels = list(zip(tables, self.levels, strict=True))[: self.open_levels]
-            features = torch.cat([_interpolate(points, table, level) for table, level in levels], dim=1)
+            features = encode(points, table, levels)
         return features if width == self.width else pad(features, (0, self.width - width))
 
     def open_table(self) -> Tensor:
@@ -92,21 +90,12 @@ class HashEncoding(nn.Module):
         table[sum(level.entries for level in self.levels[: self.open_levels]) * self.settings.features :] = 0
         return table
 
-    def _native_encoding(self, tinycudann: Any) -> Any:
-        """tiny-cuda-nn's encoding with this module's table."""
-        if not self._native:
-            config = {
-                "otype": "HashGrid",
-                "n_levels": self.settings.levels,
-                "n_features_per_level": self.settings.features,
-                "log2_hashmap_size": self.settings.log2_table,
-                "base_resolution": self.settings.base_resolution,
-                "per_level_scale": self.settings.growth,
-            }
-            self._native.append(tinycudann.Encoding(3, config, dtype=torch.float32))
-        (native,) = self._native
-        native.params = self.table
-        return native
+
+def encode(points: Tensor, table: Tensor, levels: Sequence[Level]) -> Tensor:
+    """Features (N, len(levels) * F) at points (N, 3) of the unit cube from a table (T, F) of these levels, or more."""
+    sizes = [level.entries for level in levels]
+    tables = table.split([*sizes, len(table) - sum(sizes)])[:-1]
+    return torch.cat([_interpolate(points, *each) for each in zip(tables, levels, strict=True)], dim=1)
 
 
 def _interpolate(points: Tensor, table: Tensor, level: Level) -> Tensor:

@@ -4,12 +4,11 @@ After nerfacc's `OccGridEstimator` (arXiv 2210.04847).
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from jsdpipe.base.device import cuda_package
+from jsdpipe.base.device import has_triton
 from jsdpipe.scene.ray_samples import Samples
 
 THRESHOLD = 0.01  # optical depth that always makes a cell occupied
@@ -75,37 +74,14 @@ def march(
 ) -> Samples:
     """Steps of rays (N, 3) from `first` (N,) whose middle is before `far` (N,) and in an occupied cell.
 
-    On CUDA nerfacc marches where it is installed.
+    On CUDA a Triton kernel marches.
     """
-    nerfacc = cuda_package("nerfacc", first.device.type)
-    if nerfacc is not None:
-        return _march_with(nerfacc, origins, directions, first, far, step, occupancy)
+    if has_triton(first.device.type):
+        from jsdpipe.scene.kernels import marching  # PyTorch for CPUs comes without Triton
+
+        return marching.march(origins, directions, first, far, step, occupancy)
     most = int(((far - first) / step).amax().clamp(min=0).ceil()) if len(first) else 0
     t = first[:, None] + step * (torch.arange(most, device=first.device) + 0.5)
     points = origins[:, None] + directions[:, None] * t[:, :, None]
     ray, place = ((t < far[:, None]) & occupancy.at(points)).nonzero(as_tuple=True)
     return Samples(ray, t[ray, place], len(first), step)
-
-
-def _march_with(
-    nerfacc: Any,
-    origins: Tensor,
-    directions: Tensor,
-    first: Tensor,
-    far: Tensor,
-    step: float,
-    occupancy: OccupancyGrid,
-) -> Samples:
-    b = occupancy.bound
-    intervals, samples, _ = nerfacc.traverse_grids(
-        origins.contiguous(),
-        directions.contiguous(),
-        occupancy.occupied[None],
-        first.new_tensor([[-b, -b, -b, b, b, b]]),
-        near_planes=first,
-        far_planes=far,
-        step_size=step,
-        cone_angle=0.0,
-    )
-    t = (intervals.vals[intervals.is_left] + intervals.vals[intervals.is_right]) / 2
-    return Samples(samples.ray_indices.long(), t, len(first), step)

@@ -1,4 +1,4 @@
-"""Compositing along rays (NeRF, arXiv 2003.08934, eq. 3): a program goes along one ray, a block of samples at a time."""
+"""Compositing along rays (NeRF, arXiv 2003.08934, eq. 3): a program goes along a ray, a block of samples at a time."""
 
 from typing import TYPE_CHECKING, Any
 

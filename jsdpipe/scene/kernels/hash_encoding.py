@@ -5,12 +5,13 @@ the features, by T the table's gradient, by p the slopes. There is a kernel for 
 direction v of p come from the same kernels, with the derivatives of the trilinear weights along v. The weights are
 linear along each axis, so their second derivative is 0 by one coordinate twice, but not by two of them.
 
-The table's gradient is a sum in an order that the GPU chooses. It is added up in 64-bit integers, so that the order does
-not matter: each contribution is rounded to 2^-62 of the sum of all magnitudes in its level and feature.
+The table's gradient is a sum in an order that the GPU chooses. It is added up in 64-bit integers, so that the order
+does not matter: each contribution is rounded to 2^-61 of the sum of all magnitudes in its level and feature.
 """
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 BLOCK = 128  # points of a program
 PRIME_Y, PRIME_Z = tl.constexpr(2_654_435_761), tl.constexpr(805_459_861)  # eq. 4; that of x is 1
-UNITS = 2.0**62  # of the integers for the sum of all magnitudes
+UNITS = 2.0**62  # the sum of all magnitudes as an integer, at most; so no sum overflows
 
 
 def encode(points: Tensor, table: Tensor, levels: "Sequence[Level]") -> Tensor:
@@ -76,9 +77,7 @@ class _TableGradient(torch.autograd.Function):
 
 class _Slopes(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, points: Tensor, table: Tensor, on_features: Tensor, levels: "tuple[Level, ...]"
-    ) -> Tensor:
+    def forward(ctx: Any, points: Tensor, table: Tensor, on_features: Tensor, levels: "tuple[Level, ...]") -> Tensor:
         ctx.save_for_backward(points, table, on_features)
         ctx.levels = levels
         return slopes(points, table, on_features, levels)
@@ -124,7 +123,8 @@ def table_gradient(
     )  # fmt: skip
     # The eight weights of a point add up to 1, the magnitudes of their derivatives along an axis to twice the scale.
     most = magnitudes if along is None else magnitudes * (2 * scales).repeat_interleave(width)
-    units = UNITS / most.clamp(min=1e-200)  # 0 or NaN if a gradient is not finite
+    # powers of two, which rounding of `most` hardly ever turns; 0 or NaN if a gradient is not finite
+    units = (UNITS / most.clamp(min=1e-200)).log2().floor().exp2()
     sums = torch.zeros(entries, width, dtype=torch.long, device=points.device)
     _table_gradient_kernel[_blocks(points), len(levels)](
         points.contiguous(), _direction(points, along), on_features.contiguous(), units, sums, scales, shapes,
@@ -172,7 +172,7 @@ def _ranges(levels: "tuple[Level, ...]") -> list[tuple[int, int]]:
     ends = [0]
     for level in levels:
         ends.append(ends[-1] + level.entries)
-    return list(zip(ends, ends[1:], strict=False))
+    return list(pairwise(ends))
 
 
 @cache
@@ -186,8 +186,8 @@ def _layout(levels: "tuple[Level, ...]", device: torch.device) -> tuple[Tensor, 
     return scales, torch.tensor(shapes, device=device)
 
 
-# In the kernels `x`, `y`, `z` are a point's cell (BLOCK,) in a level, and `far_*` the place in the cell (BLOCK,), from 0
-# at its lower corner to 1 at its upper one. Corner 0 is the lower one on all axes; its bits 1, 2, 4 are x, y, z.
+# In the kernels `x`, `y`, `z` are the points' cells (BLOCK,) in a level, and `far_*` the places in the cells (BLOCK,),
+# from 0 at the lower corner to 1 at the upper one. Corner 0 is the lower one on all axes; its bits 1, 2, 4 are x, y, z.
 
 
 @triton.jit
@@ -223,23 +223,22 @@ def _signed(x, y, z, CORNER: tl.constexpr):
 def _share(far_x, far_y, far_z, v_x, v_y, v_z, CORNER: tl.constexpr, ALONG: tl.constexpr):
     """The corner's weight (BLOCK,), or its derivative along v, which is in cells."""
     w_x, w_y, w_z = _weights(far_x, far_y, far_z, CORNER)
+    share = w_x * w_y * w_z
     if ALONG:
         s_x, s_y, s_z = _signed(v_x, v_y, v_z, CORNER)
-        return s_x * w_y * w_z + w_x * s_y * w_z + w_x * w_y * s_z
-    else:  # noqa: RET505  # Triton takes one return in each branch
-        return w_x * w_y * w_z
+        share = s_x * w_y * w_z + w_x * s_y * w_z + w_x * w_y * s_z
+    return share
 
 
 @triton.jit
 def _directions(along, scale, rows, inside, ALONG: tl.constexpr):
     """The directions v in cells; not used without ALONG."""
+    v_x, v_y, v_z = scale, scale, scale
     if ALONG:
         v_x = tl.load(along + rows * 3, mask=inside, other=0.0) * scale
         v_y = tl.load(along + rows * 3 + 1, mask=inside, other=0.0) * scale
         v_z = tl.load(along + rows * 3 + 2, mask=inside, other=0.0) * scale
-        return v_x, v_y, v_z
-    else:  # noqa: RET505
-        return scale, scale, scale
+    return v_x, v_y, v_z
 
 
 @triton.jit

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from jsdpipe.scene.hash_grid.occupancy import DECAY, WARM_UP, OccupancyGrid, march
-from jsdpipe.scene.ray_samples import Samples, transmittance
 
 
 def drawn(seed=0):
@@ -99,18 +98,3 @@ def test_occupancy_is_nerfaccs():
     ours.update(0, optical_depth, torch.Generator().manual_seed(0))
     assert torch.allclose(theirs.occs.view(8, 8, 8), ours.optical_depth)
     assert torch.equal(theirs.binaries[0], ours.occupied)
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_marching_by_nerfacc_on_a_gpu():
-    pytest.importorskip("nerfacc")
-    grid, draw = OccupancyGrid(8, 1.0), torch.Generator().manual_seed(0)
-    grid.occupied.copy_(torch.rand(8, 8, 8, generator=draw) < 0.5)
-    origins = torch.nn.functional.normalize(torch.randn(50, 3, generator=draw), dim=-1) * 2
-    rays = (origins, -origins / 2, torch.full((50,), 1.0), torch.full((50,), 3.0))
-    plain = march(*rays, 0.03, grid)
-    fast = march(*(x.cuda() for x in rays), 0.03, grid.cuda())
-    assert abs(len(plain.t) - len(fast.t)) <= 5  # middles on a cell's face may fall to either side
-    density = torch.rand(len(fast.t), generator=draw)
-    cpu = Samples(fast.ray.cpu(), fast.t.cpu(), fast.rays, fast.step)
-    assert torch.allclose(transmittance(density.cuda(), fast).cpu(), transmittance(density, cpu), atol=1e-5)
