@@ -296,8 +296,9 @@ def _table_gradient_kernel(
     at = rows[:, None] * (LEVELS * FEATURES) + level * FEATURES + column[None, :]
     gradient = tl.load(on_features + at, mask=mask, other=0.0).to(tl.float64)
     unit = tl.load(units + level * FEATURES + column, mask=column < FEATURES, other=0.0)[None, :]
-    # where a gradient is not finite, neither is the quotient by `units`, whatever the sum
-    in_units = tl.where(unit > 0, gradient * unit, 0.0)
+    # where a gradient is not finite, 0 is added: divided by a unit of 0 or NaN, it gives NaN
+    finite = unit > 0
+    in_units = tl.where(finite, gradient, 0.0) * tl.where(finite, unit, 0.0)
     for corner in tl.static_range(8):
         share = _share(far_x, far_y, far_z, v_x, v_y, v_z, corner, ALONG)
         entry = begin + _entry(x + (corner & 1), y + (corner >> 1 & 1), z + (corner >> 2), resolution, entries)
