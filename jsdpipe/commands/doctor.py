@@ -9,7 +9,7 @@ from rich.filesize import decimal
 
 from jsdpipe.base.columns import columns
 from jsdpipe.base.cpu import INSTRUCTIONS, calculates_in
-from jsdpipe.base.device import UNUSABLE, available_device, load_triton
+from jsdpipe.base.device import UNUSABLE, available_device, is_accelerator, load_triton
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import size_at
 from jsdpipe.config.recipes import load_recipe, names
@@ -50,7 +50,7 @@ def _machine(device: str) -> list[tuple[str, str]]:
 
 
 def _format(name: str, device: str) -> str:
-    if device == "cuda":
+    if is_accelerator(device):
         return "yes"
     return {True: "yes", False: "no: only emulated, many times slower", None: "unknown"}[calculates_in(name)]
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from jsdpipe.base.device import is_accelerator
 from jsdpipe.base.schedules import Schedule, value_at
 from jsdpipe.scene.scene import SceneBatch
 
@@ -43,11 +44,11 @@ class Balance(nn.Module):
         """
         both = [None if r is None else p.grad for p, r in zip(batch.parameters(), regularizers, strict=True)]
         pairs = list(zip(batch.by_scene(both), batch.by_scene(regularizers), strict=True))
-        old = self.factor.tolist()
+        old = self.factor
         norms = torch.stack(
             [
-                torch.stack((_norm([b - f * r for b, r in zip(*pair, strict=True)]), _norm(pair[1])))
-                for f, pair in zip(old, pairs, strict=True)
+                torch.stack((_norm(torch._foreach_sub(pair[0], torch._foreach_mul(pair[1], f))), _norm(pair[1])))
+                for f, pair in zip(old.unbind(), pairs, strict=True)
             ],
             dim=1,
         )
@@ -60,10 +61,12 @@ class Balance(nn.Module):
             there = fine & (self.mean_squares[1] > 0)
             self.factor = torch.where(there, value_at(self.share, step) * ratio, self.factor).float()
         self.measured = torch.where(fine, self.factor * norms[1] / norms[0], self.measured)
-        for before, after, pair in zip(old, self.factor.tolist(), pairs, strict=True):
-            if after != before:
-                for gradient, own in zip(*pair, strict=True):
-                    gradient.add_(own, alpha=after - before)
+        for change, pair in zip((self.factor - old).unbind(), pairs, strict=True):
+            for gradient, own in zip(*pair, strict=True):
+                if is_accelerator(change.device):
+                    gradient.addcmul_(own, change)
+                else:  # rounded once
+                    gradient.add_(own, alpha=change.item())
 
 
 def regularizer_gradients(terms: Tensor, batch: SceneBatch) -> list[Tensor | None]:
@@ -75,6 +78,6 @@ def regularizer_gradients(terms: Tensor, batch: SceneBatch) -> list[Tensor | Non
     )
 
 
-def _norm(gradients: Sequence[Tensor]) -> Tensor:
+def _norm(gradients: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
     """The norm () of several tensors as one vector."""
-    return torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(x) for x in gradients]))
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from jsdpipe import objectives
+from jsdpipe.base.device import ToHost, is_accelerator
 from jsdpipe.base.progress import Advance
 from jsdpipe.base.schedules import size_at
 from jsdpipe.base.seeding import generator
@@ -14,7 +15,7 @@ from jsdpipe.config.plausibility import check_latents
 from jsdpipe.config.recipe import Optimizer, Recipe
 from jsdpipe.generation.balance import MEASURE_EVERY, Balance, regularizer_gradients
 from jsdpipe.generation.outcome import NumericalHealth, Outcome
-from jsdpipe.objectives.base import Progress
+from jsdpipe.objectives.base import Progress, per_item
 from jsdpipe.prior.guidance import PromptEmbeddings
 from jsdpipe.prior.prior import Prior
 from jsdpipe.scene.cameras import random_viewpoints
@@ -41,6 +42,27 @@ class Generators(dict[str, torch.Generator]):
     def __missing__(self, purpose: str) -> torch.Generator:
         self[purpose] = generator(*self.key, purpose)
         return self[purpose]
+
+
+@dataclass(frozen=True)
+class StepNumbers:
+    """A step's numbers of each asset, by the names of those for the history, on their way to the host.
+
+    After these come whether the gradient was finite, and the largest opacity. They are read in the next step, while the
+    device has work.
+    """
+
+    step: int
+    names: Sequence[str]
+    numbers: ToHost
+
+    def note(self, outcomes: Sequence[Outcome], steps: int) -> bool:
+        """Tell the outcomes of assets; returns whether all have failed. `steps` is that of the run."""
+        for outcome, of_asset in zip(outcomes, self.numbers.read().T.tolist(), strict=True):
+            *numbers, finite, opacity = of_asset
+            outcome.observe(self.step, bool(finite), opacity)
+            outcome.record(self.step, steps, dict(zip(self.names, numbers, strict=True)))
+        return all(outcome.reason for outcome in outcomes)
 
 
 def optimize(
@@ -71,16 +93,17 @@ def optimize(
     outcomes = [Outcome(scene, NumericalHealth(steps)) for scene in batch.scenes()]
     balance = Balance(recipe.regularizers.share, count).to(prior.device)
     samples_before = prior.unet_samples
+    last: StepNumbers | None = None  # of the step before
 
     for step in range(steps):
         nominal = step * recipe.steps // steps
         size, normals = size_at(recipe.cameras.size, nominal), needs_normals(recipe.regularizers, nominal)
         cameras = [random_viewpoints(recipe.cameras, views, g["cameras"], nominal) for g in generators]
         scenes = batch.scenes()
-        renderings = [
-            scene.render_training(camera, size, nominal, samples, draws, normals=normals)
-            for scene, camera, draws in zip(scenes, cameras, generators, strict=True)
-        ]
+        renderings = batch.render_training(scenes, cameras, size, nominal, samples, generators, normals=normals)
+        if last and last.note(outcomes, steps):
+            advance(steps - step)
+            break
         images = torch.cat([r.rgb.view(views, size, size, -1) for r in renderings]).permute(0, 3, 1, 2)
 
         leaf = images.detach().requires_grad_()
@@ -99,8 +122,9 @@ def optimize(
         )
         scale = recipe.objective_weight * (z[0].numel() if recipe.reduction == "sum" else 1)
         on_images = _pull_back(output.gradient * scale / views, z, leaf)
-        fine = _finite(on_images, count) & _finite(output.loss, count) & terms.isfinite()
-        on_images = torch.where(fine.repeat_interleave(views)[:, None, None, None], on_images, 0.0)
+        largest = torch.stack((_largest(on_images, count), _largest(output.loss, count), terms.detach()))
+        fine = (largest.abs() < torch.inf).all(dim=0)
+        on_images = torch.where(per_item(fine.repeat_interleave(views)), on_images, 0.0)
         optimizer.zero_grad()
         if terms.requires_grad:
             alone = regularizer_gradients(terms, batch) if step % MEASURE_EVERY == 0 else None
@@ -112,21 +136,18 @@ def optimize(
         fine &= _only_finite(batch.gradients())
         optimizer.step()
 
-        numbers = {"loss": output.loss, **output.diagnostics}
-        numbers = {name: value.view(count, views).float().mean(dim=1) for name, value in numbers.items()}
-        numbers["regularizer_share"] = balance.measured
-        numbers["opacity"] = torch.stack([r.opacity.detach().mean() for r in renderings])
-        most = torch.stack([r.opacity.detach().max() for r in renderings])
-        rows = {name: value.tolist() for name, value in numbers.items()}
-        for i, (outcome, finite, opacity) in enumerate(zip(outcomes, fine.tolist(), most.tolist(), strict=True)):
-            outcome.observe(step, finite, opacity)
-            outcome.record(step, steps, {name: row[i] for name, row in rows.items()})
+        of_items = {"loss": output.loss, **output.diagnostics}
+        means = torch.stack([x.float() for x in of_items.values()]).view(-1, count, views).mean(dim=2)
+        opacity = torch.stack([r.opacity.detach() for r in renderings])
+        of_assets = torch.stack((balance.measured, opacity.mean(dim=1), fine.float(), opacity.amax(dim=1)))
+        names = (*of_items, "regularizer_share", "opacity")
+        last = StepNumbers(step, names, ToHost(torch.cat((means, of_assets))))
         advance()
-        if all(outcome.reason for outcome in outcomes):
-            advance(steps - step - 1)
-            break
+    else:
+        assert last  # there are steps
+        last.note(outcomes, steps)
     for outcome, scene in zip(outcomes, batch.scenes(), strict=True):
-        outcome.scene, outcome.steps = scene, step + 1
+        outcome.scene, outcome.steps = scene, last.step + 1
         outcome.unet_samples = round((prior.unet_samples - samples_before) / count)
     return outcomes
 
@@ -147,16 +168,18 @@ def _pull_back(gradient: Tensor, z: Tensor, images: Tensor) -> Tensor:
     return on_images * peak
 
 
-def _finite(x: Tensor, assets: int) -> Tensor:
-    """Whether all numbers x (B, ...) of each asset's items are finite (A,)."""
-    return x.isfinite().reshape(assets, -1).all(dim=1)
+def _largest(x: Tensor, assets: int) -> Tensor:
+    """The largest size of the numbers x (B, ...) of each asset's items (A,); NaN if one is."""
+    return torch.linalg.vector_norm(x.reshape(assets, -1), torch.inf, dim=1)
 
 
 def _only_finite(gradients: list[list[Tensor]]) -> Tensor:
     """Whether all gradients of each asset are finite (A,); where not, all of the asset's become zero, in place."""
-    fine = torch.stack([torch.stack([g.isfinite().all() for g in of_asset]).all() for of_asset in gradients])
-    for good, of_asset in zip(fine.tolist(), gradients, strict=True):
-        if not good:
+    largest = torch._foreach_norm([g for of_asset in gradients for g in of_asset], torch.inf)  # NaN if one number is
+    fine = (torch.stack(largest).view(len(gradients), -1) < torch.inf).all(dim=1)
+    broken = ~fine
+    if is_accelerator(fine.device) or broken.any():  # on a CPU a look costs less than to write all gradients
+        for bad, of_asset in zip(broken.unbind(), gradients, strict=True):
             for gradient in of_asset:
-                gradient.zero_()
+                gradient.masked_fill_(bad, 0.0)
     return fine

@@ -207,7 +207,7 @@ def described(answers: Answers) -> list[Description]:
     return found
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def captions(network: CaptionerNetwork, images: NDArray[np.uint8]) -> list[str]:
     """The captions of images (N, H, W, 3)."""
     found = []

@@ -68,7 +68,7 @@ def _batched(
     import torch
 
     parts = []
-    with torch.inference_mode():
+    with torch.no_grad():
         for start in range(0, len(images), BATCH):
             batch = torch.from_numpy(images[start : start + BATCH]).to(network.device).permute(0, 3, 1, 2) / 255
             parts.append(of(resized(batch)).cpu())

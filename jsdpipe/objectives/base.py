@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from jsdpipe.base.device import to_device
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.schedules import Schedule, value_at
 from jsdpipe.objectives import OBJECTIVES
@@ -55,7 +56,7 @@ class Guidance(Protocol):
         """e_neg and the direction e_text - e_neg, to which Perp-Neg adds pushes, as seen from e_neg."""
 
     def first_of_asset(self, x: Tensor) -> Tensor:
-        """x (B,), with the number of each asset's first item (view) in place of its others'."""
+        """x (B,), on the CPU, with the number of each asset's first item (view) in place of its others'."""
 
     def new_adapter(self, generators: Generators) -> nn.Module:
         """A trainable adapter for each asset, drawn from its first item's generator; untrained it changes nothing."""
@@ -171,22 +172,31 @@ def random_timestep(
     low, high = (min(int(value_at(end, progress.step) * timesteps), timesteps - 1) for end in t_range)
     high = max(high, first)
     low = min(low + first, high)
-    return torch.stack([torch.randint(low, high + 1, (), generator=g) for g in generators]).to(device)
+    return to_device(torch.stack([torch.randint(low, high + 1, (), generator=g) for g in generators]), device)
 
 
 def randn_like(z: Tensor, generators: Generators) -> Tensor:
     """Normal noise of z's shape (B, ...), item i's from (CPU) generator i."""
-    return torch.stack([torch.randn(z.shape[1:], generator=g) for g in generators]).to(z.device)
+    return to_device(_randn(z.shape[1:], generators), z.device)
+
+
+def randn_of_steps(steps: int, z: Tensor, generators: Generators) -> Tensor:
+    """`randn_like` of several steps (steps, B, ...), drawn and sent ahead."""
+    return to_device(torch.stack([_randn(z.shape[1:], generators) for _ in range(steps)]), z.device)
+
+
+def _randn(shape: torch.Size, generators: Generators) -> Tensor:
+    return torch.stack([torch.randn(shape, generator=g) for g in generators])
 
 
 def rand(generators: Generators, device: torch.device) -> Tensor:
     """Uniform numbers (B,) in [0, 1), item i's from (CPU) generator i."""
-    return torch.stack([torch.rand((), generator=g) for g in generators]).to(device)
+    return to_device(torch.stack([torch.rand((), generator=g) for g in generators]), device)
 
 
 def per_item(x: Tensor) -> Tensor:
-    """Numbers (B,) as (B, 1, 1, 1), to multiply latents by."""
-    return x[:, None, None, None]
+    """Numbers (..., B) as (..., B, 1, 1, 1), to multiply latents by."""
+    return x.reshape(*x.shape, 1, 1, 1)
 
 
 def add_noise(z: Tensor, noise: Tensor, a: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
 """Interval score matching (LucidDreamer, arXiv 2311.11284, eq. 16 and algorithm 1)."""
 
+from itertools import pairwise
 from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from jsdpipe.base.device import to_device
 from jsdpipe.base.fields import Step
 from jsdpipe.base.schedules import value_at
 from jsdpipe.objectives import OBJECTIVES
@@ -55,19 +57,19 @@ class IntervalScoreMatching(Objective):
         s = self.settings
         first = int(s.one_based)
         progress = Progress(progress.step + first, progress.steps)
-        t = random_timestep(s.t_range, progress, guidance.timesteps, generators, z.device, first)
+        # all timesteps on the CPU, because how many there are depends on the draws
+        t = random_timestep(s.t_range, progress, guidance.timesteps, generators, torch.device("cpu"), first)
         t = guidance.first_of_asset(t)
         before = (t - int(value_at(s.interval, progress.step))).clamp(min=first)
-        here = (before - s.inversion_stride * s.inversion_steps).clamp(min=first)
-        z_t = add_noise(z, randn_like(z, generators), guidance.alpha_bar(here))
-        for _ in range(s.inversion_steps):
-            # items whose inversion has arrived wait for the others
-            if not (going := here < before).any():
-                break
-            there = torch.minimum(here + s.inversion_stride, before)
+        levels = [(before - s.inversion_stride * s.inversion_steps).clamp(min=first)]
+        while (levels[-1] < before).any():
+            levels.append(torch.minimum(levels[-1] + s.inversion_stride, before))
+        t, before, *levels = to_device(torch.stack((t, before, *levels)), z.device).unbind()
+        z_t = add_noise(z, randn_like(z, generators), guidance.alpha_bar(levels[0]))
+        for here, there in pairwise(levels):
             stepped = self._step(z_t, guidance.predict_null(z_t, here), guidance, here, there)
-            z_t = torch.where(per_item(going), stepped, z_t)
-            here = there
+            # items whose inversion has arrived wait for the others
+            z_t = torch.where(per_item(here < before), stepped, z_t)
         e_before = guidance.predict_null(z_t, before)
         z_t = self._step(z_t, e_before, guidance, before, t)
         a = guidance.alpha_bar(t)

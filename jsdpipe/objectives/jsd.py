@@ -32,8 +32,9 @@ class JensenShannon(Inversion):
         high = Output.toward_target(z, x_hd, t=level)
         if s.k == 0 or progress.fraction < s.warm_up:
             return high
-        noised = add_noise(x_hd, randn_like(z, generators), guidance.alpha_bar(level))
-        low = Output.toward_target(z, self.denoise(noised, guidance, t))
+        a = guidance.alpha_bar(level)
+        noised = add_noise(x_hd, randn_like(z, generators), a)
+        low = Output.toward_target(z, self.denoise(noised, guidance, level, a))
         return Output(
             high.gradient + s.k * low.gradient,
             high.loss + s.k * low.loss,

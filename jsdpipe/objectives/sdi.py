@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from jsdpipe.base.device import to_device
 from jsdpipe.base.fields import Factor
 from jsdpipe.objectives import OBJECTIVES
 from jsdpipe.objectives.base import (
@@ -15,11 +16,10 @@ from jsdpipe.objectives.base import (
     Objective,
     Output,
     Progress,
-    add_noise,
     denoised,
     per_item,
     rand,
-    randn_like,
+    randn_of_steps,
 )
 from jsdpipe.objectives.settings import FallingRange, GuidanceScale, ObjectiveSettings, Scale
 
@@ -50,29 +50,32 @@ class Inversion(Objective):
 
     def estimate(self, z: Tensor, guidance: Guidance, t: int, generators: Generators) -> Tensor:
         """The denoised estimate x_hd (B, C, h, w) of z's inversion to timestep t."""
-        z_t = self._invert(z, guidance, t, generators)
-        return self.denoise(z_t, guidance, t)
+        level = torch.full((len(z),), t, device=z.device)
+        return self.denoise(self._invert(z, guidance, t, generators), guidance, level, guidance.alpha_bar(level))
 
-    def denoise(self, z_t: Tensor, guidance: Guidance, t: int) -> Tensor:
-        """The one-step estimate of the clean latent in z_t at timestep t, at the guidance scale."""
-        level = torch.full((len(z_t),), t, device=z_t.device)
-        predicted = guidance.predict_cfg(z_t, level, self.settings.guidance_scale)
-        return denoised(z_t, predicted, guidance.alpha_bar(level))
+    def denoise(self, z_t: Tensor, guidance: Guidance, level: Tensor, a: Tensor) -> Tensor:
+        """The one-step estimate of the clean latent in z_t at timesteps and alphas (B,), at the guidance scale."""
+        return denoised(z_t, guidance.predict_cfg(z_t, level, self.settings.guidance_scale), a)
 
     def _invert(self, z: Tensor, guidance: Guidance, t: int, generators: Generators) -> Tensor:
         """The latent noised from clean to about t by guided DDIM steps, with extra noise on top of each."""
         s = self.settings
         offsets = rand(generators, torch.device("cpu")).tolist()
         lists = [inversion_timesteps(t, s.inversion_steps, guidance.timesteps, u) for u in offsets]
-        levels = torch.tensor(lists, device=z.device).T  # (steps + 1, B)
-        for here, there in pairwise(levels):
-            a, a_next = guidance.alpha_bar(here), guidance.alpha_bar(there)
-            asked = here.clamp(min=0) if s.clamp_first_timestep else here
-            noise = guidance.predict_cfg(z, asked, s.inversion_scale)
-            z = add_noise(denoised(z, noise, a), noise, a_next)
-            # DDIM's variance between the two levels; the direction is not shortened for it
-            sigma = ((1 - a) / (1 - a_next) * (1 - a_next / a)).clamp(min=0).sqrt()
-            z = z + per_item(s.inversion_eta * sigma) * randn_like(z, generators)
+        levels = to_device(torch.tensor(lists), z.device).T  # (steps + 1, B)
+        a = per_item(guidance.alpha_bar(levels.flatten()).view_as(levels))
+        here, there = a[:-1], a[1:]
+        # DDIM's variance between two levels; the direction is not shortened for it
+        sigma = ((1 - here) / (1 - there) * (1 - there / here)).clamp(min=0).sqrt()
+        extra = s.inversion_eta * sigma * randn_of_steps(len(sigma), z, generators)
+        asked = levels.clamp(min=0) if s.clamp_first_timestep else levels
+        # the levels' factors at once and not in each step, because there are many levels and each factor is small
+        factors = pairwise(zip(a.sqrt(), (1 - a).sqrt(), strict=True))
+        for t_here, ((signal, deviation), (next_signal, next_deviation)), more in zip(
+            asked[:-1], factors, extra, strict=True
+        ):
+            noise = guidance.predict_cfg(z, t_here, s.inversion_scale)
+            z = next_signal * ((z - deviation * noise) / signal) + next_deviation * noise + more
         return z
 
 

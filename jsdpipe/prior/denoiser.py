@@ -33,6 +33,7 @@ class Denoiser:
         self.dtype: torch.dtype = unet.dtype
         self.alphas_cumprod = alphas_cumprod.to(self.device)
         self.final_alpha_cumprod = final_alpha_cumprod
+        self._alphas = torch.cat((self.alphas_cumprod, self.alphas_cumprod.new_full((1,), final_alpha_cumprod)))
         self.prediction_type = prediction_type
         self.name, self.digest = name, digest
         self.samples = 0
@@ -47,7 +48,7 @@ class Denoiser:
 
         That is alphas_cumprod[0] where its configuration has `set_alpha_to_one: false`, as Stable Diffusion's, else 1.
         """
-        return torch.where(t < 0, self.final_alpha_cumprod, self.alphas_cumprod[t.clamp(min=0)])
+        return self._alphas[t.clamp(min=-1)]
 
     def noise(self, latents: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
         """The noise (B, C, h, w) in noised latents (B, C, h, w) at timesteps t (B,), given embeddings (B, L, D).
@@ -58,7 +59,7 @@ class Denoiser:
         output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.to(latents.dtype)
         if self.prediction_type == "epsilon":
             return output
-        a = self.alpha_bar(t)[:, None, None, None]
+        a = self.alpha_bar(t).view(-1, 1, 1, 1)
         return a.sqrt() * output + (1 - a).sqrt() * latents
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from jsdpipe.base.cameras import look_at_origin, orbit
+from jsdpipe.base.device import to_device
 from jsdpipe.prior.lora import CameraLoRA
 from jsdpipe.prior.prior import Prior
 from jsdpipe.prior.settings import PLACE, ViewPrompts
@@ -22,7 +23,7 @@ class GuidedPrior:
     Args:
         embeddings: of the text, the null text and, for Perp-Neg, two negatives, (K, B, L, D).
         plain: of the text without a direction, (B, L, D).
-        prompt: (B,).
+        prompt: (B,), on the CPU.
         pose: (B, 16).
         weights: of Perp-Neg's negatives, (2, B).
         negative: of the objective's own negative prompt, (B, L, D).
@@ -80,7 +81,7 @@ class GuidedPrior:
         return self._predict(z, t, self.embeddings[1:2])[0]
 
     def first_of_asset(self, x: Tensor) -> Tensor:
-        """x (B,), with the number of each asset's first item in place of its others'."""
+        """x (B,), on the CPU, with the number of each asset's first item in place of its others'."""
         of_item = self.prompt.tolist()
         return x[[of_item.index(i) for i in of_item]]
 
@@ -94,13 +95,13 @@ class GuidedPrior:
 
         The pose alone tells the view, as in threestudio's VSD, which gives its LoRA the text without a direction.
         """
-        with adapter.attached(self.prompt.to(z.device), torch.where(camera[:, None], self.pose, 0.0)):
+        with adapter.attached(to_device(self.prompt, z.device), torch.where(camera[:, None], self.pose, 0.0)):
             return self.prior.adapted.noise(z, t, self.plain)
 
     def _predict(self, z: Tensor, t: Tensor, embeddings: Tensor) -> Sequence[Tensor]:
         k = len(embeddings)
         noise = self.prior.noise(z.repeat(k, 1, 1, 1), t.repeat(k), embeddings.flatten(0, 1))
-        return noise.unflatten(0, (k, len(z))).unbind()
+        return noise.split(len(z))
 
     def _null_and_direction(self, noise: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         text, null, *negatives = noise
@@ -111,7 +112,7 @@ class GuidedPrior:
         pushed = x
         if self.weights is not None:
             for weight, negative in zip(self.weights, negatives, strict=True):
-                pushed = pushed + weight[:, None, None, None] * perpendicular(negative, x)
+                pushed = pushed + weight.view(-1, 1, 1, 1) * perpendicular(negative, x)
         return pushed
 
 
@@ -143,18 +144,18 @@ class PromptEmbeddings:
         azimuth and elevation (B,) are in radians, distance (B,) in world units.
         """
         count, device = len(prompt), self.null.device
-        pose = look_at_origin(orbit(azimuth, elevation, distance)).flatten(1).to(device)
+        pose = to_device(look_at_origin(orbit(azimuth, elevation, distance)).flatten(1), device)
         negative = None if self.negative is None else self.negative.expand(count, -1, -1)
-        directed, null = self.directed[prompt], self.null.expand(count, -1, -1)
-        plain = self.plain[prompt]
-        item = torch.arange(count)
+        null, of_item = self.null.expand(count, -1, -1), to_device(prompt, device)
+        plain = self.plain[of_item]
         if self.settings.interpolate or self.settings.perp_neg:
-            shares = mixture(azimuth, elevation, self.settings)
-            text = torch.einsum("bk,bkld->bld", shares.to(device), directed)
+            shares = to_device(mixture(azimuth, elevation, self.settings), device)
+            text = torch.einsum("bk,bkld->bld", shares, self.directed[of_item])
         else:
-            text = directed[item, direction(azimuth, elevation, self.settings)]
+            text = self.directed[of_item, to_device(direction(azimuth, elevation, self.settings), device)]
         if not self.settings.perp_neg:
             return GuidedPrior(self.prior, torch.stack((text, null)), plain, prompt, pose, negative=negative)
         wrong, weights = perp_neg(azimuth, elevation, self.settings)
-        texts = torch.stack((text, null, *(directed[item, wrong[:, i]] for i in range(2))))
-        return GuidedPrior(self.prior, texts, plain, prompt, pose, weights.T.to(device), negative)
+        negatives = self.directed[of_item, to_device(wrong.T, device)]  # (2, B, L, D)
+        texts = torch.cat((torch.stack((text, null)), negatives))
+        return GuidedPrior(self.prior, texts, plain, prompt, pose, to_device(weights.T, device), negative)

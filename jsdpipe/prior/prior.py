@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from jsdpipe.base.cpu import half_precision_warning
+from jsdpipe.base.device import is_accelerator, to_device
 from jsdpipe.base.errors import UserError, first_line, warn
 from jsdpipe.model_files.formats import PRIOR
 from jsdpipe.model_files.pretrained import json_object, weights
@@ -65,7 +66,7 @@ class Prior(Denoiser):
             latents = encoded.latent_dist.mean.float()
             if generators is not None:
                 noise = torch.stack([torch.randn(latents.shape[1:], generator=g) for g in generators])
-                latents = latents + encoded.latent_dist.std.float() * noise.to(latents.device)
+                latents = latents + encoded.latent_dist.std.float() * to_device(noise, latents.device)
         return latents * self.vae.config.scaling_factor
 
     @torch.no_grad()
@@ -115,7 +116,7 @@ def load_prior(
     transformers_logging.disable_progress_bar()
     diffusers_logging.set_verbosity_error()  # it warns of an AutoencoderTiny's own configuration
     folder = PRIOR.folder(model, revision)
-    if str(device) == "cpu":
+    if not is_accelerator(device):
         warn(half_precision_warning(str(dtype).removeprefix("torch.")))
     unet = unet_parts(folder, dtype, device)
     vae_class = getattr(diffusers, json_object(folder / "vae/config.json").get("_class_name", "AutoencoderKL"))

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from jsdpipe.base.cameras import look_at, look_at_origin, orbit, rays
+from jsdpipe.base.device import to_device
 from jsdpipe.scene.settings import Cameras
 
+CPU = torch.device("cpu")
 PREVIEW_ELEVATION_DEG = 15.0
 FRONT_BACK = math.radians(30)  # largest angle to the front or back in `front_back_steps` (CSD's public code)
 
@@ -24,7 +26,7 @@ class Offsets:
 
 @dataclass(frozen=True)
 class Viewpoints:
-    """V cameras around the origin: angles (V,) in radians, `fovy` vertical, and distance (V,) in world units.
+    """V cameras around the origin, on the CPU: angles (V,) in radians, `fovy` vertical, distance (V,) in world units.
 
     Without offsets they look at the origin. With offsets, the angles and distances are nominal, which is what prompts
     and adapters learn; `position` and `rays` have the offsets.
@@ -42,14 +44,15 @@ class Viewpoints:
         nominal = orbit(self.azimuth, self.elevation, self.distance)
         return nominal if self.offsets is None else nominal + self.offsets.position
 
-    def rays(self, size: int) -> tuple[Tensor, Tensor]:
-        """Origins and unit directions (V * size * size, 3) of all pixels, view by view, row by row."""
+    def rays(self, size: int, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
+        """Origins and unit directions (V * size * size, 3) of all pixels on a device, view by view, row by row."""
         if self.offsets is None:
             poses = look_at_origin(self.position)
         else:
             poses = look_at(self.position, self.offsets.center, self.offsets.up)
-        origins, directions = rays(poses, self.fovy, size)
-        return origins.reshape(-1, 3), directions.reshape(-1, 3)
+        # by the host, which is ahead of an accelerator, so that all devices have the same rays
+        origins, directions = (x.reshape(-1, 3) for x in rays(poses, self.fovy, size))
+        return to_device(origins, device), to_device(directions, device)
 
 
 def random_viewpoints(settings: Cameras, views: int, generator: torch.Generator, step: int) -> Viewpoints:

@@ -1,6 +1,7 @@
 """Samples of many rays in one flat list, and volume rendering along the rays (NeRF, arXiv 2003.08934, eq. 3)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -21,13 +22,19 @@ class Samples:
     rays: int
     step: float
 
-    @property
+    @cached_property
     def counts(self) -> Tensor:
         """Number of samples of each ray (N,)."""
-        return torch.bincount(self.ray, minlength=self.rays)
+        # `bincount` would wait for the largest ray
+        return torch.searchsorted(self.ray, torch.arange(self.rays + 1, device=self.ray.device)).diff()
 
-    def __getitem__(self, mask: Tensor) -> "Samples":
-        return Samples(self.ray[mask], self.t[mask], self.rays, self.step)
+    def __getitem__(self, index: Tensor) -> "Samples":
+        return Samples(self.ray[index], self.t[index], self.rays, self.step)
+
+
+def places(mask: Tensor, count: int) -> Tensor:
+    """Where a mask (N,) is true, in order: `nonzero` without a wait, because their number `count` is known."""
+    return torch.repeat_interleave(mask.long(), output_size=count)
 
 
 def transmittance(density: Tensor, samples: Samples) -> Tensor:
@@ -57,7 +64,8 @@ def accumulate(values: Tensor, samples: Samples) -> Tensor:
         from jsdpipe.scene.kernels import compositing
 
         return compositing.accumulate(values, samples)
-    return torch.segment_reduce(values.contiguous(), "sum", lengths=samples.counts, axis=0, initial=0.0)
+    # unsafe: the lengths are not checked, which would wait for them
+    return torch.segment_reduce(values.contiguous(), "sum", lengths=samples.counts, axis=0, unsafe=True, initial=0.0)
 
 
 class _ExclusiveSum(torch.autograd.Function):
@@ -70,14 +78,14 @@ class _ExclusiveSum(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, counts: Tensor) -> Tensor:
         ctx.save_for_backward(counts)
         running = _cumulative_sum(values)
-        starts = running[counts.cumsum(0) - counts].repeat_interleave(counts)
+        starts = running[counts.cumsum(0) - counts].repeat_interleave(counts, output_size=len(values))
         return (running[:-1] - starts).to(values.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (counts,) = ctx.saved_tensors
         running = _cumulative_sum(gradients[0])
-        ends = running[counts.cumsum(0)].repeat_interleave(counts)
+        ends = running[counts.cumsum(0)].repeat_interleave(counts, output_size=len(gradients[0]))
         return (ends - running[1:]).to(gradients[0].dtype), None
 
 

@@ -30,30 +30,32 @@ def opaque(opacity: Tensor) -> Tensor:
     return (torch.special.entr(clamped) + torch.special.entr(1 - clamped)).mean()
 
 
-def total_variation(grid: Tensor) -> Tensor:
-    """Mean squared difference of neighbors in a grid (..., R, R, R), the sum over its three axes."""
-    return _TotalVariation.apply(grid)
+def total_variation(*grids: Tensor) -> Tensor:
+    """Mean squared difference of neighbors in a grid (C, R, R, R), the sum over its three axes and over the grids."""
+    return _TotalVariation.apply(*grids)
 
 
 class _TotalVariation(torch.autograd.Function):
     """Computes the gradient along with the value, in a quarter of the time that autograd takes over slices."""
 
     @staticmethod
-    def forward(ctx: Any, grid: Tensor) -> Tensor:
-        value = grid.new_zeros(())
-        gradient = torch.zeros_like(grid)
+    def forward(ctx: Any, *grids: Tensor) -> Tensor:
+        ctx.channels = [len(grid) for grid in grids]
+        together = torch.cat(grids)
+        squares, gradient = [], torch.zeros_like(together)
         for axis in (-3, -2, -1):
-            step = grid.diff(dim=axis)
-            value += step.square().mean()
-            step *= 2 / step.numel()
-            gradient.narrow(axis, 1, grid.shape[axis] - 1).add_(step)
-            gradient.narrow(axis, 0, grid.shape[axis] - 1).sub_(step)
+            step = together.diff(dim=axis)
+            for of_grid in step.split(ctx.channels):
+                squares.append(torch.linalg.vector_norm(of_grid).square() / of_grid.numel())
+                of_grid *= 2 / of_grid.numel()
+            gradient.narrow(axis, 1, together.shape[axis] - 1).add_(step)
+            gradient.narrow(axis, 0, together.shape[axis] - 1).sub_(step)
         ctx.save_for_backward(gradient)
-        return value
+        return torch.stack(squares).sum()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return gradients[0] * ctx.saved_tensors[0]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        return (gradients[0] * ctx.saved_tensors[0]).split(ctx.channels)
 
 
 def orientation(weights: Tensor, normals: Tensor, directions: Tensor, opacity: Tensor) -> Tensor:
@@ -75,7 +77,7 @@ def z_variance(weights: Tensor, samples: Samples, opacity: Tensor) -> Tensor:
     mean = accumulate((share * samples.t)[:, None], samples)[:, 0]
     variance = accumulate((share * (samples.t - mean[samples.ray]).square())[:, None], samples)[:, 0]
     opaque_rays = opacity > OPAQUE
-    return variance[opaque_rays].sum() / opaque_rays.sum().clamp(min=1)
+    return torch.where(opaque_rays, variance, 0).sum() / opaque_rays.sum().clamp(min=1)
 
 
 def normal_map(weights: Tensor, normals: Tensor, samples: Samples, opacity: Tensor) -> Tensor:

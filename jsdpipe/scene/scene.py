@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -81,12 +82,12 @@ class Scene(ABC):
 
     def regularization(self, weights: Regularizers, step: int, rendering: Rendering, views: int) -> Tensor:
         """The weighted sum () of the loss terms at a step; a term with weight 0 is not computed."""
-        total = rendering.opacity.new_zeros(())
-        for name, term in self.regularizers(rendering, views).items():
-            weight = value_at(getattr(weights, name), step)
-            if weight:
-                total = total + weight * term()
-        return total
+        terms = [
+            weight * term()
+            for name, term in self.regularizers(rendering, views).items()
+            if (weight := value_at(getattr(weights, name), step))
+        ]
+        return reduce(torch.add, terms) if terms else rendering.opacity.new_zeros(())
 
 
 class SceneBatch(nn.Module, ABC):
@@ -95,6 +96,23 @@ class SceneBatch(nn.Module, ABC):
     @abstractmethod
     def scenes(self) -> Sequence[Scene]:
         """The scenes one by one; gradients flow back to the parameters."""
+
+    def render_training(
+        self,
+        scenes: Sequence[Any],
+        viewpoints: Sequence[Viewpoints],
+        size: int,
+        step: int,
+        samples: int,
+        generators: Sequence[Mapping[str, torch.Generator]],
+        *,
+        normals: bool,
+    ) -> Sequence[Rendering]:
+        """`Scene.render_training` of each of its `scenes()`, with viewpoints and generators of its own."""
+        each = zip(scenes, viewpoints, generators, strict=True)
+        return [
+            scene.render_training(views, size, step, samples, draws, normals=normals) for scene, views, draws in each
+        ]
 
     def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
         """Each scene's parts (views) of tensors with the parameters' shapes and order; None is left out.

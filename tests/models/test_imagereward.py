@@ -132,7 +132,7 @@ def test_transformers_has_no_word_to_say_of_the_configuration(folder, monkeypatc
 
 def test_batches_change_nothing(model, monkeypatch):
     whole = model.score("a red ball", IMAGES)
-    monkeypatch.setitem(imagereward.BATCH, "cpu", 2)
+    monkeypatch.setattr(imagereward, "BATCH", 2)
     np.testing.assert_allclose(model.score("a red ball", IMAGES), whole, atol=1e-5)
 
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
+from pretend_device import NAME, pretended
 from torch.nn.functional import grid_sample
 
-from jsdpipe.scene.marching import gather, scatter
+from jsdpipe.scene.marching import gather, normalized, scatter
 
 
 class TestTrilinear:
@@ -37,3 +38,22 @@ class TestTrilinear:
         lattice = torch.stack((x, y, z))
         points = torch.tensor([[1.25], [2.5], [3.75]])
         assert torch.allclose(gather(lattice, points), points, atol=1e-5)
+
+    def test_grids_of_more_voxels_than_single_precision_counts(self):
+        r = 260
+        found = torch.zeros(1, r, r, r)
+        scatter(found, torch.ones(1, 1), torch.tensor([[257.0], [258.0], [258.0]]))
+        assert found.nonzero().tolist() == [[0, 258, 258, 257]]
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_accelerators_have_the_same_values(self, channels):
+        r = 9
+        lattice, x, values = torch.randn(channels, r, r, r), self.points(200, r), torch.randn(channels, 204)
+        expected = torch.zeros(channels, r, r, r)
+        scatter(expected, values, x)
+        with pretended():
+            at = normalized(x.to(NAME), r)
+            assert torch.allclose(gather(lattice.to(NAME), at).cpu(), gather(lattice, x), atol=1e-4)
+            found = torch.zeros(channels, r, r, r, device=NAME)
+            scatter(found, values.to(NAME), at)
+            assert torch.allclose(found.cpu(), expected, atol=1e-4)

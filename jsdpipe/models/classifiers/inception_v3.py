@@ -53,7 +53,7 @@ class Inception:
 
         from jsdpipe.models.preprocessing import batches
 
-        with torch.inference_mode():
+        with torch.no_grad():
             logits = torch.cat([self._model(batch) for batch in batches(images, self.device)])
             return logits.double().softmax(dim=-1).cpu().numpy()
 

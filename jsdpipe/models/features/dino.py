@@ -51,7 +51,7 @@ class Dino:
 
         from jsdpipe.models.preprocessing import batches
 
-        with torch.inference_mode():
+        with torch.no_grad():
             pixels = (batch.to(self._dtype) for batch in batches(images, self.device))
             tokens = torch.cat([self._model(batch).last_hidden_state[:, 0] for batch in pixels])
             return torch.nn.functional.normalize(tokens.double(), dim=-1).cpu().numpy()

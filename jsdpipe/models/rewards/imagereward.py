@@ -11,7 +11,7 @@ from jsdpipe.models.settings import Checkpoint, Pretrained
 MEAN, DEVIATION = 0.16717362830052426, 1.0333394966054072  # of the raw rewards
 TOKENS = 35
 CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-BATCH = {"cpu": 16, "cuda": 128}
+BATCH, BATCH_OF_ACCELERATOR = 16, 128  # images
 
 
 class BertTokenizer(Checkpoint):
@@ -34,13 +34,14 @@ class ImageReward:
         import transformers
         from torchvision import transforms
 
-        from jsdpipe.base.device import number_format
+        from jsdpipe.base.device import is_accelerator, number_format
         from jsdpipe.models.imagereward_network import load
 
         weights, vocabulary = settings.fetched(), settings.tokenizer.fetched()
         digests = IMAGE_REWARD.digest(weights), BERT_TOKENIZER.digest(vocabulary)
         self._device, self._dtype = device, number_format(settings.dtype, device)
         self.identity = f"imagereward sha256:{digests[0]}, vocabulary sha256:{digests[1]}, {self._dtype}"
+        self._batch = BATCH_OF_ACCELERATOR if is_accelerator(device) else BATCH
         self._model = load(weights).to(self._device, self._dtype)
         self._model.head.float()
         self._tokenizer = transformers.BertTokenizer(str(vocabulary / "vocab.txt"))
@@ -60,7 +61,7 @@ class ImageReward:
         tokens = self._tokenizer(text, padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt")
         ids, mask = tokens.input_ids.to(self._device), tokens.attention_mask.to(self._device)
         rewards = []
-        for start in range(0, len(images), size := BATCH[self._device]):
+        for start in range(0, len(images), size := self._batch):
             # PIL images, because tensors are resized differently
             pixels = torch.stack([self._preprocess(Image.fromarray(image)) for image in images[start : start + size]])
             with torch.no_grad():

@@ -4,7 +4,6 @@ The table has tiny-cuda-nn's layout, so that scenes can be exchanged with codes 
 after entry, an entry's features side by side.
 """
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -103,19 +102,22 @@ def _interpolate(points: Tensor, table: Tensor, level: Level) -> Tensor:
     position = points * level.scale + 0.5
     cell = position.detach().floor()
     far = position - cell  # (N, 3)
-    shares = torch.stack((1 - far, far), dim=2)  # (N, 3, 2)
-    corners = torch.stack((cell, cell + 1), dim=2).long()
-    weights, indices = [], []
-    for x, y, z in itertools.product((0, 1), repeat=3):
-        weights.append(shares[:, 0, x] * shares[:, 1, y] * shares[:, 2, z])
-        indices.append(_index(corners[:, 0, x], corners[:, 1, y], corners[:, 2, z], level))
+    x, y, z = _by_axis(torch.stack((1 - far, far), dim=2))
+    weights = (x * y * z).flatten(1)  # (N, 8)
+    index = _index(*_by_axis(torch.stack((cell, cell + 1), dim=2).long()), level)
     # int32, because autograd keeps them; `embedding`, because its gradient is deterministic, also on a GPU
-    features = embedding(torch.stack(indices, dim=1).int(), table)  # (N, 8, F)
-    return (torch.stack(weights, dim=1)[:, :, None] * features).sum(dim=1)
+    features = embedding(index.flatten(1).int(), table)  # (N, 8, F)
+    return (weights[:, :, None] * features).sum(dim=1)
+
+
+def _by_axis(of_cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What belongs to a cell's two sides along x, y and z (N, 3, 2), to be combined to its corners (N, 2, 2, 2)."""
+    x, y, z = of_cell.unbind(dim=1)
+    return x[:, :, None, None], y[:, None, :, None], z[:, None, None, :]
 
 
 def _index(x: Tensor, y: Tensor, z: Tensor, level: Level) -> Tensor:
-    """Entries (N,) of grid points in their level's table; the cube's far sides wrap around, as in tiny-cuda-nn."""
+    """Entries of grid points in their level's table; the cube's far sides wrap around, as in tiny-cuda-nn."""
     if level.hashed:
         hashed = (x * PRIMES[0]) ^ (y * PRIMES[1]) ^ (z * PRIMES[2])
         return (hashed & 0xFFFF_FFFF) % level.entries

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, softplus
 
-from jsdpipe.base.device import GRAPH_CHUNK
+from jsdpipe.base.device import graph_samples_at_once
 from jsdpipe.scene.hash_grid.backgrounds import build_background
 from jsdpipe.scene.hash_grid.encoding import HashEncoding, mlp
 from jsdpipe.scene.hash_grid.occupancy import OccupancyGrid
@@ -56,11 +56,11 @@ class HashField(nn.Module):
     def surface(self, points: Tensor, *, normals: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """Density (N,), albedo (N, 3) and, if asked for, unit normals (N, 3) at points (N, 3) in the ball.
 
-        Differentiable by the parameters but not by the points, in the memory of `GRAPH_CHUNK` points.
+        Differentiable by the parameters but not by the points, in the memory of `graph_samples_at_once` points.
         """
         modules = (self.encoding, self.density_network, self.albedo_network)
         parameters = [parameter for module in modules for parameter in module.parameters()]
-        size = GRAPH_CHUNK[points.device.type]
+        size = graph_samples_at_once(points.device)
         if not normals:
             density, albedo = in_chunks(self._density_and_albedo, points, parameters, size)
             return density, albedo, None

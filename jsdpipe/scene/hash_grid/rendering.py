@@ -1,15 +1,20 @@
-"""Volume rendering of hash-grid scenes by automatic differentiation, of only the samples that matter."""
+"""Volume rendering of hash-grid scenes by automatic differentiation, of only the samples that matter.
+
+How many those are is known on the device alone, so a rendering asks for counts (`counting`).
+"""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from jsdpipe.base.device import CHUNK
+from jsdpipe.base.device import samples_at_once, to_device
+from jsdpipe.scene.hash_grid.counting import Counting, done, side_by_side
 from jsdpipe.scene.hash_grid.field import HashField
 from jsdpipe.scene.hash_grid.occupancy import march
 from jsdpipe.scene.hash_grid.shading import Shading, shade
-from jsdpipe.scene.ray_samples import Samples, accumulate, alpha, transmittance
+from jsdpipe.scene.ray_samples import Samples, accumulate, alpha, places, transmittance
 from jsdpipe.scene.rendering import Rendering, intersect_ball
 
 # Samples with a lower alpha, or that less light reaches, are skipped (the public code's numbers); the first is lowered
@@ -27,7 +32,12 @@ class SampledRendering(Rendering):
     normals: Tensor | None
 
 
-def render(
+def render(*arguments: Any, **more: Any) -> SampledRendering:
+    """`rendering` of these arguments, alone."""
+    return done(rendering(*arguments, **more))
+
+
+def rendering(
     field: HashField,
     origins: Tensor,
     directions: Tensor,
@@ -37,7 +47,7 @@ def render(
     colors: Tensor | None = None,
     *,
     normals: bool = False,
-) -> SampledRendering:
+) -> Counting[SampledRendering]:
     """Render rays (N, 3) with unit directions through the ball of one scene.
 
     Their steps are `field.ray_step(samples)` long; with a generator they begin at a random place in each ray's first.
@@ -46,9 +56,10 @@ def render(
     """
     step = field.ray_step(samples)
     near, far = intersect_ball(origins, directions, field.bound)
-    start = torch.zeros(len(near)) if generator is None else torch.rand(len(near), generator=generator)
-    first = near + step * start.to(near.device)
-    kept = _visible(field, origins, directions, first, far, step, rays_per_chunk(samples, near.device))
+    first = near
+    if generator is not None:
+        first = near + step * to_device(torch.rand(len(near), generator=generator), near.device)
+    kept = yield from _visible(field, origins, directions, first, far, step, rays_per_chunk(samples, near.device))
     points = origins[kept.ray] + directions[kept.ray] * kept.t[:, None]
     mode = shading.mode if shading else "albedo"
     density, color, found = field.surface(points, normals=normals or mode != "albedo")
@@ -61,7 +72,7 @@ def render(
     opacity = sums[:, 3]
     behind = field.background(directions)
     if colors is not None:
-        behind = 0 * behind + _per_ray(colors.to(near.device), len(near))  # see `shade` for the 0
+        behind = 0 * behind + _per_ray(to_device(colors, near.device), len(near))  # see `shade` for the 0
     return SampledRendering(
         rgb=sums[:, :3] + (1 - opacity[:, None]) * behind,
         opacity=opacity,
@@ -75,25 +86,27 @@ def render(
 
 def rays_per_chunk(samples: int, device: torch.device) -> int:
     """How many rays with so many samples each are worked on at once."""
-    return max(1, CHUNK[device.type] // samples)
+    return max(1, samples_at_once(device) // samples)
 
 
 @torch.no_grad()
 def _visible(
     field: HashField, origins: Tensor, directions: Tensor, first: Tensor, far: Tensor, step: float, chunk: int
-) -> Samples:
+) -> Counting[Samples]:
     """The samples in occupied cells that light reaches and that absorb some of it."""
-    min_alpha = min(MIN_ALPHA, float(field.occupancy.optical_depth.mean()))
-    ray, t = [], []
-    for begin in range(0, len(first), chunk):
-        here = slice(begin, begin + chunk)
-        found = march(origins[here], directions[here], first[here], far[here], step, field.occupancy)
-        density = field.density_anywhere(origins[here][found.ray] + directions[here][found.ray] * found.t[:, None])
-        reached = transmittance(density, found) >= MIN_TRANSMITTANCE
-        found = found[reached & (alpha(density, found) >= min_alpha)]
-        ray.append(found.ray + begin)
-        t.append(found.t)
-    return Samples(torch.cat(ray), torch.cat(t), len(first), step)
+    min_alpha = field.occupancy.optical_depth.mean().clamp(max=MIN_ALPHA)
+    of_rays = (x.split(chunk) for x in (origins, directions, first, far))
+    chunks: list[tuple[Tensor, Tensor, Tensor, Tensor]] = list(zip(*of_rays, strict=True))
+    found = yield from side_by_side([march(*rays, step, field.occupancy) for rays in chunks])
+    visible = []
+    for (start, along, *_), samples in zip(chunks, found, strict=True):
+        density = field.density_anywhere(start[samples.ray] + along[samples.ray] * samples.t[:, None])
+        reached = transmittance(density, samples) >= MIN_TRANSMITTANCE
+        visible.append(reached & (alpha(density, samples) >= min_alpha))
+    counts = yield [mask.count_nonzero() for mask in visible]
+    kept = [samples[places(*of)] for samples, *of in zip(found, visible, counts, strict=True)]
+    ray = [samples.ray + begin for samples, begin in zip(kept, range(0, len(first), chunk), strict=True)]
+    return Samples(torch.cat(ray), torch.cat([samples.t for samples in kept]), len(first), step)
 
 
 def _per_ray(of_views: Tensor, rays: int) -> Tensor:

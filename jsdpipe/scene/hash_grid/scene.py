@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from jsdpipe.scene.cameras import Viewpoints
 from jsdpipe.scene.hash_grid.backgrounds import HashGridMap, random_colors
+from jsdpipe.scene.hash_grid.counting import Counting, done, side_by_side
 from jsdpipe.scene.hash_grid.encoding import levels_open_at
 from jsdpipe.scene.hash_grid.field import HashField
-from jsdpipe.scene.hash_grid.rendering import SampledRendering, rays_per_chunk, render
+from jsdpipe.scene.hash_grid.rendering import SampledRendering, rays_per_chunk, render, rendering
 from jsdpipe.scene.hash_grid.settings import HashGridBackground, HashGridField
 from jsdpipe.scene.hash_grid.shading import random_shading
 from jsdpipe.scene.regularizers import convexity, normal_map, orientation, z_variance
@@ -37,17 +38,28 @@ class HashGridScene(HashField, Scene):
         *,
         normals: bool,
     ) -> SampledRendering:
+        return done(self.training_rendering(viewpoints, size, step, samples, generators, normals=normals))
+
+    def training_rendering(
+        self,
+        viewpoints: Viewpoints,
+        size: int,
+        step: int,
+        samples: int,
+        generators: Mapping[str, torch.Generator],
+        *,
+        normals: bool,
+    ) -> Counting[SampledRendering]:
+        """`render_training`, to be run side by side with others."""
         settings, position = self.settings, viewpoints.position
         self.encoding.open_levels = levels_open_at(settings.encoding, step)
         self.update_occupancy(samples, generators["occupancy"])
-        origins, directions = viewpoints.rays(size)
         shading = None
         if settings.material:
             shading = random_shading(settings.material, step, position, generators["material"]).to(self.device)
-        return render(
+        return rendering(
             self,
-            origins.to(self.device),
-            directions.to(self.device),
+            *viewpoints.rays(size, self.device),
             samples,
             generators["jitter"],
             shading,
@@ -58,8 +70,8 @@ class HashGridScene(HashField, Scene):
     @torch.no_grad()
     def render(self, viewpoints: Viewpoints, size: int, samples: int) -> Rendering:
         chunk = rays_per_chunk(samples, self.device)
-        origins, directions = (x.to(self.device).split(chunk) for x in viewpoints.rays(size))
-        parts = [render(self, o, d, samples) for o, d in zip(origins, directions, strict=True)]
+        rays = zip(*(x.split(chunk) for x in viewpoints.rays(size, self.device)), strict=True)
+        parts = [render(self, *part, samples) for part in rays]
         return Rendering(*(torch.cat([getattr(part, name) for part in parts]) for name in ("rgb", "opacity", "depth")))
 
     def regularizers(self, rendering: Rendering, views: int) -> dict[str, Callable[[], Tensor]]:
@@ -91,6 +103,23 @@ class HashGridBatch(SceneBatch):
 
     def scenes(self) -> list[HashGridScene]:
         return [cast(HashGridScene, field) for field in self.fields]
+
+    def render_training(
+        self,
+        scenes: Sequence[HashGridScene],
+        viewpoints: Sequence[Viewpoints],
+        size: int,
+        step: int,
+        samples: int,
+        generators: Sequence[Mapping[str, torch.Generator]],
+        *,
+        normals: bool,
+    ) -> Sequence[SampledRendering]:
+        each = zip(scenes, viewpoints, generators, strict=True)
+        renderings = [
+            scene.training_rendering(views, size, step, samples, draws, normals=normals) for scene, views, draws in each
+        ]
+        return done(side_by_side(renderings))
 
     def by_scene(self, of_parameters: Sequence[Tensor | None]) -> list[list[Tensor]]:
         following = iter(of_parameters)  # the parameters come scene by scene

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from jsdpipe.base.device import to_device
 from jsdpipe.scene.hash_grid.settings import Material
 
 Mode = Literal["albedo", "diffuse", "textureless", "normals"]
@@ -20,7 +21,7 @@ class Shading:
     lights: Tensor
 
     def to(self, device: torch.device) -> "Shading":
-        return Shading(self.mode, self.lights.to(device))
+        return Shading(self.mode, to_device(self.lights, device))
 
 
 def random_shading(settings: Material, step: int, cameras: Tensor, generator: torch.Generator) -> Shading:

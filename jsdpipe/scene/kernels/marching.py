@@ -7,6 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from jsdpipe.scene.hash_grid.counting import Counting
 from jsdpipe.scene.ray_samples import Samples
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ BLOCK = 128  # steps of a ray at a time
 
 def march(
     origins: Tensor, directions: Tensor, first: Tensor, far: Tensor, step: float, occupancy: "OccupancyGrid"
-) -> Samples:
+) -> Counting[Samples]:
     """Steps of rays (N, 3) from `first` (N,) whose middle is before `far` (N,) and in an occupied cell; float32.
 
     The same samples as in plain PyTorch, to the bit.
@@ -30,7 +31,7 @@ def march(
     options = {"BLOCK": BLOCK, "enable_fp_fusion": False}
     _march_kernel[(len(first),)](*rays, *grid, counts, counts, first, WRITE=False, **options)
     ends = counts.cumsum(0)
-    total = int(ends[-1]) if len(ends) else 0
+    (total,) = yield [counts.sum()]
     ray, t = torch.empty(total, dtype=torch.long, device=first.device), first.new_empty(total)
     _march_kernel[(len(first),)](*rays, *grid, ends - counts, ray, t, WRITE=True, **options)
     return Samples(ray, t, len(first), step)

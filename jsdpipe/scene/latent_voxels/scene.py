@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, softplus
 
+from jsdpipe.base.device import is_accelerator
 from jsdpipe.scene.cameras import Viewpoints
 from jsdpipe.scene.latent_voxels.settings import LatentVoxelField
-from jsdpipe.scene.marching import Volume, gather, march
+from jsdpipe.scene.marching import Volume, gather, march, normalized
 from jsdpipe.scene.rendering import Rendering, intersect_cube
 from jsdpipe.scene.scene import Scene, SceneBatch
 
@@ -78,20 +79,19 @@ class LatentVoxelScene(Scene):
         *,
         normals: bool,
     ) -> LatentRendering:
-        return self.render_rays(*viewpoints.rays(size), samples, generators["jitter"])
+        return self.render_rays(*viewpoints.rays(size, self.device), samples, generators["jitter"])
 
     @torch.no_grad()
     def render(self, viewpoints: Viewpoints, size: int, samples: int) -> LatentRendering:
-        return self.render_rays(*viewpoints.rays(size), samples)
+        return self.render_rays(*viewpoints.rays(size, self.device), samples)
 
     def render_rays(
         self, origins: Tensor, directions: Tensor, samples: int, generator: torch.Generator | None = None
     ) -> LatentRendering:
         """Render rays (N, 3) with unit directions through the cube; samples as `march` places them."""
-        rays = origins.to(self.device), directions.to(self.device)
-        ends = intersect_cube(*rays, self.bound)
+        rays, ends = (origins, directions), intersect_cube(origins, directions, self.bound)
         found = march(self._scaled_density(), self.latent_grid, self._volume(), rays, ends, samples, generator)
-        latents = found.color + found.transmitted[:, None] * self.background_at(rays[1])
+        latents = found.color + found.transmitted[:, None] * self.background_at(directions)
         return LatentRendering(latents, 1 - found.transmitted, found.depth, found.emptiness)
 
     def background_at(self, directions: Tensor) -> Tensor:
@@ -123,11 +123,14 @@ class LatentVoxelScene(Scene):
 
     def _volume(self) -> Volume:
         bias = self.settings.density_bias
-        return Volume(self.bound, 0.5, 1.0, lambda _: bias, sigmoid=False, min_weight=0.0, emptiness=True)
+        longest = 2 * math.sqrt(3) * self.bound
+        return Volume(self.bound, longest, 0.5, 1.0, lambda _: bias, sigmoid=False, min_weight=0.0, emptiness=True)
 
     def _at(self, grid: Tensor, points: Tensor) -> Tensor:
         """Values (N, C) of a grid at points (N, 3)."""
-        return gather(grid, self._volume().to_voxels(points.T, self.settings.resolution)).T
+        r = self.settings.resolution
+        x = self._volume().to_voxels(points.T, r)
+        return gather(grid, normalized(x, r) if is_accelerator(x.device) else x).T
 
 
 class LatentVoxelBatch(SceneBatch):

@@ -34,4 +34,4 @@ def _volume(s: VoxelField) -> Volume:
     def blob(points: Tensor) -> Tensor:
         return s.blob_scale * (1 - points.square().sum(dim=0).sqrt() / s.blob_radius)
 
-    return Volume(s.bound, 0, s.density_scale, blob, sigmoid=True, min_weight=MIN_WEIGHT, emptiness=False)
+    return Volume(s.bound, 2 * s.bound, 0, s.density_scale, blob, sigmoid=True, min_weight=MIN_WEIGHT, emptiness=False)

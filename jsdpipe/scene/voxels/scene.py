@@ -51,11 +51,11 @@ class VoxelScene(Scene):
         *,
         normals: bool,
     ) -> Rendering:
-        return render(self, *self._rays(viewpoints, size), samples, generators["jitter"])
+        return render(self, *viewpoints.rays(size, self.device), samples, generators["jitter"])
 
     @torch.no_grad()
     def render(self, viewpoints: Viewpoints, size: int, samples: int) -> Rendering:
-        return render(self, *self._rays(viewpoints, size), samples)
+        return render(self, *viewpoints.rays(size, self.device), samples)
 
     def density_inside(self, points: Tensor) -> Tensor:
         s = self.settings
@@ -67,12 +67,8 @@ class VoxelScene(Scene):
 
     def regularizers(self, rendering: Rendering, views: int) -> dict[str, Callable[[], Tensor]]:
         return super().regularizers(rendering, views) | {
-            "total_variation": lambda: total_variation(self.density_grid) + total_variation(self.albedo_grid)
+            "total_variation": lambda: total_variation(self.density_grid, self.albedo_grid)
         }
-
-    def _rays(self, viewpoints: Viewpoints, size: int) -> tuple[Tensor, Tensor]:
-        origins, directions = viewpoints.rays(size)
-        return origins.to(self.device), directions.to(self.device)
 
     def _interpolate(self, grid: Tensor, points: Tensor) -> Tensor:
         """Values (C, N) of a grid (C, R, R, R) at points (N, 3)."""

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from jsdpipe.scene.hash_grid.counting import done
 from jsdpipe.scene.hash_grid.occupancy import DECAY, WARM_UP, OccupancyGrid, march
 
 
@@ -80,7 +81,7 @@ def test_steps_in_occupied_cells_by_hand():
     grid.occupied[1, 1, 1] = True
     origins = torch.tensor([[-1.0, 0.5, 0.5], [-1, -0.5, 0.5], [-1, 0.5, 0.5]])
     directions = torch.tensor([[1.0, 0, 0]]).expand(3, 3)
-    found = march(origins, directions, torch.tensor([0.1, 0, 0]), torch.tensor([1.8, 2, 0]), 0.4, grid)
+    found = done(march(origins, directions, torch.tensor([0.1, 0, 0]), torch.tensor([1.8, 2, 0]), 0.4, grid))
     # middles at 0.3, 0.7, 1.1, 1.5, 1.9: of the cell are those from 1 on, before 1.8
     assert found.ray.tolist() == [0, 0]
     assert found.t.tolist() == pytest.approx([1.1, 1.5])

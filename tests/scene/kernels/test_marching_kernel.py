@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_device import DEVICE
 
+from jsdpipe.scene.hash_grid.counting import done
 from jsdpipe.scene.hash_grid.occupancy import OccupancyGrid
 from jsdpipe.scene.hash_grid.occupancy import march as plain
 from jsdpipe.scene.kernels.marching import BLOCK, march
@@ -20,8 +21,8 @@ def rays(count, seed):
 
 
 def assert_the_same(of_rays, step, grid):
-    expected = plain(*of_rays, step, grid)
-    found = march(*(x.to(DEVICE) for x in of_rays), step, grid.to(DEVICE))
+    expected = done(plain(*of_rays, step, grid))
+    found = done(march(*(x.to(DEVICE) for x in of_rays), step, grid.to(DEVICE)))
     assert torch.equal(found.ray.cpu(), expected.ray)
     assert torch.equal(found.t.cpu(), expected.t)
     assert (found.rays, found.step) == (expected.rays, expected.step)

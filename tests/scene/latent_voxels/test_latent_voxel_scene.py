@@ -8,7 +8,7 @@ from hash_fields import camera
 from latent_scenes import SETTINGS, latent_scene
 from scipy.ndimage import map_coordinates
 
-from jsdpipe.base.device import CHUNK
+from jsdpipe.scene import marching
 from jsdpipe.scene.files import load, save
 from jsdpipe.scene.latent_voxels.scene import LatentVoxelBatch
 from jsdpipe.scene.regularizers import opaque, sparsity
@@ -62,7 +62,7 @@ class TestRendering:
     @pytest.mark.parametrize("distance", [3.0, 1.5, 0.4])
     @pytest.mark.parametrize("chunk", [64, 1 << 15])
     def test_values_are_those_of_numpy(self, monkeypatch, distance, chunk):
-        monkeypatch.setitem(CHUNK, "cpu", chunk)
+        monkeypatch.setattr(marching, "samples_at_once", lambda _: chunk)
         scene, (origins, directions) = latent_scene(), camera(8, distance)
         with torch.no_grad():
             rendering = scene.render_rays(origins, directions, 20)

@@ -6,7 +6,7 @@ import torch
 from hash_fields import camera
 from voxel_scenes import SETTINGS, voxel_scene
 
-from jsdpipe.base.device import CHUNK
+from jsdpipe.scene import marching
 from jsdpipe.scene.rendering import intersect_ball
 from jsdpipe.scene.voxels.rendering import MIN_WEIGHT, render
 from jsdpipe.scene.voxels.scene import VoxelBatch
@@ -64,7 +64,7 @@ class TestRendering:
     @pytest.mark.parametrize("chunk", [64, 1 << 15])
     @pytest.mark.parametrize("jitter", [False, True])
     def test_values_and_gradients_are_those_of_plain_autograd(self, monkeypatch, distance, chunk, jitter):
-        monkeypatch.setitem(CHUNK, "cpu", chunk)
+        monkeypatch.setattr(marching, "samples_at_once", lambda _: chunk)
         origins, directions = camera(12, distance)
         on_rgb, on_opacity = torch.randn(144, 3), torch.randn(144)
         results = []
