@@ -1,5 +1,6 @@
 """The half-precision formats that this CPU has instructions for. Torch-free, so that planning can check it."""
 
+import platform
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -21,10 +22,20 @@ def half_precision_warning(format: str) -> str | None:
     return f"{format}: this CPU has no instructions for it; {' or '.join(native)} is many times faster"
 
 
+def cpu_name() -> str:
+    """The model of the first core, or the machine's architecture if the system does not list it."""
+    return _stated("model name") or platform.machine()
+
+
 def _flags() -> set[str]:
     """The flags of the first core; empty if the system does not list them."""
+    return set(_stated("flags").split())
+
+
+def _stated(key: str) -> str:
+    """What the system says of the first core, or nothing."""
     try:
         with CPUINFO.open(encoding="utf-8") as lines:
-            return next((set(line.partition(":")[2].split()) for line in lines if line.startswith("flags")), set())
+            return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
     except OSError:
-        return set()
+        return ""

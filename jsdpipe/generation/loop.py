@@ -11,6 +11,7 @@ from jsdpipe.base.device import ToHost, is_accelerator
 from jsdpipe.base.progress import Advance
 from jsdpipe.base.schedules import size_at
 from jsdpipe.base.seeding import generator
+from jsdpipe.base.stopwatch import part
 from jsdpipe.config.plausibility import check_latents
 from jsdpipe.config.recipe import Optimizer, Recipe
 from jsdpipe.generation.balance import MEASURE_EVERY, Balance, regularizer_gradients
@@ -100,7 +101,8 @@ def optimize(
         size, normals = size_at(recipe.cameras.size, nominal), needs_normals(recipe.regularizers, nominal)
         cameras = [random_viewpoints(recipe.cameras, views, g["cameras"], nominal) for g in generators]
         scenes = batch.scenes()
-        renderings = batch.render_training(scenes, cameras, size, nominal, samples, generators, normals=normals)
+        with part("render"):
+            renderings = batch.render_training(scenes, cameras, size, nominal, samples, generators, normals=normals)
         if last and last.note(outcomes, steps):
             advance(steps - step)
             break
@@ -110,7 +112,8 @@ def optimize(
         if recipe.field.latent_channels:
             z = leaf.contiguous()
         else:
-            z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
+            with part("encode"):
+                z = prior.encode(leaf, posterior_draws if recipe.posterior == "sample" else None)
         view = [torch.cat([getattr(c, name) for c in cameras]) for name in ("azimuth", "elevation", "distance")]
         guidance = prompts.guidance_for(of_item, *view)
         output = objective(z.detach(), guidance, Progress(nominal, recipe.steps), item_draws)
@@ -121,20 +124,23 @@ def optimize(
             ]
         )
         scale = recipe.objective_weight * (z[0].numel() if recipe.reduction == "sum" else 1)
-        on_images = _pull_back(output.gradient * scale / views, z, leaf)
+        with part("backward"):
+            on_images = _pull_back(output.gradient * scale / views, z, leaf)
         largest = torch.stack((_largest(on_images, count), _largest(output.loss, count), terms.detach()))
         fine = (largest.abs() < torch.inf).all(dim=0)
         on_images = torch.where(per_item(fine.repeat_interleave(views)), on_images, 0.0)
         optimizer.zero_grad()
-        if terms.requires_grad:
-            alone = regularizer_gradients(terms, batch) if step % MEASURE_EVERY == 0 else None
-            torch.autograd.backward([images, terms], [on_images, balance.factor * fine])
-            if alone:
-                balance.measure(batch, alone, fine, nominal)
-        else:  # no term has a weight in this step
-            images.backward(on_images)
+        with part("backward"):
+            if terms.requires_grad:
+                alone = regularizer_gradients(terms, batch) if step % MEASURE_EVERY == 0 else None
+                torch.autograd.backward([images, terms], [on_images, balance.factor * fine])
+                if alone:
+                    balance.measure(batch, alone, fine, nominal)
+            else:  # no term has a weight in this step
+                images.backward(on_images)
         fine &= _only_finite(batch.gradients())
-        optimizer.step()
+        with part("optimizer"):
+            optimizer.step()
 
         of_items = {"loss": output.loss, **output.diagnostics}
         means = torch.stack([x.float() for x in of_items.values()]).view(-1, count, views).mean(dim=2)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from jsdpipe.base.stopwatch import part
 from jsdpipe.model_files.formats import UNET
 from jsdpipe.model_files.pretrained import json_object, weights
 from jsdpipe.model_files.prior_family import SCHEDULE, check_adapter
@@ -56,7 +57,8 @@ class Denoiser:
         A velocity prediction v (arXiv 2202.00512) is turned into noise: sqrt(a) v + sqrt(1 - a) z. Differentiable.
         """
         self.samples += len(latents)
-        output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.to(latents.dtype)
+        with part("U-Net"):
+            output = self.unet(latents.to(self.dtype), t, embeddings.to(self.dtype)).sample.to(latents.dtype)
         if self.prediction_type == "epsilon":
             return output
         a = self.alpha_bar(t).view(-1, 1, 1, 1)

@@ -9,7 +9,7 @@ import tiny_imagereward
 
 from jsdpipe.base.device import available_device
 from jsdpipe.base.validation import read_yaml
-from jsdpipe.commands import bench
+from jsdpipe.bench import scoring as bench
 from jsdpipe.config.run_config import read_config
 from jsdpipe.models.roles import REWARDS
 from jsdpipe.render.rigs import Cameras, place_for_t3bench, quality_cameras

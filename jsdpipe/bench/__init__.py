@@ -1,0 +1,1 @@
+"""What work costs on this machine, beside the plain way to do it."""
