@@ -136,7 +136,11 @@ def _render_chunk(seed: int, chunk: int) -> tuple[dict[str, Tensor], list[dict]]
 
 
 def render(folder: Path, count: int, seed: int = 0) -> None:
-    """Render at least `count` images into chunk files of a folder; existing chunks are kept."""
+    """Render at least `count` images into chunk files of a folder; existing chunks are kept.
+
+    From then on PyTorch has one thread: its others, which wait actively, would take cores from those that trace.
+    """
+    torch.set_num_threads(1)
     chunks = math.ceil(count / CHUNK)
     missing = [i for i in range(chunks) if not _chunk_file(folder, i).exists()]
     with progress("rendering the miniature world", chunks * CHUNK, start=(chunks - len(missing)) * CHUNK) as advance:
