@@ -68,8 +68,8 @@ def test_the_default_configuration(folder):
 # 2 prompts; all: 11 methods, 3 sets; tuning: 11 methods, 5 settings; own meshes: 300 prompts by 12; damages: 26
 # methods, 3 sets; true diversity: 3 methods, 2 prompts. Those of the miniature join the scores to the job `render`.
 EXPERIMENTS = {
-    "t3bench": 1650, "controlled": 1650, "diversity": 22, "miniature-all": 33, "miniature-tuning": 55, "own-meshes": 27,
-    "damages": 78, "true-diversity": 6,
+    "t3bench": 1650, "controlled": 1650, "diversity": 22, "miniature-all": 78, "miniature-tuning": 55, "own-meshes": 27,
+    "damages": 78, "true-diversity": 6, "miniature-rules": 36,
 }  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def test_every_experiment_on_a_cluster(folder):
             folder, "-n", "--quiet", "rules", "--configfile", ROOT / f"workflow/experiments/{name}.yaml",
             "--workflow-profile", ROOT / "workflow/profiles/slurm",
         )  # fmt: skip
-        joined = name in ("damages", "miniature-all", "miniature-tuning", "true-diversity")
+        joined = name in ("damages", "miniature-all", "miniature-rules", "miniature-tuning", "true-diversity")
         plan = jobs(done)
         assert plan.items() >= dict.fromkeys(STAGES[:3] if joined else STAGES, shards).items()
         assert ("quality" in plan) != joined
