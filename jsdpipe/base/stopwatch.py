@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+from jsdpipe.base.device import is_accelerator
+
 PARTS = ("render", "encode", "U-Net", "backward", "optimizer")  # of a step of generation
 REST = "rest"
 
@@ -59,9 +61,9 @@ def part(name: str) -> Iterator[None]:
 
 @contextmanager
 def measured(device: str) -> Iterator[Stopwatch]:
-    """Measure the parts of what is done within; at each change of part the host waits for a GPU."""
+    """Measure the parts of what is done within; at each change of part the host waits for an accelerator."""
     global _watch
-    watch = _watch = Stopwatch(torch.cuda.synchronize if device == "cuda" else lambda: None)
+    watch = _watch = Stopwatch(torch.accelerator.synchronize if is_accelerator(device) else lambda: None)
     try:
         yield watch
     finally:

@@ -13,10 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from jsdpipe.base.device import is_accelerator
 from jsdpipe.prior.prior import Prior
 
-SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices whose product is timed
-COPIED = {"cpu": 1 << 28, "cuda": 1 << 32}  # bytes
 REPEATS = 5
 
 
@@ -42,13 +41,13 @@ class Need:
 
 def measure_peak(device: str, dtype: torch.dtype) -> Peak:
     """Time a matrix product and a copy with as many threads as PyTorch has now; the best of `REPEATS`."""
-    side = SIDE[device]
+    side, copied = (8192, 1 << 32) if is_accelerator(device) else (2048, 1 << 28)
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    source = torch.empty(COPIED[device], dtype=torch.uint8, device=device)
+    source = torch.empty(copied, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     product = _least_time(lambda: torch.mm(a, b), device)
     copy = _least_time(lambda: target.copy_(source), device)
-    return Peak(2 * side**3 / product, 2 * COPIED[device] / copy)
+    return Peak(2 * side**3 / product, 2 * copied / copy)
 
 
 def _least_time(work: Callable[[], Any], device: str) -> float:
@@ -56,8 +55,8 @@ def _least_time(work: Callable[[], Any], device: str) -> float:
     for _ in range(REPEATS + 1):  # the first warms up, and is never the fastest
         start = time.perf_counter()
         work()
-        if device == "cuda":
-            torch.cuda.synchronize()
+        if is_accelerator(device):
+            torch.accelerator.synchronize()
         times.append(time.perf_counter() - start)
     return min(times)
 
