@@ -32,9 +32,8 @@ class Denoiser:
         self.unet = unet.requires_grad_(False).eval()
         self.device: torch.device = unet.device
         self.dtype: torch.dtype = unet.dtype
-        self.alphas_cumprod = alphas_cumprod.to(self.device)
-        self.final_alpha_cumprod = final_alpha_cumprod
-        self._alphas = torch.cat((self.alphas_cumprod, self.alphas_cumprod.new_full((1,), final_alpha_cumprod)))
+        # by timestep, then that of negative ones
+        self.alphas = torch.cat((alphas_cumprod, alphas_cumprod.new_full((1,), final_alpha_cumprod))).to(self.device)
         self.prediction_type = prediction_type
         self.name, self.digest = name, digest
         self.samples = 0
@@ -42,14 +41,14 @@ class Denoiser:
     @property
     def timesteps(self) -> int:
         """How many timesteps the schedule has."""
-        return len(self.alphas_cumprod)
+        return len(self.alphas) - 1
 
     def alpha_bar(self, t: Tensor) -> Tensor:
         """Cumulative alphas (B,) at timesteps t (B,); at negative ones the scheduler's `final_alpha_cumprod`.
 
-        That is alphas_cumprod[0] where its configuration has `set_alpha_to_one: false`, as Stable Diffusion's, else 1.
+        That is the first timestep's where its configuration has `set_alpha_to_one: false`, as Stable Diffusion's, else 1.
         """
-        return self._alphas[t.clamp(min=-1)]
+        return self.alphas[t.clamp(min=-1)]
 
     def noise(self, latents: Tensor, t: Tensor, embeddings: Tensor) -> Tensor:
         """The noise (B, C, h, w) in noised latents (B, C, h, w) at timesteps t (B,), given embeddings (B, L, D).

@@ -41,8 +41,7 @@ def burning(recipe):
 def towards(mean, prior, side=4):
     """A prior of latents `mean`, in colors (mean + 1) / 2, with the text encoder and schedule of another."""
     return Prior(
-        unet=Towards(mean, prior.alphas_cumprod, side), vae=Shrinking(), text_encoder=prior.text_encoder,
-        tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas_cumprod,
-        final_alpha_cumprod=prior.final_alpha_cumprod, prediction_type="epsilon", name="toy",
-        digest="",
+        unet=Towards(mean, prior.alphas[:-1], side), vae=Shrinking(), text_encoder=prior.text_encoder,
+        tokenizer=prior.tokenizer, alphas_cumprod=prior.alphas[:-1], final_alpha_cumprod=float(prior.alphas[-1]),
+        prediction_type="epsilon", name="toy", digest="",
     )  # fmt: skip

@@ -54,7 +54,7 @@ def stirred(denoiser, seed):
     with torch.no_grad():
         for parameter in denoiser.unet.parameters():
             parameter += 0.05 * torch.randn(parameter.shape, generator=draw)
-    denoiser.dtype, denoiser.alphas_cumprod = torch.float64, ALPHAS
+    denoiser.dtype, denoiser.alphas = torch.float64, torch.cat((ALPHAS, ALPHAS[:1]))
     return denoiser
 
 

@@ -74,7 +74,7 @@ class Item:
         nearest = front if abs(azimuth) < 45 else back if abs(azimuth) > 135 else side
         self.text = self.mixed if self.perp_neg else nearest
         self.null, self.negative = self.embeddings.null, self.embeddings.negative
-        self.alphas = self.prior.alphas_cumprod
+        self.alphas = self.prior.alphas[:-1]
 
     def integer(self, low, high):
         return int(torch.randint(low, high + 1, (), generator=self.generator))
@@ -287,8 +287,8 @@ def models(tmp_path_factory):
 def double(prior):
     """A prior whose schedule is in double precision too."""
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
-    prior.alphas_cumprod = torch.cumprod(1 - betas, 0)
-    prior.final_alpha_cumprod = float(prior.alphas_cumprod[0])
+    alphas = torch.cumprod(1 - betas, 0)
+    prior.alphas = torch.cat((alphas, alphas[:1]))
     return prior
 
 
