@@ -7,16 +7,17 @@ from matplotlib.figure import Figure
 
 from jsdpipe.base.files import write_json
 from jsdpipe.base.stopwatch import PARTS, REST
+from jsdpipe.bench import NUMBERS
 from jsdpipe.bench.generation import Costs
 from jsdpipe.report import style
 
-NAME = "generate"
+FIGURE = "generate.png"
 
 
 def write(costs: Costs, folder: Path) -> tuple[Path, Path]:
     """Write a bench of generation to a folder, as JSON and as a figure; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    numbers, figure = folder / f"{NAME}.json", folder / f"{NAME}.png"
+    numbers, figure = folder / NUMBERS, folder / FIGURE
     write_json(numbers, costs.as_json())
     with rc_context({**style.MATPLOTLIB, "axes.grid.axis": "x"}):
         draw(costs).savefig(figure, metadata={"Software": None})

@@ -3,6 +3,7 @@
 Both ways run the same loop on the same machine, one after the other; ratios are the result.
 """
 
+import hashlib
 import multiprocessing
 import os
 import resource
@@ -69,10 +70,12 @@ class Speed:
 
 @dataclass(frozen=True)
 class Costs:
-    """Speeds by method, the plain way's first, and what the device could do."""
+    """Speeds by method, the plain way's first, of these recipes (digests) and prior, and what the device could do."""
 
     device: str
     threads: int
+    prior: str
+    recipes: dict[str, str]
     peaks: dict[str, Peak]
     speeds: dict[str, tuple[Speed, Speed]]
 
@@ -103,6 +106,8 @@ class Costs:
             "device": self.device,
             "threads": self.threads,
             "torch": torch.__version__,
+            "prior": self.prior,
+            "recipes": self.recipes,
             "peaks": {dtype: asdict(peak) for dtype, peak in self.peaks.items()},
             "methods": {
                 method: {speed.way.name: asdict(speed) for speed in both} for method, both in self.speeds.items()
@@ -142,7 +147,13 @@ def generate(config: RunConfig, recipes: dict[str, Recipe], steps: int) -> Costs
                 advance(note=method)
             *of_plain, of_here = timed
             speeds[method] = (max(of_plain, key=lambda speed: speed.steps), of_here)
-    return Costs(_device_name(device), cores, peaks, speeds)
+    digests = {method: digest(recipe) for method, recipe in recipes.items()}
+    return Costs(device_name(device), cores, config.prior.model, digests, peaks, speeds)
+
+
+def digest(recipe: Recipe) -> str:
+    """The SHA-256 of a recipe's settings."""
+    return hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
 
 
 def _operations_outside_unets(recipe: Recipe, prior: Prior) -> float:
@@ -236,7 +247,7 @@ def _speed(way: Way, found: list[_Measured], steps: int, others: float, peak: Pe
     )
 
 
-def _device_name(device: str) -> str:
+def device_name(device: str) -> str:
     """The model of the GPU or CPU."""
     if device == "cuda":
         return torch.cuda.get_device_name()

@@ -9,6 +9,7 @@ import typer
 from jsdpipe.base.columns import columns
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.validation import at
+from jsdpipe.bench import FOLDER
 from jsdpipe.commands.config_argument import Config, source
 from jsdpipe.config.run_config import read_config, resolve
 
@@ -38,9 +39,7 @@ def generate_command(
         list[str] | None, typer.Option(help="only these methods", show_default="all with a recipe")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="timed steps, spread over each recipe's run")] = 20,
-    out: Annotated[Path, typer.Option(help="where to write the numbers and the figure", metavar="FOLDER")] = Path(
-        "results/bench"
-    ),
+    out: Annotated[Path, typer.Option(help="where to write the numbers and the figure", metavar="FOLDER")] = FOLDER,
 ) -> None:
     """Time the steps of a configuration's recipes on this machine, as its batches and the plain way, asset by asset."""
     content, name = source(config)

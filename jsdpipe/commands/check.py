@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jsdpipe.base.columns import columns
 from jsdpipe.base.errors import warn
 from jsdpipe.base.validation import at
 from jsdpipe.commands.config_argument import Config, source
@@ -32,7 +33,7 @@ def configure(
 
 
 def check(config: Config = None) -> None:
-    """Check a configuration. Print what it would make, and which existing results it would make again."""
+    """Check a configuration. Print what it would make and cost, and which existing results it would make again."""
     run, name = _resolve(config)
     shards = run.shards()
     assets = sum(len(list(shard.assets())) for shard in shards)
@@ -40,6 +41,12 @@ def check(config: Config = None) -> None:
     typer.echo(f"{name}: good, {found}")
     for line in changes(run):
         typer.echo(line)
+    from jsdpipe.planning import costs
+
+    if expected := costs.costs(run):
+        typer.echo(costs.source(expected))
+        typer.echo(columns(costs.rows(expected, "GPU" if run.config.need("generate").gpu else "job")))
+        warn(*costs.warnings(run, expected))
 
 
 def _meshes(run: Run) -> str:

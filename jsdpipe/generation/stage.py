@@ -48,7 +48,7 @@ def generate(run: Run, shard: Shard) -> None:
         for batch, mark in zip(batches, marks, strict=True)
         if not all(done(folder, mark) for folder in folders[batch])
     ]
-    steps = steps_within(budget, recipe, prior) if budget and missing else recipe.steps
+    steps = steps_within(budget, recipe) if budget and missing else recipe.steps
     with progress(f"generate {shard.name}", steps * len(missing)) as advance, at(f"methods.{shard.method}"):
         for batch, mark in missing:
             generate_batch(subjects[batch], folders[batch], recipe, prior, steps, views, mark, advance)

@@ -45,7 +45,9 @@ def test_ratios_are_to_the_plain_way():
         share = dict.fromkeys(EVEN, 1 / len(EVEN))
         return Speed(Way(name, 2, 1, 4, "float32"), steps, 26.4, 2.0, share, 3 << 29, 0.123, 1.25)
 
-    costs = Costs("a CPU", 2, {"float32": Peak(1, 2)}, {"jsd": (speed(PLAIN, 4.0), speed(HERE, 10.0))})
+    costs = Costs(
+        "a CPU", 2, "miniature", {"jsd": "1f"}, {"float32": Peak(1, 2)}, {"jsd": (speed(PLAIN, 4.0), speed(HERE, 10.0))}
+    )
     head, plain, here = (dict(zip(costs.rows()[0], row, strict=True)) for row in costs.rows())
     assert set(head) >= {"ms a step", "ratio", *PARTS, REST}
     assert (plain["ms a step"], plain["ratio"]) == ("250.0", "1.00")

@@ -10,7 +10,7 @@ from toys import burning
 from jsdpipe.base.errors import UserError
 from jsdpipe.config.recipes import load_recipe
 from jsdpipe.config.run_config import resolve
-from jsdpipe.generation import budget, generate_one
+from jsdpipe.generation import generate_one, unet_work
 from jsdpipe.generation.budget import steps_within
 from jsdpipe.generation.loop import Subject, optimize
 from jsdpipe.generation.stage import generate
@@ -94,16 +94,16 @@ class TestBudget:
             ("jsd", {}, 1000, round(1000 / (sum(jsd_samples((i + 0.5) / 50) for i in range(50)) / 50))),
         ],
     )
-    def test_steps(self, prior, name, change, samples, expected):
-        assert steps_within(samples, load_recipe(f"miniature/{name}", change), prior) == expected
+    def test_steps(self, name, change, samples, expected):
+        assert steps_within(samples, load_recipe(f"miniature/{name}", change)) == expected
 
-    def test_an_objective_that_takes_none(self, prior, monkeypatch):
+    def test_an_objective_that_takes_none(self, monkeypatch):
         recipe = load_recipe("miniature/sds")
         objective = ScoreDistillation(recipe.objective)
         monkeypatch.setattr(objective, "compute", lambda z, *_: Output.from_gradient(z))
-        monkeypatch.setattr(budget.objectives, "build", lambda _: objective)
+        monkeypatch.setattr(unet_work.objectives, "build", lambda _: objective)
         with pytest.raises(UserError, match=r"^generation\.unet_samples: .*'sds'"):
-            steps_within(100, recipe, prior)
+            steps_within(100, recipe)
 
     def test_a_shard(self, folder, tmp_path):
         config = tiny.config(tmp_path)
