@@ -46,7 +46,7 @@ class Denoiser:
     def alpha_bar(self, t: Tensor) -> Tensor:
         """Cumulative alphas (B,) at timesteps t (B,); at negative ones the scheduler's `final_alpha_cumprod`.
 
-        That is the first timestep's where its configuration has `set_alpha_to_one: false`, as Stable Diffusion's, else 1.
+        That is the first timestep's where its configuration has `set_alpha_to_one: false`, as in Stable Diffusion.
         """
         return self.alphas[t.clamp(min=-1)]
 
