@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from jsdpipe.base.cpu import cpu_name
-from jsdpipe.base.device import available_device
+from jsdpipe.base.device import available_device, is_accelerator
 from jsdpipe.base.errors import UserError
 from jsdpipe.base.progress import progress, unseen
 from jsdpipe.base.stopwatch import PARTS, REST, measured
@@ -123,7 +123,7 @@ def generate(config: RunConfig, recipes: dict[str, Recipe], steps: int) -> Costs
     assert config.prior is not None
     device, cores = available_device(), len(os.sched_getaffinity(0))
     dtype: str = config.prior.dtype
-    if device == "cuda":
+    if is_accelerator(device):
         plain = [Way(PLAIN, 1, 1, 1, "float32")]
         here = Way(HERE, 1, 1, config.generation.batch_assets, dtype)
     else:
@@ -226,11 +226,8 @@ def _peak_memory(device: str) -> int:
 def _speed(way: Way, found: list[_Measured], steps: int, others: float, peak: Peak, prior: Prior) -> Speed:
     """Put the measurements of a way's processes together; `others`: operations of an asset's step outside U-Nets."""
     seconds = max(one.seconds for one in found)
-    asset_steps, samples, calls = (
-        way.processes * way.assets * steps,
-        sum(o.samples for o in found),
-        sum(o.calls for o in found),
-    )
+    asset_steps = way.processes * way.assets * steps
+    samples, calls = sum(one.samples for one in found), sum(one.calls for one in found)
     parts = {name: sum(one.parts[name] for one in found) for name in (*PARTS, REST)}
     share = {name: value / sum(parts.values()) for name, value in parts.items()}
     call = unet_need(prior, round(samples / calls)) if calls else Need(0, 0)

@@ -44,17 +44,12 @@ def generate_command(
     """Time the steps of a configuration's recipes on this machine, as its batches and the plain way, asset by asset."""
     content, name = source(config)
     resolved = resolve(content, name)
-    chosen = (
-        resolved.recipes
-        if method is None
-        else {key: resolved.recipes[key] for key in method if key in resolved.recipes}
-    )
-    if unknown := set(method or ()) - chosen.keys():
-        raise UserError(
-            f"--method {min(unknown)}: {name} has no recipe of that name; it has {', '.join(resolved.recipes)}"
-        )
-    if not chosen:
+    recipes = resolved.recipes
+    if not recipes:
         raise UserError(f"{name}: methods: none has a recipe, so nothing is generated")
+    if unknown := set(method or ()) - recipes.keys():
+        raise UserError(f"--method {min(unknown)}: {name} has no recipe of that name; it has {', '.join(recipes)}")
+    chosen = {key: recipes[key] for key in method or recipes}
     from jsdpipe.bench import chart, generation
 
     with at(name):

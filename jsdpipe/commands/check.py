@@ -41,7 +41,7 @@ def check(config: Config = None) -> None:
     typer.echo(f"{name}: good, {found}")
     for line in changes(run):
         typer.echo(line)
-    from jsdpipe.planning import costs
+    from jsdpipe.planning import costs  # imports PyTorch and the bench, which `configure` does not need
 
     if expected := costs.costs(run):
         typer.echo(costs.source(expected))

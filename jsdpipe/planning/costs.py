@@ -48,6 +48,9 @@ def costs(run: Run) -> list[Cost]:
     if config.prior is None:
         return []
     facts = PRIORS.get(MOVED.get(config.prior.model, config.prior.model))
+    jobs: dict[str, list[int]] = {method: [] for method in config.methods}
+    for shard in run.shards():
+        jobs[shard.method].append(len(list(shard.assets())))
     found = []
     for method, recipe in run.recipes.items():
         budget, work = config.generation.unet_samples, unet_work(recipe)
@@ -62,8 +65,7 @@ def costs(run: Run) -> list[Cost]:
             seconds, memory = operations / GPU, None
         else:
             continue
-        jobs = [len(list(shard.assets())) for shard in run.shards() if shard.method == method]
-        found.append(Cost(method, samples, operations, seconds, sum(jobs), max(jobs), memory))
+        found.append(Cost(method, samples, operations, seconds, sum(jobs[method]), max(jobs[method]), memory))
     return found
 
 

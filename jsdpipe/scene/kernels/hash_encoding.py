@@ -198,10 +198,20 @@ def _place(points, axis: tl.constexpr, scale, rows, inside):
 
 
 @triton.jit
-def _entry(x, y, z, resolution, entries):
+def _places(points, scale, rows, inside):
+    x, far_x = _place(points, 0, scale, rows, inside)
+    y, far_y = _place(points, 1, scale, rows, inside)
+    z, far_z = _place(points, 2, scale, rows, inside)
+    return x, y, z, far_x, far_y, far_z
+
+
+@triton.jit
+def _entry(x, y, z, CORNER: tl.constexpr, resolution, entries, begin):
+    """The corner's entry in the table."""
+    x, y, z = x + (CORNER & 1), y + (CORNER >> 1 & 1), z + (CORNER >> 2)
     dense = x + resolution * (y + resolution * z)
     hashed = x ^ (y * PRIME_Y) ^ (z * PRIME_Z)
-    return (tl.where(resolution > 0, dense, hashed) % entries).to(tl.int64)
+    return begin + (tl.where(resolution > 0, dense, hashed) % entries).to(tl.int64)
 
 
 @triton.jit
@@ -263,16 +273,14 @@ def _features_kernel(
     level = tl.program_id(1)
     rows, inside = _rows(n, BLOCK)
     scale, resolution, entries, begin = _level(scales, shapes, level, points.dtype.element_ty)
-    x, far_x = _place(points, 0, scale, rows, inside)
-    y, far_y = _place(points, 1, scale, rows, inside)
-    z, far_z = _place(points, 2, scale, rows, inside)
+    x, y, z, far_x, far_y, far_z = _places(points, scale, rows, inside)
     v_x, v_y, v_z = _directions(along, scale, rows, inside, ALONG)
     column = tl.arange(0, COLUMNS)
     mask = inside[:, None] & (column < FEATURES)[None, :]
     total = tl.zeros((BLOCK, COLUMNS), found.dtype.element_ty)
     for corner in tl.static_range(8):
         share = _share(far_x, far_y, far_z, v_x, v_y, v_z, corner, ALONG)
-        entry = begin + _entry(x + (corner & 1), y + (corner >> 1 & 1), z + (corner >> 2), resolution, entries)
+        entry = _entry(x, y, z, corner, resolution, entries, begin)
         values = tl.load(table + entry[:, None] * FEATURES + column[None, :], mask=mask, other=0.0)
         total += share[:, None] * values
     to = rows[:, None] * (LEVELS * FEATURES) + level * FEATURES + column[None, :]
@@ -287,9 +295,7 @@ def _table_gradient_kernel(
     level = tl.program_id(1)
     rows, inside = _rows(n, BLOCK)
     scale, resolution, entries, begin = _level(scales, shapes, level, points.dtype.element_ty)
-    x, far_x = _place(points, 0, scale, rows, inside)
-    y, far_y = _place(points, 1, scale, rows, inside)
-    z, far_z = _place(points, 2, scale, rows, inside)
+    x, y, z, far_x, far_y, far_z = _places(points, scale, rows, inside)
     v_x, v_y, v_z = _directions(along, scale, rows, inside, ALONG)
     column = tl.arange(0, COLUMNS)
     mask = inside[:, None] & (column < FEATURES)[None, :]
@@ -301,7 +307,7 @@ def _table_gradient_kernel(
     in_units = tl.where(finite, gradient, 0.0) * tl.where(finite, unit, 0.0)
     for corner in tl.static_range(8):
         share = _share(far_x, far_y, far_z, v_x, v_y, v_z, corner, ALONG)
-        entry = begin + _entry(x + (corner & 1), y + (corner >> 1 & 1), z + (corner >> 2), resolution, entries)
+        entry = _entry(x, y, z, corner, resolution, entries, begin)
         amount = (share[:, None].to(tl.float64) * in_units).to(tl.int64)
         tl.atomic_add(sums + entry[:, None] * FEATURES + column[None, :], amount, mask=mask, sem="relaxed")
 
@@ -319,14 +325,12 @@ def _slopes_kernel(
     on_z = tl.zeros((BLOCK,), found.dtype.element_ty)
     for level in range(LEVELS):
         scale, resolution, entries, begin = _level(scales, shapes, level, points.dtype.element_ty)
-        x, far_x = _place(points, 0, scale, rows, inside)
-        y, far_y = _place(points, 1, scale, rows, inside)
-        z, far_z = _place(points, 2, scale, rows, inside)
+        x, y, z, far_x, far_y, far_z = _places(points, scale, rows, inside)
         v_x, v_y, v_z = _directions(along, scale, rows, inside, ALONG)
         at = rows[:, None] * (LEVELS * FEATURES) + level * FEATURES + column[None, :]
         gradient = tl.load(on_features + at, mask=mask, other=0.0)
         for corner in tl.static_range(8):
-            entry = begin + _entry(x + (corner & 1), y + (corner >> 1 & 1), z + (corner >> 2), resolution, entries)
+            entry = _entry(x, y, z, corner, resolution, entries, begin)
             values = tl.load(table + entry[:, None] * FEATURES + column[None, :], mask=mask, other=0.0)
             product = scale * tl.sum(gradient * values, axis=1)
             w_x, w_y, w_z = _weights(far_x, far_y, far_z, corner)
